@@ -1,0 +1,1 @@
+"""Step kernels, text-encoder graph, parity checks and the bundle writer."""

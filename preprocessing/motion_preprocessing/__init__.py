@@ -1,0 +1,1 @@
+"""Coordinates, skeleton, rotations, pose vectors, scenes and datasets. Never imports torch."""

@@ -1,0 +1,1 @@
+"""Noise schedule, samplers, guidance, bundle reader, ONNX Runtime sessions and outputs. Never imports torch."""

@@ -1,0 +1,1 @@
+"""Denoiser, diffusion training, text towers, losses and data loading (PyTorch)."""
