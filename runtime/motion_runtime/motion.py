@@ -1,0 +1,171 @@
+"""What goes into the generator and what comes out: `GenerationRequest` and `Motion`.
+
+Room coordinates throughout: Z up, metres, right-handed, the floor is z = 0. Axes: P persons, T frames, 22 joints in
+SMPL's order (`motion_preprocessing.skeleton.JOINT_NAMES`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.errors import InputError
+from motion_preprocessing.skeleton import JOINT_COUNT
+
+if TYPE_CHECKING:
+    from motion_preprocessing.scene import Scene
+
+DEFAULT_PERSON_CLASS: Final = "person"
+MAX_PROMPT_CHARACTERS: Final = 1000
+"""Far beyond what the text encoder reads; longer input is a file passed by mistake, not a sentence."""
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """One motion to be made. Equal requests give equal bytes on the same execution provider."""
+
+    prompts: tuple[str, ...]
+    """What happens: one sentence for everybody, or one a person."""
+    person_classes: tuple[str, ...] = ()
+    """Who they are ('person', 'staff', 'patient'), one a person; empty = a 'person' for each prompt."""
+    seconds: float = 6.0
+    """Length of the motion."""
+    scene: Scene | None = None
+    """The room; None = an empty one, the first person starting at the origin."""
+    sampler: str | None = None
+    """'ddpm', 'ddim' or 'dpm++'; None = the bundle's default."""
+    steps: int | None = None
+    """Denoising steps; None = the bundle's default."""
+    guidance: float | None = None
+    """Scale of classifier-free guidance; 1 = follow the prompt plainly, None = the bundle's default."""
+    eta: float = 0.0
+    """Noise of DDIM: 0 = deterministic, 1 = as much as DDPM. Other samplers ignore it."""
+    seed: int = 0
+    """Chooses the noise."""
+    sample: int = 0
+    """Number of this sample among several of one request: same conditions, other noise, other starting place."""
+    start_m: tuple[float, float] | None = None
+    """Where in the room the first person starts (x, y); None = chosen in free space."""
+    heading_deg: float | None = None
+    """Where the first person faces at the start: 0 = +x, 90 = +y; None = chosen towards free space."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.prompts, str) or isinstance(self.person_classes, str):
+            raise InputError(  # type: ignore[unreachable]  # callers without a type checker
+                "expected a tuple of prompts and one of person classes, got a string; write ('a person walks',)"
+            )
+        prompts = tuple(_checked_prompt(prompt) for prompt in self.prompts)
+        if not prompts:
+            raise InputError("expected at least one prompt, got none; say what happens, such as 'a person walks'")
+        classes = tuple(self.person_classes) or (DEFAULT_PERSON_CLASS,) * len(prompts)
+        if len(prompts) not in (1, len(classes)):
+            raise InputError(
+                f"expected one prompt for all or one a person ({len(classes)}), got {len(prompts)} prompts; "
+                "give as many prompts as persons"
+            )
+        object.__setattr__(self, "prompts", prompts)
+        object.__setattr__(self, "person_classes", classes)
+        _check_range("seconds", self.seconds, 0.0, math.inf, low_open=True)
+        _check_range("guidance", self.guidance, 0.0, 100.0)
+        _check_range("eta", self.eta, 0.0, 1.0)
+        _check_range("steps", self.steps, 1, math.inf)
+        _check_range("seed", self.seed, 0, 2**64 - 1)
+        _check_range("sample number", self.sample, 0, 2**32 - 1)
+        _check_range("heading", self.heading_deg, -math.inf, math.inf)
+        for value in self.start_m or ():
+            _check_range("start position", value, -math.inf, math.inf)
+
+    @property
+    def persons(self) -> int:
+        """Number of persons P."""
+        return len(self.person_classes)
+
+    @property
+    def prompt_of_each(self) -> tuple[str, ...]:
+        """The prompts with a single one repeated for everybody, length P."""
+        return self.prompts * self.persons if len(self.prompts) == 1 else self.prompts
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A generated motion of P persons over T frames, standing in the room."""
+
+    joints_m: NDArray[np.float32]
+    """(P, T, 22, 3) joint positions, metres. Bone lengths are exact: forward kinematics of the two arrays below."""
+    local_rotations: NDArray[np.float32]
+    """(P, T, 22, 3, 3); entry 0 is the root's orientation in the room, the others are relative to the parent joint."""
+    root_position_m: NDArray[np.float32]
+    """(P, T, 3) position of the pelvis joint in the room, metres."""
+    fps: float
+    """Frames a second."""
+    person_classes: tuple[str, ...]
+    """Class of each person, length P."""
+    prompts: tuple[str, ...]
+    """Prompt of each person, length P."""
+    seed: int
+    """Seed of the request."""
+    sample: int = 0
+    """Number of the sample."""
+    sampler: str = ""
+    """Sampler that was used."""
+    steps: int = 0
+    """Denoising steps that were used."""
+    guidance: float = 1.0
+    """Guidance scale that was used."""
+    room_from_canonical: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    """(4, 4) rigid transform from the frame the model works in (first person at the origin, facing +x) to the room."""
+
+    def __post_init__(self) -> None:
+        persons, frames = len(self.person_classes), self.joints_m.shape[1]
+        shapes = {
+            "joints_m": (self.joints_m.shape, (persons, frames, JOINT_COUNT, 3)),
+            "local_rotations": (self.local_rotations.shape, (persons, frames, JOINT_COUNT, 3, 3)),
+            "root_position_m": (self.root_position_m.shape, (persons, frames, 3)),
+            "prompts": ((len(self.prompts),), (persons,)),
+            "room_from_canonical": (self.room_from_canonical.shape, (4, 4)),
+        }
+        for name, (got, expected) in shapes.items():
+            if got != expected:
+                raise ValueError(f"expected shape {expected}, got {got} for {name}")
+
+    @property
+    def persons(self) -> int:
+        """Number of persons P."""
+        return len(self.person_classes)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames T."""
+        return int(self.joints_m.shape[1])
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.fps
+
+
+def _checked_prompt(prompt: str) -> str:
+    """Return the prompt without surrounding space, or say what is wrong with it."""
+    text = prompt.strip()
+    if not text:
+        raise InputError("expected a sentence, got an empty prompt; say what happens, such as 'a person walks forward'")
+    if len(text) > MAX_PROMPT_CHARACTERS:
+        raise InputError(
+            f"expected a prompt of at most {MAX_PROMPT_CHARACTERS} characters, got {len(text)}; "
+            "describe one motion in one sentence"
+        )
+    return text
+
+
+def _check_range(name: str, value: float | None, low: float, high: float, *, low_open: bool = False) -> None:
+    """Refuse NaN, infinity and what lies outside [low, high] (or (low, high])."""
+    if value is None:
+        return
+    if not math.isfinite(value) or value < low or value > high or (low_open and value == low):
+        bound = "above" if low_open else "at least"
+        limits = [f"{bound} {low:g}"] * math.isfinite(low) + [f"at most {high:g}"] * math.isfinite(high)
+        raise InputError(f"expected {name} {' and '.join(limits) or 'as a finite number'}, got {value}")
