@@ -87,20 +87,20 @@ class Attention(nn.Module):
         self.explicit = False
         """Spell the softmax out instead of calling the fused kernel: set while a graph is traced."""
 
-    def forward(self, x: Tensor, key_bias: Tensor) -> Tensor:
-        """Attend within x (B, N, d); key_bias (B, 1, 1, N) is added to every query's scores."""
+    def forward(self, x: Tensor, key_bias: Tensor, first: int) -> Tensor:
+        """Let tokens `first`.. of x (B, N, d) attend to all of x; key_bias (B, 1, 1, N) is added to every score."""
         batch, tokens, width = x.shape
         shape = (batch, tokens, self.heads, self.head_dim)
-        q = self.query(x).reshape(shape).transpose(1, 2)  # (B, H, N, d/H)
-        k = self.key(x).reshape(shape).transpose(1, 2)
+        q = self.query(x[:, first:]).reshape(batch, tokens - first, *shape[2:]).transpose(1, 2)  # (B, H, N-first, d/H)
+        k = self.key(x).reshape(shape).transpose(1, 2)  # (B, H, N, d/H)
         v = self.value(x).reshape(shape).transpose(1, 2)
         if self.explicit:
             scores = torch.matmul(q, k.transpose(-1, -2)) / math.sqrt(self.head_dim) + key_bias  # (B, H, N, N)
             y = torch.matmul(torch.softmax(scores, dim=-1), v)
         else:
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=key_bias.to(q.dtype))
-        y = self.out(y.transpose(1, 2).reshape(batch, tokens, width))  # (B, N, d)
-        return y if isinstance(y, Tensor) else torch.as_tensor(y)
+        merged: Tensor = self.out(y.transpose(1, 2).reshape(batch, tokens - first, width))  # (B, N-first, d)
+        return merged
 
 
 class Layer(nn.Module):
@@ -115,9 +115,9 @@ class Layer(nn.Module):
         self.contract = nn.Linear(config.feedforward, config.width)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, key_bias: Tensor) -> Tensor:
-        """Map (B, N, d) to (B, N, d)."""
-        x = x + self.dropout(self.attention(self.norm1(x), key_bias))
+    def forward(self, x: Tensor, key_bias: Tensor, first: int = 0) -> Tensor:
+        """Map (B, N, d) to (B, N - first, d): every token is attended to, only those from `first` on are computed."""
+        x = x[:, first:] + self.dropout(self.attention(self.norm1(x), key_bias, first))
         h: Tensor = x + self.dropout(self.contract(F.gelu(self.expand(self.norm2(x)))))
         return h
 
@@ -131,7 +131,8 @@ class Denoiser(nn.Module):
         d = config.width
         self.pose_in = nn.Linear(config.pose_dim, d)
         self.time_in = nn.Sequential(nn.Linear(d, d), nn.SiLU(), nn.Linear(d, d))
-        self.text_in = nn.Linear(config.text_dim, d)
+        # Normalised first: text towers differ in the scale of what they return.
+        self.text_in = nn.Sequential(nn.LayerNorm(config.text_dim), nn.Linear(config.text_dim, d))
         self.text_to_pose = nn.Linear(d, d)
         self.scene_in = nn.Linear(3 * config.scene_points, d)
         self.null_text = nn.Parameter(torch.zeros(d))
@@ -208,9 +209,11 @@ class Denoiser(nn.Module):
         poses = poses.reshape(batch, persons * frames, width)
         h = torch.cat([time, prefix, poses], dim=1)  # (B, N, d)
         bias = key_bias[:, None, None, :]  # (B, 1, 1, N)
-        for layer in self.layers:
-            h = layer(h, bias)
-        h = self.norm(h[:, 1 + prefix.shape[1] :])  # (B, P*T, d)
+        last = len(self.layers) - 1
+        for index, layer in enumerate(self.layers):
+            # Nothing reads the time, text and scene tokens after the last layer, so there only the poses are computed.
+            h = layer(h, bias, 1 + prefix.shape[1] if index == last else 0)
+        h = self.norm(h)  # (B, P*T, d)
         x0: Tensor = self.pose_out(h).reshape(batch, persons, frames, -1)
         return x0
 
