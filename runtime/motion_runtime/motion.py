@@ -54,8 +54,9 @@ class GenerationRequest:
     """Where the first person faces at the start: 0 = +x, 90 = +y; None = chosen towards free space."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.prompts, str) or isinstance(self.person_classes, str):
-            raise InputError(  # type: ignore[unreachable]  # callers without a type checker
+        given: tuple[object, ...] = (self.prompts, self.person_classes)
+        if any(isinstance(value, str) for value in given):  # a string is a sequence too: one person a letter
+            raise InputError(
                 "expected a tuple of prompts and one of person classes, got a string; write ('a person walks',)"
             )
         prompts = tuple(_checked_prompt(prompt) for prompt in self.prompts)
