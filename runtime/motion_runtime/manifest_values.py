@@ -1,0 +1,97 @@
+"""Typed access to the values of a manifest: whatever has the wrong type or is missing is named in one line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.errors import BundleError
+
+
+class Reader:
+    """One JSON object and the place it stands at."""
+
+    def __init__(self, values: Any, where: str) -> None:
+        if not isinstance(values, Mapping):
+            raise BundleError(f"expected a JSON object, got {_short(values)} for {where}; restore the bundle")
+        self.values: Mapping[str, Any] = values
+        self.where = where
+
+    def text(self, key: str) -> str:
+        """Read a string."""
+        value = self._get(key, "a string")
+        return value if isinstance(value, str) else self._refuse(key, "a string", value)
+
+    def choice(self, key: str, choices: Sequence[str]) -> str:
+        """Read one of some strings."""
+        value = self.text(key)
+        return value if value in choices else self._refuse(key, f"one of {', '.join(choices)}", value)
+
+    def integer(self, key: str, least: int = 1) -> int:
+        """Read a whole number of at least `least`."""
+        wanted = f"a whole number of at least {least}"
+        value = self._get(key, wanted)
+        return int(value) if _is_integer(value, least) else self._refuse(key, wanted, value)
+
+    def number(self, key: str) -> float:
+        """Read a finite number of at least 0."""
+        wanted = "a number of at least 0"
+        value = self._get(key, wanted)
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+        return float(value) if good else self._refuse(key, wanted, value)
+
+    def integers(self, key: str, least: int = 1) -> tuple[int, ...]:
+        """Read a list of whole numbers."""
+        wanted = f"a list of whole numbers of at least {least}"
+        value = self._get(key, wanted)
+        good = isinstance(value, list) and all(_is_integer(item, least) for item in value)
+        return tuple(value) if good else self._refuse(key, wanted, value)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Read a list of strings, at least one."""
+        wanted = "a list of strings"
+        value = self._get(key, wanted)
+        good = isinstance(value, list) and value and all(isinstance(item, str) for item in value)
+        return tuple(value) if good else self._refuse(key, wanted, value)
+
+    def vector(self, key: str) -> NDArray[np.float32]:
+        """Read a list of numbers."""
+        wanted = "a list of numbers"
+        value = self._get(key, wanted)
+        if not isinstance(value, list) or not all(type(item) in (int, float) for item in value):
+            self._refuse(key, wanted, value)
+        array = np.array(value, dtype=np.float32)
+        array.setflags(write=False)
+        return array
+
+    def table(self, key: str) -> Reader:
+        """Read a nested object."""
+        return Reader(self._get(key, "a JSON object"), f"'{key}' in {self.where}")
+
+    def tables(self, key: str) -> list[Reader]:
+        """Read a list of objects."""
+        value = self._get(key, "a list")
+        if not isinstance(value, list):
+            self._refuse(key, "a list", value)
+        return [Reader(item, f"'{key}[{index}]' in {self.where}") for index, item in enumerate(value)]
+
+    def _get(self, key: str, wanted: str) -> Any:
+        if key not in self.values:
+            raise BundleError(f"expected {wanted}, got nothing for '{key}' in {self.where}; restore the bundle")
+        return self.values[key]
+
+    def _refuse(self, key: str, wanted: str, value: object) -> Any:
+        raise BundleError(f"expected {wanted}, got {_short(value)} for '{key}' in {self.where}; restore the bundle")
+
+
+def _is_integer(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
