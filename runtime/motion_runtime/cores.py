@@ -18,7 +18,7 @@ def granted_cores() -> int:
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    return max(1, min(cores, math.ceil(cgroup_quota())))
+    return max(1, math.ceil(min(float(cores), cgroup_quota())))
 
 
 def cgroup_quota(root: Path = _CGROUP_ROOT, own: Path = _OWN_CGROUP) -> float:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import onnxruntime as ort
 from numpy.typing import NDArray
@@ -29,6 +29,11 @@ _DTYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "ten
 # ONNX Runtime 1.31's SkipLayerNormalization for CPU takes five times as long as the Add and LayerNormalization it
 # replaces (0.65 ms against 0.13 ms for 550 x 256 numbers on one core).
 _SLOW_ON_CPU: Final = ["SkipLayerNormFusion"]
+_PROBE_GRAPH: Final = (  # y = x + x, ONNX opset 17
+    b"\x08\x08:9\n\x0c\n\x01x\n\x01x\x12\x01y\"\x03Add\x12\x05probeZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01"
+    b"b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\x11"
+)
+_INSTALL_CUDA: Final = "run: pip install 'onnxruntime-gpu[cuda,cudnn]'"
 _QUIET: Final = 3  # only errors: warnings of the optimiser are no news to a user
 
 
@@ -49,6 +54,13 @@ class Provider:
         return FUSED if self.name in ("cpu", "cuda") else PLAIN
 
 
+class Obstacle(NamedTuple):
+    """Why a provider cannot work, and what to do about it."""
+
+    problem: str
+    remedy: str
+
+
 def choose_provider(name: str = "auto", threads: int | None = None) -> Provider:
     """Resolve 'auto', 'cpu' or 'cuda' to a provider that can be expected to work.
 
@@ -60,7 +72,7 @@ def choose_provider(name: str = "auto", threads: int | None = None) -> Provider:
         ProviderError: It is unknown, or was asked for by name and cannot work here.
     """
     if name not in PROVIDERS:
-        raise ProviderError(f"expected one of {', '.join(PROVIDERS)}, got '{name}' for the provider; choose one of them")
+        raise ProviderError(f"expected one of {', '.join(PROVIDERS)}, got '{name}' for the provider; choose another")
     if threads is not None and threads < 1:
         raise ProviderError(f"expected at least 1, got {threads} for the CPU threads; leave it out to use all cores")
     count = threads or granted_cores()
@@ -69,25 +81,43 @@ def choose_provider(name: str = "auto", threads: int | None = None) -> Provider:
     obstacle = cuda_obstacle()
     if name == "cuda":
         if obstacle:
-            raise ProviderError(f"expected a working CUDA provider, got none: {obstacle}; or use --provider cpu")
+            raise ProviderError(
+                f"expected a working CUDA provider, got none ({obstacle.problem}) for --provider cuda; "
+                f"{obstacle.remedy}, or use --provider cpu"
+            )
         return Provider("cuda", "asked for", count)
     if obstacle:
-        return Provider("cpu", f"no CUDA: {obstacle}", count)
-    return Provider("cuda", "a CUDA device is present", count)
+        return Provider("cpu", obstacle.problem, count)
+    return Provider("cuda", "a CUDA device works", count)
 
 
-def cuda_obstacle() -> str:
-    """What keeps CUDA from working, with its remedy; empty where nothing is known to."""
+def cuda_obstacle() -> Obstacle | None:
+    """What keeps CUDA from working here; None where a graph loads on it."""
     if _ORT_NAMES["cuda"] not in ort.get_available_providers():
-        return "this onnxruntime was built without it; run: pip install 'onnxruntime-gpu[cuda,cudnn]'"
+        return Obstacle("this onnxruntime was built without CUDA", _INSTALL_CUDA)
     library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(library)
         count = ctypes.c_int(0)
         found = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
     except (OSError, AttributeError):
-        return f"no NVIDIA driver ({library}) was found; install it"
-    return "" if found else "the NVIDIA driver reports no device; check nvidia-smi"
+        return Obstacle(f"no NVIDIA driver ({library})", "install NVIDIA's driver")
+    if not found:
+        return Obstacle("the NVIDIA driver reports no device", "check nvidia-smi")
+    # The driver may be there and the CUDA or cuDNN libraries not: only loading a graph tells.
+    try:
+        _preload()
+        session = ort.InferenceSession(_PROBE_GRAPH, _quiet_options(), providers=[_ORT_NAMES["cuda"]])
+    except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+        return Obstacle(f"it does not load ({_one_line(error)})", _INSTALL_CUDA)
+    if session.get_providers()[0] != _ORT_NAMES["cuda"]:
+        return Obstacle("the CUDA or cuDNN libraries do not load", _INSTALL_CUDA)
+    return None
+
+
+def _preload() -> None:
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()  # finds the CUDA libraries that pip installed beside it
 
 
 class GraphSession:
@@ -127,8 +157,8 @@ class GraphSession:
             if spec is not None:
                 return cls(bundle.path(spec.file), spec, provider)
         raise BundleError(
-            f"expected a {precision} {role} graph for {people} people and {frames} frames, got none in {bundle.folder}; "
-            "export one"
+            f"expected a {precision} {role} graph for {people} people and {frames} frames, got none in "
+            f"{bundle.folder}; export one"
         )
 
     def run(self, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
@@ -158,21 +188,26 @@ class GraphSession:
 
 def session_options(provider: Provider) -> ort.SessionOptions:
     """Options of every session: granted threads, no spinning, only errors logged."""
-    options = ort.SessionOptions()
+    options = _quiet_options()
     options.intra_op_num_threads = provider.threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = _QUIET
     # Spinning threads gain a little latency and burn a fifth more CPU time: wrong on hosts that others share.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return options
 
 
+def _quiet_options() -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.log_severity_level = _QUIET
+    return options
+
+
 def _create(path: Path, provider: Provider) -> ort.InferenceSession:
     wanted = _ORT_NAMES[provider.name]
     disabled: list[str] = _SLOW_ON_CPU if provider.name == "cpu" else []
-    if provider.name == "cuda" and hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()  # finds the CUDA libraries that pip installed beside it
+    if provider.name == "cuda":
+        _preload()
     try:
         session = ort.InferenceSession(
             str(path), session_options(provider), providers=[wanted], disabled_optimizers=disabled
@@ -189,8 +224,8 @@ def _create(path: Path, provider: Provider) -> ort.InferenceSession:
     used = session.get_providers()[0]
     if used != wanted:
         raise ProviderError(
-            f"expected {wanted}, got {used} for '{path.name}'; its libraries are missing, run: "
-            "pip install 'onnxruntime-gpu[cuda,cudnn]', or use --provider cpu"
+            f"expected {wanted}, got {used} for '{path.name}'; its libraries do not load, {_INSTALL_CUDA}, "
+            "or use --provider cpu"
         )
     return session
 
