@@ -24,7 +24,8 @@ _MAX_PIECES: Final = 4  # a longer list of actions is no sentence that anybody w
 _THIRD: Final = {"be": "is", "have": "has", "do": "does", "go": "goes"}
 _DOUBLING: Final = frozenset(
     ["run", "sit", "stop", "hop", "jog", "spin", "drop", "mop", "step", "sidestep", "put", "get", "trip", "slip",
-     "swim", "begin", "signal", "let", "flap", "shrug", "hit", "tip", "squat", "skip", "hug", "nod", "cut", "clap", "grab"]
+     "swim", "begin", "signal", "let", "flap", "shrug", "hit", "tip", "squat", "skip", "hug", "nod", "cut", "clap",
+     "grab"]
 )  # fmt: skip
 
 
@@ -52,10 +53,10 @@ _VERB: Final = re.compile(r"\*([a-z]+(?:-[a-z]+)?)")
 
 
 def inflect(phrase: str, form: str) -> str:
-    """Put the starred verbs of a phrase into a form: 'third', 'progressive' or 'base'.
+    """Put the starred verbs of a phrase into a form: 'third', 'progressive', 'gerund' or 'base'.
 
     In the progressive only the first verb takes -ing and the verbs after it follow in the third person, which is how
-    one tells a sequence: 'is running, stops and runs on'.
+    one tells a sequence: 'is running, stops and runs on'. A gerund takes -ing throughout: 'before turning and going'.
     """
     count = 0
 
@@ -63,6 +64,8 @@ def inflect(phrase: str, form: str) -> str:
         nonlocal count
         count += 1
         verb = match.group(1)
+        if form == "gerund":
+            return progressive(verb)
         if form == "progressive":
             return progressive(verb) if count == 1 else third_person(verb)
         return third_person(verb) if form == "third" else verb
