@@ -134,6 +134,11 @@ def save(
     return folder
 
 
+def exists(run: Path) -> bool:
+    """Whether a run's folder holds a checkpoint."""
+    return bool(_folders(run / FOLDER))
+
+
 def find(path: Path, prefer: Literal["latest", "best"] = "best") -> Path:
     """Return the checkpoint folder that `path` names: itself, or the best or latest one of a run's folder."""
     if (path / "state.json").is_file():

@@ -39,28 +39,42 @@ class DataConfig:
     """Folder of the frozen text tower whose embeddings condition the denoiser."""
     batch_size: int = 32
     """Windows a step and device."""
-    people: int = 2
-    """Persons P a window has room for; absent ones are masked."""
+    people: int = 4
+    """Most persons of a sample; the number is drawn for each batch."""
+    windows: int = 6000
+    """Windows made before the training starts, from which batches are drawn."""
+    identities: int = 16
+    """Rows of the identity table to draw from."""
     frames: int = 120
     """Frames T of a window; shorter sequences are masked."""
     min_frames: int = 40
     """Shortest window that is drawn."""
-    scene_tokens: int = 32
+    short_fraction: float = 0.4
+    """Share of the windows that are shorter than `frames`, of any length down to `min_frames`."""
+    join_fraction: float = 0.75
+    """Share of the clips too short for their window that are continued by another clip; the others are masked."""
+    scene_tokens: int = 24
     """Groups S of object points a window has room for; unused ones are masked."""
     scene_radius_m: float = 4.0
     """Object points farther than this from the window's origin are left out."""
-    scene_fraction: float = 0.5
+    scene_fraction: float = 0.7
     """Share of the windows that stand in a scene."""
-    pair_fraction: float = 0.3
-    """Share of the windows that hold more than one person, where `people` allows it."""
+    pair_fraction: float = 0.25
+    """Share of the batches whose samples hold more than one person, where `people` allows it."""
     mirror_fraction: float = 0.5
     """Share of the windows whose left and right (motion and words) are exchanged."""
     measured_caption_fraction: float = 0.5
     """Share of the windows described by a sentence measured on them; the others keep a caption of their clip."""
 
     def __post_init__(self) -> None:
-        _positive(self, "data", "batch_size", "people", "frames", "min_frames", "scene_tokens", "scene_radius_m")
-        _fraction(self, "data", "scene_fraction", "pair_fraction", "mirror_fraction", "measured_caption_fraction")
+        _positive(self, "data", "batch_size", "people", "windows", "identities", "frames", "min_frames")
+        _positive(self, "data", "scene_tokens", "scene_radius_m")
+        if self.min_frames > self.frames:
+            raise InputError(
+                f"expected data.min_frames <= data.frames, got {self.min_frames} and {self.frames}; change one"
+            )
+        shares = ("scene_fraction", "pair_fraction", "mirror_fraction", "measured_caption_fraction")
+        _fraction(self, "data", "short_fraction", "join_fraction", *shares)
 
 
 @dataclass(frozen=True)
@@ -153,21 +167,31 @@ class TrainConfig:
     """Length, seed, logging and checkpoints."""
 
     def __post_init__(self) -> None:
+        if not self.data.people <= self.data.identities <= self.model.identities:
+            raise InputError(
+                f"expected data.people <= data.identities <= model.identities, got {self.data.people}, "
+                f"{self.data.identities} and {self.model.identities}; every person of a sample needs a row of its own"
+            )
         if self.optimiser.schedule_by == "time" and self.run.max_minutes <= 0:
             raise InputError(
                 "expected run.max_minutes above 0, got 0 for optimiser.schedule_by = 'time'; give --max-minutes"
             )
 
 
-def load(path: Path | None, settings: Iterable[str] = (), base: TrainConfig | None = None) -> TrainConfig:
-    """Resolve a configuration: defaults (or `base`), then the TOML file, then `section.key=value` settings in order."""
-    return resolve(TrainConfig, path, settings, base)
+def load(
+    path: Path | None,
+    settings: Iterable[str] = (),
+    flags: Mapping[str, Any] | None = None,
+    base: TrainConfig | None = None,
+) -> TrainConfig:
+    """Resolve a configuration, each overriding what stands before it.
 
-
-def resolve(
-    kind: type[Config], path: Path | None, settings: Iterable[str] = (), base: Config | None = None
-) -> Config:
-    """`load` for any dataclass of sections."""
+    Args:
+        path: TOML file, or None.
+        settings: Lines 'section.key=value'.
+        flags: Values by 'section.key'.
+        base: What stands before all these; None for the defaults.
+    """
     values: dict[str, Any] = {} if base is None else to_dict(base)
     if path is not None:
         _merge(values, read_toml(path))
@@ -175,14 +199,10 @@ def resolve(
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
             raise InputError(f"expected section.key=value, got '{setting}' for --set; write e.g. optimiser.lr=1e-4")
-        nested: dict[str, Any] = {}
-        inner = nested
-        *parents, leaf = key.strip().split(".")
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-        inner[leaf] = _value_of(text.strip())
-        _merge(values, nested)
-    return from_dict(kind, values)
+        _merge(values, _nested(key.strip(), _value_of(text.strip())))
+    for key, value in (flags or {}).items():
+        _merge(values, _nested(key, value))
+    return from_dict(TrainConfig, values)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -253,6 +273,13 @@ def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
             _merge(into[key], value)
         else:
             into[key] = value
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    """{'a': {'b': value}} for 'a.b'."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
 
 
 def _value_of(text: str) -> Any:

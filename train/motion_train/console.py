@@ -19,7 +19,7 @@ def clock(seconds: float) -> str:
 class TrainingConsole:
     """Reports on stderr, so that stdout stays free; silent where `enabled` is False (all but one process)."""
 
-    def __init__(self, total_steps: int, done: int, enabled: bool = True, console: Console | None = None) -> None:
+    def __init__(self, total_steps: int, enabled: bool = True, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
         self.enabled = enabled
         self.total_steps = total_steps
@@ -32,7 +32,7 @@ class TrainingConsole:
                 TextColumn("{task.percentage:.1f}%  {task.fields[line]}"),
                 console=self.console,
             )
-            self._task = self._live.add_task("", total=1.0, step=done, steps=total_steps, line="")
+            self._task = self._live.add_task("", total=1.0, step=0, steps=total_steps, line="")
 
     def __enter__(self) -> TrainingConsole:
         if self._live is not None:

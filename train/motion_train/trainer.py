@@ -31,9 +31,10 @@ from motion_train.console import TrainingConsole, clock
 from motion_train.ema import ExponentialMovingAverage
 from motion_train.loader import Batch, BatchSource, Prefetcher
 from motion_train.optimiser import lr_factor, make_optimizer
+from motion_train.seeds import TRAINING, VALIDATION, seed_of
 
-TRAINING, VALIDATION = 0, 1
-"""Streams of random numbers that must not meet."""
+_SAME_REQUEST_S: Final = 2.0
+"""Signals this close together are one request: a terminal and torchrun both pass Ctrl-C on."""
 _AGREE_EVERY: Final = 10
 """Steps between two agreements of several processes on stopping."""
 
@@ -59,11 +60,6 @@ class Outcome:
     """'steps', 'time' or 'signal'."""
 
 
-def seed_of(*key: int) -> int:
-    """Hash integers to one 63-bit seed (numpy's SeedSequence, whose mixing is specified and stable)."""
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
 def granted_cores() -> int:
     """CPU cores this process may use: its affinity mask, cut by a control group's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -72,6 +68,23 @@ def granted_cores() -> int:
         return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
     except (OSError, ValueError):
         return cores
+
+
+def over(run: RunConfig, progress: Progress) -> str:
+    """Why the run ends here ('steps' or 'time'), or nothing."""
+    if progress.step >= run.steps:
+        return "steps"
+    return "time" if run.max_minutes > 0 and progress.elapsed_s >= 60 * run.max_minutes else ""
+
+
+def require_unfinished(run: RunConfig, progress: Progress) -> None:
+    """Refuse to go on with a run that is over."""
+    if over(run, progress):
+        raise InputError(
+            f"expected something left to do, got step {progress.step} of {run.steps} after "
+            f"{progress.elapsed_s / 60:.1f} minutes (limit {run.max_minutes:g}, 0 = none) for --resume; raise --steps or "
+            "--max-minutes, which count the whole run"
+        )
 
 
 def make_accelerator(run: RunConfig) -> Accelerator:
@@ -113,10 +126,11 @@ class Trainer:
             )
         self._console = console
         self._validation_batches: list[Batch] = []
-        self._stop_signal = 0
+        self._stop_asked: float | None = None
 
     def restore(self, saved: Checkpoint) -> None:
         """Continue from a checkpoint; call before `fit`."""
+        require_unfinished(self.config.run, saved.progress)
         old, new = saved.normaliser, self.normaliser
         if not (np.array_equal(old.mean, new.mean) and np.array_equal(old.std, new.std)):
             raise InputError(
@@ -138,18 +152,12 @@ class Trainer:
         # Each process takes every n-th batch, so that one more process means more data, not the same twice.
         rank, world = accelerator.process_index, accelerator.num_processes
         batches = Prefetcher(self.source, self.progress.step * world + rank, world)
-        console = self._console or TrainingConsole(run.steps, self.progress.step, accelerator.is_main_process)
+        console = self._console or TrainingConsole(run.steps, accelerator.is_main_process)
         writer = self._writer()
         losses = _Means()
         mark = (time.monotonic(), self.progress.step)
         folder: Path | None = None
-        reason = self._over()
-        if reason:
-            raise InputError(
-                f"expected something left to do, got step {self.progress.step} of {run.steps} and "
-                f"{self.progress.elapsed_s / 60:.1f} of {run.max_minutes:g} minutes for --resume; raise --steps or "
-                "--max-minutes (both count the whole run)"
-            )
+        reason = ""
         with self._signals(), console:
             try:
                 while not reason:
@@ -269,26 +277,27 @@ class Trainer:
 
     def _over(self) -> str:
         """Why the run ends here, or nothing; several processes agree, or one would wait for the others forever."""
-        run = self.config.run
-        if self.progress.step >= run.steps:
-            return "steps"
-        time_over = run.max_minutes > 0 and self.progress.elapsed_s >= 60 * run.max_minutes
-        code = 2 if self._stop_signal else int(time_over)
-        if self.accelerator.num_processes > 1:
-            if self.progress.step % _AGREE_EVERY:
-                return ""
-            codes = self.accelerator.gather(torch.tensor([code], device=self.device))
-            code = int(codes.max())
-        return ("", "time", "signal")[code]
+        reason = over(self.config.run, self.progress)
+        if reason != "steps" and self._stop_asked is not None:
+            reason = "signal"
+        if reason == "steps" or self.accelerator.num_processes == 1:
+            return reason
+        if self.progress.step % _AGREE_EVERY:
+            return ""
+        reasons = ("", "time", "signal")
+        codes = self.accelerator.gather(torch.tensor([reasons.index(reason)], device=self.device))
+        return reasons[int(codes.max())]
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM end the run after the current step; the second one ends it at once."""
+        """Let SIGINT and SIGTERM end the run after the current step; a second request ends it at once."""
 
         def ask(number: int, frame: Any) -> None:
-            if self._stop_signal:
+            now = time.monotonic()
+            if self._stop_asked is None:
+                self._stop_asked = now
+            elif now - self._stop_asked > _SAME_REQUEST_S:
                 raise KeyboardInterrupt
-            self._stop_signal = number
 
         names = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(name, ask) for name in names]

@@ -1,0 +1,97 @@
+"""`motion-train`: `text` trains the text tower, `denoiser` the denoiser that it conditions.
+
+torch is imported inside the commands, so that `--help` and a missing extra answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import click
+
+from motion_preprocessing.errors import InputError, MissingExtraError
+from motion_runtime.command import INTERRUPTED, OneLineCommand
+
+EXAMPLES = """\b
+Examples:
+  motion-train denoiser --data DATASET --text TOWER --out RUN --max-minutes 60 --set optimiser.schedule_by=time
+  motion-train denoiser --config run.toml --data DATASET --text TOWER --out RUN
+  motion-train denoiser --out RUN --resume
+  torchrun --nproc-per-node 4 -m motion_train denoiser --config run.toml --out RUN
+"""
+
+
+class Group(OneLineCommand, click.Group):
+    """Commands whose expected failures are one line; `text` is there once it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names for the help."""
+        return ["text", "denoiser"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the text tower's command only when it is used."""
+        if cmd_name != "text":
+            return super().get_command(ctx, cmd_name)
+        require_extra()
+        from motion_train.contrastive import text_command
+
+        command: click.Command = text_command
+        return command
+
+
+def require_extra() -> None:
+    """Name the extra to install where a package of it is missing."""
+    for module in ("torch", "safetensors", "accelerate", "tensorboard", "open_clip"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError.for_extra(module, "train")
+
+
+@click.group(cls=Group, context_settings={"max_content_width": 110})
+def main() -> None:
+    """Train the parts of a motion bundle."""
+
+
+@main.command("denoiser", epilog=EXAMPLES)
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="TOML file; see motion_train/config.py.")
+@click.option("--data", "dataset", type=click.Path(path_type=Path), help="Processed motion dataset [data.dataset].")
+@click.option("--text", "text_tower", type=click.Path(path_type=Path), help="Text tower's folder [data.text_tower].")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The run's folder; made if missing.")
+@click.option("--steps", type=int, help="Optimiser steps of the whole run [run.steps].")
+@click.option("--max-minutes", type=float, help="Minutes of the whole run [run.max_minutes]; then a clean stop.")
+@click.option("--batch-size", type=int, help="Windows a step and device [data.batch_size].")
+@click.option("--lr", type=float, help="Peak learning rate [optimiser.lr].")
+@click.option("--seed", type=int, help="Seed of everything random [run.seed].")
+@click.option("--precision", help="auto, fp32 or bf16 [run.precision].")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other key, e.g. model.layers=8.")
+@click.option("--resume", is_flag=True, help="Continue from the newest checkpoint in --out, if there is one.")
+@click.option("--show-config", is_flag=True, help="Print the resolved configuration as JSON and stop.")
+@click.pass_context
+def denoiser_command(ctx: click.Context, /, **options: Any) -> None:
+    """Train the denoiser. Settings: defaults, then --config, then flags; a resumed run starts from its own."""
+    require_extra()
+    from motion_train.denoiser_run import describe, resolve_run, train_denoiser
+
+    named = {
+        "dataset": "data.dataset",
+        "text_tower": "data.text_tower",
+        "steps": "run.steps",
+        "max_minutes": "run.max_minutes",
+        "batch_size": "data.batch_size",
+        "lr": "optimiser.lr",
+        "seed": "run.seed",
+        "precision": "run.precision",
+    }
+    flags = {key: options[name] for name, key in named.items() if options[name] is not None}
+    flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
+    out: Path = options["out"]
+    if out.exists() and not out.is_dir():
+        raise InputError(f"expected a folder, got the file '{out}' for --out; choose another")
+    run = resolve_run(options["config_path"], options["settings"], flags, out, resume=options["resume"])
+    if options["show_config"]:
+        click.echo(describe(run.config))
+        return
+    outcome = train_denoiser(run, out)
+    if outcome.reason == "signal":
+        ctx.exit(INTERRUPTED)

@@ -1,0 +1,204 @@
+"""One training run of the denoiser: settings, data, text tower, model and objective put together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from motion_preprocessing.errors import InputError
+from motion_runtime.schedule import NoiseSchedule
+from motion_train import checkpoint, config
+from motion_train.checkpoint import Checkpoint, Normaliser
+from motion_train.config import TrainConfig
+from motion_train.console import TrainingConsole
+from motion_train.denoiser import Denoiser
+from motion_train.diffusion import GaussianDiffusion
+from motion_train.loader import BatchSource
+from motion_train.losses import Objective
+from motion_train.seeds import INITIALISATION, seed_of
+from motion_train.trainer import Outcome, Trainer, granted_cores, make_accelerator, require_unfinished
+
+_VALIDATION_WINDOWS: Final = 600
+_SAME: Final = 1e-3
+"""Normalisers this close (means in deviations, log of the ratio of deviations) come from the same data."""
+_FIXED: Final = ("model.", "diffusion.", "run.seed")
+"""What a resumed run may not change: its weights would mean something else, or its batches come again."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is set to, and where it goes on from."""
+
+    config: TrainConfig
+    resume: bool
+    """Whether a checkpoint was asked for."""
+    resumed: Checkpoint | None
+    """The one that was found."""
+    changed: Sequence[str]
+    """Settings that differ from those of the run before, as lines."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The two batch sources of a run and the normaliser of what they give."""
+
+    training: BatchSource
+    validation: BatchSource | None
+    normaliser: Normaliser
+
+
+def resolve_run(
+    path: Path | None, settings: Sequence[str], flags: Mapping[str, Any], out: Path, *, resume: bool
+) -> Run:
+    """Resolve the configuration and find the checkpoint to go on from; nothing is written.
+
+    Args:
+        path: TOML file.
+        settings: 'section.key=value' lines.
+        flags: Values of named flags by their key; they win over everything.
+        out: The run's folder.
+        resume: Go on from its newest checkpoint if it has one.
+    """
+    saved: Checkpoint | None = None
+    if checkpoint.exists(out):
+        if not resume:
+            raise InputError(f"expected no checkpoints, got some in '{out}' for --out; add --resume or choose another")
+        saved = checkpoint.load(checkpoint.find(out, "latest"))
+    resolved = config.load(path, settings, flags, saved.config if saved else None)
+    changed = config.differences(saved.config, resolved) if saved else []
+    for line in changed:
+        if line.startswith(_FIXED):
+            raise InputError(f"expected the settings of the run in '{out}', got {line} for --resume; start a new run")
+    if saved is not None:
+        require_unfinished(resolved.run, saved.progress)
+    return Run(resolved, resume, saved, changed)
+
+
+def train_denoiser(run: Run, out: Path) -> Outcome:
+    """Train until the run is over; everything is written below `out`."""
+    settings = run.config
+    # Threads and processes are set before the first large tensor is made.
+    accelerator = make_accelerator(settings.run)
+    console = TrainingConsole(settings.run.steps, enabled=accelerator.is_main_process)
+    data = load_data(settings, run.resumed.normaliser if run.resumed else None, console)
+    torch.manual_seed(seed_of(settings.run.seed, INITIALISATION))
+    model = Denoiser(settings.model)
+    diffusion = GaussianDiffusion(NoiseSchedule.named(settings.diffusion.schedule, settings.diffusion.steps))
+    mean, std = (torch.from_numpy(a).to(accelerator.device) for a in (data.normaliser.mean, data.normaliser.std))
+    trainer = Trainer(
+        model,
+        Objective(diffusion, settings.loss, mean, std),
+        data.training,
+        data.validation,
+        settings,
+        data.normaliser,
+        out,
+        accelerator,
+        console,
+    )
+    if run.resumed is not None:
+        trainer.restore(run.resumed)
+        console.line(f"resumed from {run.resumed.folder}")
+    elif run.resume:
+        console.line(f"nothing to resume in {out}: starts from the beginning")
+    for line in run.changed:
+        console.line(f"changed on resume: {line}")
+    size = sum(p.numel() for p in model.parameters())
+    console.line(
+        f"denoiser of {size / 1e6:.1f} million parameters on {accelerator.device} x {accelerator.num_processes}, "
+        f"precision {accelerator.mixed_precision.replace('no', 'fp32')}, {torch.get_num_threads()} CPU threads"
+    )
+    return trainer.fit()
+
+
+def load_data(settings: TrainConfig, saved: Normaliser | None, console: TrainingConsole) -> Data:
+    """Open the text tower and cut the dataset into windows.
+
+    Args:
+        settings: The run's configuration.
+        saved: The normaliser that a resumed run began with; the data must agree with it.
+        console: Is told how far the windows are.
+    """
+    dataset = _folder(settings.data.dataset, "dataset.json", "--data", "motion-preprocess")
+    tower_folder = _folder(settings.data.text_tower, "config.json", "--text", "motion-train text")
+    from motion_train.text_tower import TextTower
+    from motion_train.windows import WindowSampler, embedder
+
+    tower = TextTower.load(tower_folder)
+    if tower.width != settings.model.text_dim:
+        raise InputError(
+            f"expected a text tower of width {settings.model.text_dim} [model.text_dim], got {tower.width} for "
+            f"'{tower_folder}'; set model.text_dim={tower.width} or give another --text"
+        )
+    embed = embedder(tower.encode, tower.prompt_tokenizer().encode)
+    workers, seed = settings.run.threads or granted_cores(), settings.run.seed
+    made = WindowSampler(
+        dataset, "train", embed, settings.data, seed, workers=workers, progress=_every_tenth(console)
+    )
+    normaliser = Normaliser(made.mean, made.std)
+    normaliser.check(settings.model.pose_dim, f"'{dataset}'")
+    if saved is not None:
+        _check_same(saved, normaliser, dataset)
+        # Another machine may round the last digit differently: the run goes on with what it began with.
+        made.mean, made.std = saved.mean, saved.std
+        normaliser = saved
+    validation = None
+    if settings.run.validation_batches:
+        count = min(settings.data.windows, _VALIDATION_WINDOWS)
+        validation = WindowSampler(
+            dataset,
+            "validation",
+            embed,
+            settings.data,
+            seed,
+            windows=count,
+            normaliser=(normaliser.mean, normaliser.std),
+            workers=workers,
+        )
+    return Data(made, validation, normaliser)
+
+
+def _folder(path: str, marker: str, flag: str, maker: str) -> Path:
+    """Check that a folder is what it should be before anything slow begins."""
+    if not path:
+        raise InputError(f"expected a folder, got none for {flag}; give the one that {maker} wrote")
+    if not (Path(path) / marker).is_file():
+        raise InputError(f"expected a folder with {marker}, got '{path}' for {flag}; give the one that {maker} wrote")
+    return Path(path)
+
+
+def _check_same(saved: Normaliser, found: Normaliser, dataset: Path) -> None:
+    """Refuse data whose statistics are not those that the run began with."""
+    if saved.mean.shape == found.mean.shape:
+        shift = float(np.max(np.abs(saved.mean - found.mean) / saved.std))
+        scale = float(np.max(np.abs(np.log(found.std / saved.std))))
+        if shift < _SAME and scale < _SAME:
+            return
+    raise InputError(
+        f"expected the normaliser that the run began with, got another from '{dataset}' for --resume; give the same "
+        "--data and data settings, or start a new run"
+    )
+
+
+def _every_tenth(console: TrainingConsole) -> Callable[[str, int, int], None]:
+    """Report each tenth of a long preparation."""
+    shown: dict[str, int] = {}
+
+    def note(what: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(total, 1)
+        if tenth > shown.get(what, 0):
+            shown[what] = tenth
+            console.line(f"{what}: {done} of {total}")
+
+    return note
+
+
+def describe(settings: TrainConfig) -> str:
+    """Format the resolved configuration as JSON."""
+    return json.dumps(config.to_dict(settings), indent=1)
