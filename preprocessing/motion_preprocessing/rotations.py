@@ -17,8 +17,9 @@ Array = Any
 
 def _unit(xp: Any, v: Array) -> Array:
     """Normalise (..., 3) or (..., 4); a zero vector stays zero instead of turning into NaN."""
-    norm = xp.sqrt(xp.sum(v * v, axis=-1, keepdims=True))
-    return v / xp.where(norm > 0, norm, xp.ones_like(norm))
+    square = xp.sum(v * v, axis=-1, keepdims=True)
+    # The root is taken of a positive number in every case: its gradient at zero would be infinite.
+    return v / xp.sqrt(xp.where(square > 0, square, xp.ones_like(square)))
 
 
 def _cross(xp: Any, a: Array, b: Array) -> Array:
@@ -58,8 +59,8 @@ def matrix_from_6d(six: Array) -> Array:
     x = xp.where(xp.sum(x * x, axis=-1, keepdims=True) > 0.5, x, e0)
     y = b - xp.sum(x * b, axis=-1, keepdims=True) * x
     # A second vector that is parallel to the first leaves no direction: take the axis least aligned with x.
-    scale = xp.sqrt(xp.sum(b * b, axis=-1, keepdims=True))
-    degenerate = xp.sqrt(xp.sum(y * y, axis=-1, keepdims=True)) <= 1e-6 * scale + 1e-12
+    scale = xp.sum(b * b, axis=-1, keepdims=True)
+    degenerate = xp.sum(y * y, axis=-1, keepdims=True) <= 1e-12 * scale + 1e-24
     e1 = xp.zeros_like(x) + xp.asarray([0.0, 1.0, 0.0], dtype=six.dtype, device=_device(six))
     spare = xp.where(xp.abs(x[..., 1:2]) < 0.9, e1, e0)
     spare = spare - xp.sum(x * spare, axis=-1, keepdims=True) * x

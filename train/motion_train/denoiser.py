@@ -7,8 +7,8 @@ every pose attends to every other pose of every person:
 
 What is added where:
 - a pose token is Linear(pose) + sinusoidal encoding of its frame + its person (identity row + class row) + that
-  person's text + the time step. A person's text also stands as a token of its own, tied to the person by the same identity
-  row; with one prompt for everybody the rows hold the same sentence.
+  person's text + the time step. A person's text also stands as a token of its own, tied to the person by the same
+  identity row; with one prompt for everybody the rows hold the same sentence.
 - a scene token is Linear of 64 points (192 numbers) + a row for the object's class.
 - identities are rows of a table, drawn without replacement per sample in training, so that they say nothing but
   'the same person'.
@@ -176,7 +176,7 @@ class Denoiser(nn.Module):
             keep_scene: (B,), 1 = use the scene, 0 = the null token in its place.
 
         Returns:
-            prefix (B, P + S, d), the text and scene tokens, and person (B, P, d), what is added to every pose of a person.
+            prefix (B, P + S, d), the text and scene tokens, and person (B, P, d), added to every pose of a person.
         """
         who = self.identity(identity)  # (B, P, d)
         keep_t = keep_text.reshape(text.shape[0], -1, 1)  # (B, 1 or P, 1)

@@ -21,10 +21,10 @@ from motion_preprocessing.dataset import MotionDataset, MotionRecord
 from motion_preprocessing.describe import describe
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.furnish import furnish
-from motion_preprocessing.groups import GROUP_SIZE, scene_tokens
+from motion_preprocessing.groups import scene_tokens
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.mirror import mirror_motion, mirror_text
-from motion_preprocessing.pose_vector import POSE_DIM, encode
+from motion_preprocessing.pose_vector import encode
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.stitch import join, unpack
 from motion_train.config import DataConfig
@@ -80,7 +80,7 @@ class WindowMaker:
         self.fps = float(dataset.fps)
         self.records: list[MotionRecord] = [dataset[i] for i in range(len(dataset))]
         if not self.records:
-            raise InputError("expected at least one sequence, got none for the training windows; check the split's name")
+            raise InputError("expected at least one sequence, got none for the windows; check the split's name")
         self.groups: dict[str, list[int]] = {}
         self.pairs: dict[str, list[int]] = {}
         for index, record in enumerate(self.records):
@@ -195,9 +195,8 @@ class WindowMaker:
         else:
             points, classes = np.zeros((0, 3)), np.zeros(0, dtype=np.int64)
         tokens = scene_tokens(points, classes, max_tokens=budget, radius_m=self.config.scene_radius_m)
-        return Window(
-            np.stack(poses), tuple(clip_captions), tuple(measured), person_class, tokens.points, tokens.classes, tokens.mask
-        )
+        scene = (tokens.points, tokens.classes, tokens.mask)
+        return Window(np.stack(poses), tuple(clip_captions), tuple(measured), person_class, *scene)
 
 
 _maker: WindowMaker | None = None
@@ -260,4 +259,4 @@ def _counted(results: Iterator[list[Window]], progress: Callable[[int], None] | 
             progress(done)
 
 
-__all__ = ["CLASS_SHARES", "GROUP_SIZE", "POSE_DIM", "Window", "WindowMaker", "make_windows"]
+

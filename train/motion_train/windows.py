@@ -1,6 +1,6 @@
 """Batches of motion windows for the denoiser: persons composed, captions chosen, everything normalised.
 
-`WindowSampler.batch(step)` is a pure function of (seed, step): nothing but the step number has to be restored on resume.
+`WindowSampler.batch(step)` is a pure function of (seed, step): on resume nothing but the step number is restored.
 """
 
 from __future__ import annotations
@@ -131,7 +131,8 @@ class WindowSampler:
         if people == 2 and self.pairs and rng.uniform() < 0.35:
             window = self.pairs[int(rng.integers(len(self.pairs)))]
             caption = self._caption(window, rng)
-            return self._described(window, list(window.pose), [caption] * 2, [window.person_class] * 2, window.scene_mask, rng)
+            who = [window.person_class] * 2
+            return self._described(window, list(window.pose), [caption] * 2, who, window.scene_mask, rng)
         window = self.singles[index]
         poses, captions, classes = [window.pose[0]], [self._caption(window, rng)], [window.person_class]
         mask = window.scene_mask.copy()
@@ -230,7 +231,9 @@ def _groups_near(groups: NDArray[np.float32], pose: FloatArray) -> NDArray[np.bo
     return np.asarray(distance.reshape(len(groups), -1).min(axis=1) < _SCENE_CLEARANCE_M**2)
 
 
-def embedder(encode: Callable[[Tensor], Tensor], tokenise: Callable[[str], NDArray[np.int64]], batch: int = 256) -> Embed:
+def embedder(
+    encode: Callable[[Tensor], Tensor], tokenise: Callable[[str], NDArray[np.int64]], batch: int = 256
+) -> Embed:
     """Wrap a text tower's encode (B, L) -> (B, Dt) and a tokenizer into sentences -> embeddings."""
 
     def embed(sentences: Sequence[str]) -> NDArray[np.float32]:
