@@ -124,7 +124,7 @@ def _rising(e: Event, detailed: bool) -> tuple[str, ...]:
 def _jumping(e: Event, detailed: bool) -> tuple[str, ...]:
     high = " high" if e.amount > 0.32 else ""
     if e.side == "up":
-        return (f"*jump{high}", f"*jump up{high}", f"*leap up{high}", "*jump on the spot" if detailed else f"*jump{high}")
+        return (f"*jump{high}", f"*jump up{high}", f"*leap up{high}", "*jump on the spot" if detailed else "*jump")
     way = e.side if e.side in ("forward", "backward") else f"to the {e.side}"
     return (f"*jump {way}", f"*leap {way}", f"*jump{high}", f"*jump {way}")
 
@@ -195,4 +195,4 @@ PHRASES: Final[dict[str, Callable[[Event, bool], tuple[str, ...]]]] = {
     "stand": lambda e, d: ("*stand still", "*stand", "*wait standing"),
     "gesture": lambda e, d: ("*move the arms", "*gesture with the hands", "*move the hands about"),
 }  # fmt: skip
-"""Verb phrases of an event, starred as `captions.inflect` wants them; the flag asks for figures (metres, degrees)."""
+"""Verb phrases of an event, starred as `captions.inflect` wants them; the flag asks for figures."""
