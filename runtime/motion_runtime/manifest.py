@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -351,3 +351,12 @@ def _describe(tensors: tuple[TensorSpec, ...], other: tuple[TensorSpec, ...]) ->
         if index >= len(other) or other[index] != tensor:
             return f"{tensor.name} {tensor.dtype} {list(tensor.shape)}"
     return f"{len(tensors)} tensors"
+
+
+def to_dict(manifest: Manifest) -> dict[str, Any]:
+    """Plain values for JSON; `parse_manifest` reads them back."""
+    values = asdict(manifest)
+    for key in ("mean", "std"):
+        # float32 numbers in the fewest digits that read back the same, not as their float64 expansions.
+        values["normaliser"][key] = [float(str(number)) for number in values["normaliser"][key]]
+    return values

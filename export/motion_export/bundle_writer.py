@@ -1,0 +1,271 @@
+"""Write a bundle: trace, fuse, check, compare with PyTorch, describe; only then rename into place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from motion_export import graphs
+from motion_export.fusion import fuse_attention
+from motion_export.inputs import Drawing
+from motion_export.kernels import ConditionKernel, StepKernel, TextKernel, traceable
+from motion_export.parity import Parity, measure
+from motion_export.text_graph import trace_text
+from motion_export.weights import WeightsFile
+from motion_preprocessing.errors import InputError
+from motion_runtime.atomic_output import atomic_folder
+from motion_runtime.bundle import MANIFEST_FILE, Bundle
+from motion_runtime.manifest import (
+    CONDITION,
+    FORMAT_VERSION,
+    FUSED,
+    PLAIN,
+    STEP,
+    TEXT_ENCODER,
+    GraphSpec,
+    Manifest,
+    Normaliser,
+    SamplingDefaults,
+    ScheduleSpec,
+    TextSpec,
+    expected_tensors,
+    to_dict,
+)
+from motion_runtime.schedule import NoiseSchedule
+from motion_runtime.session import Provider, choose_provider
+from motion_runtime.tokenizer import PAD_ID
+from motion_train.denoiser import Denoiser
+from motion_train.text_tower import TextTower
+
+PRECISION: Final = "fp32"
+TOKENIZER_FILE: Final = "tokenizer.json"
+CREDITS_FILE: Final = "CREDITS.txt"
+_ONNX_IR: Final = 8
+"""The first runtimes that know opset 17 read this version of the file format."""
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model and what must be known about it to generate with it."""
+
+    denoiser: Denoiser
+    """With the weights to export."""
+    tower: TextTower
+    """Text tower that the denoiser was trained with."""
+    mean: NDArray[np.float32]
+    """(D,) mean of the pose vector."""
+    std: NDArray[np.float32]
+    """(D,) standard deviation of the pose vector."""
+    schedule: ScheduleSpec
+    """Noise schedule of the training."""
+    fps: float
+    """Frames a second of the training data."""
+    scene_tokens: int
+    """Groups S of object points."""
+    scene_radius_m: float
+    """Object points farther than this from the origin were left out."""
+    person_classes: tuple[str, ...]
+    """Rows of the person-class table."""
+    object_classes: tuple[str, ...]
+    """Rows of the object-class table."""
+    name: str = "scene-motion"
+    """What the model is called."""
+    licence: str = "Apache-2.0"
+    """Licence of the weights, SPDX."""
+    credits: str = ""
+    """Credit that the training data asks for."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """What it was trained on and for how long."""
+    default: SamplingDefaults = SamplingDefaults("dpm++", 20, 2.5)
+    """Sampling where a request leaves it open."""
+
+    def __post_init__(self) -> None:
+        config = self.denoiser.config
+        for what, got, expected in (
+            ("person classes", len(self.person_classes), config.person_classes),
+            ("object classes", len(self.object_classes), config.object_classes),
+            ("numbers of the text embedding", self.tower.width, config.text_dim),
+            ("means", len(self.mean), config.pose_dim),
+            ("standard deviations", len(self.std), config.pose_dim),
+        ):
+            if got != expected:
+                raise InputError(f"expected {expected} {what}, got {got} for the model; give the parts of one run")
+
+
+def write_bundle(
+    model: Model,
+    out: Path,
+    *,
+    people: tuple[int, ...],
+    frames: tuple[int, ...],
+    overwrite: bool = False,
+    report: Report = lambda line: None,
+) -> Bundle:
+    """Export a model and write its bundle.
+
+    Args:
+        model: What to export.
+        out: Folder of the bundle.
+        people: Person counts P to make kernels for.
+        frames: Frame counts T to make kernels for.
+        overwrite: Replace an existing folder.
+        report: Told about each step in a line.
+
+    Returns:
+        The bundle, opened and verified.
+
+    Raises:
+        InputError: A shape is out of range.
+        ParityError: A graph does not compute what PyTorch computes; nothing is written.
+        OutputError: The folder exists or cannot be written.
+    """
+    _check_shapes(model, people, frames)
+    manifest = _describe(model, people, frames)
+    provider = choose_provider("cpu")
+    with atomic_folder(out, overwrite=overwrite) as folder:
+        specs = _write_graphs(model, manifest, folder, report)
+        _write_texts(model, manifest, folder)
+        parity = _check_parity(model, manifest, specs, folder, provider, report)
+        manifest = Manifest(
+            **{
+                **vars(manifest),
+                "graphs": tuple(specs),
+                "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
+                "parity": {
+                    "provider": provider.name,
+                    "onnxruntime": onnxruntime.__version__,
+                    "machine": platform.machine(),
+                    "graphs": {name: result.to_dict() for name, result in parity.items()},
+                },
+            }
+        )
+        text = json.dumps(to_dict(manifest), indent=1, ensure_ascii=False)
+        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+        Bundle.open(folder)
+    return Bundle.open(out)
+
+
+def _check_shapes(model: Model, people: tuple[int, ...], frames: tuple[int, ...]) -> None:
+    identities = model.denoiser.config.identities
+    if not people or not all(1 <= count <= identities for count in people):
+        raise InputError(f"expected person counts from 1 to {identities}, got {list(people)} for --people; change them")
+    if not frames or not all(2 <= count <= 10_000 for count in frames):
+        raise InputError(f"expected frame counts from 2 to 10000, got {list(frames)} for --frames; change them")
+
+
+def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...]) -> Manifest:
+    """The manifest without its graphs and files."""
+    config, tokenizer = model.denoiser.config, model.tower.prompt_tokenizer()
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        name=model.name,
+        opset=graphs.OPSET,
+        fps=model.fps,
+        people=tuple(sorted(set(people))),
+        frames=tuple(sorted(set(frames))),
+        scene_tokens=model.scene_tokens,
+        scene_points=config.scene_points,
+        scene_radius_m=model.scene_radius_m,
+        pose_dim=config.pose_dim,
+        width=config.width,
+        identities=config.identities,
+        graphs=(),
+        normaliser=Normaliser(model.mean, model.std),
+        schedule=model.schedule,
+        text=TextSpec(
+            context_length=tokenizer.context_length,
+            width=model.tower.width,
+            tokenizer=TOKENIZER_FILE,
+            sot=tokenizer.start_id,
+            eot=tokenizer.end_id,
+            pad=PAD_ID,
+        ),
+        person_classes=model.person_classes,
+        object_classes=model.object_classes,
+        default=model.default,
+        licence=model.licence,
+        credits=model.credits,
+        files={},
+        training={
+            **model.training,
+            "exported_with": {"scene-motion": version("scene-motion"), "torch": torch.__version__},
+        },
+    )
+
+
+def _write_graphs(model: Model, manifest: Manifest, folder: Path, report: Report) -> list[GraphSpec]:
+    """Trace every graph; their weights go to one file."""
+    denoiser = traceable(model.denoiser)
+    drawing = Drawing(model.denoiser, manifest, NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps))
+    specs: list[GraphSpec] = []
+    with WeightsFile(folder) as weights:
+
+        def write(proto: onnx.ModelProto, role: str, variant: str, people: int = 0, count: int = 0) -> None:
+            inputs, outputs = expected_tensors(manifest, role, people, count)
+            stem = role + (f"_p{people}" if people else "") + (f"_t{count}" if count else "")
+            file = f"{stem}.onnx" if variant == PLAIN else f"{stem}.{variant}.onnx"
+            specs.append(GraphSpec(file, role, variant, PRECISION, people, count, inputs, outputs))
+            proto.ir_version = _ONNX_IR
+            weights.move_out(proto)
+            (folder / file).write_bytes(proto.SerializeToString(deterministic=True))
+            report(f"{file}: {len(proto.graph.node)} nodes")
+
+        step, condition = StepKernel(denoiser), ConditionKernel(denoiser)
+        rng = np.random.default_rng(0)
+        for people in manifest.people:
+            example = _tensors(drawing.condition(rng, people))
+            _, outputs = expected_tensors(manifest, CONDITION, people, 0)
+            names = [tensor.name for tensor in outputs]
+            write(graphs.trace(condition, example, names, CONDITION), CONDITION, PLAIN, people)
+            for count in manifest.frames:
+                example = _tensors(drawing.step(rng, people, count))
+                _, outputs = expected_tensors(manifest, STEP, people, count)
+                plain = graphs.trace(step, example, [tensor.name for tensor in outputs], STEP)
+                fused = fuse_attention(plain)
+                graphs.check(fused)
+                write(plain, STEP, PLAIN, people, count)
+                write(fused, STEP, FUSED, people, count)
+        text = trace_text(TextKernel(model.tower), _tensors(drawing.tokens(rng)))
+        write(text, TEXT_ENCODER, PLAIN)
+    return specs
+
+
+def _write_texts(model: Model, manifest: Manifest, folder: Path) -> None:
+    (folder / TOKENIZER_FILE).write_text(model.tower.tokenizer_text, encoding="utf-8")
+    lines = [f"{manifest.name}: weights under {manifest.licence}", "", manifest.credits or "No credit is asked for."]
+    (folder / CREDITS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _check_parity(
+    model: Model, manifest: Manifest, specs: list[GraphSpec], folder: Path, provider: Provider, report: Report
+) -> dict[str, Parity]:
+    drawing = Drawing(model.denoiser, manifest, NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps))
+    results: dict[str, Parity] = {}
+    for spec in specs:
+        draw, reference = drawing.comparison(spec, model.tower)
+        results[spec.file] = measure(folder / spec.file, spec, draw, reference, provider=provider)
+        report(f"{spec.file}: differs from PyTorch by at most {results[spec.file].max_abs:.2g}")
+    return results
+
+
+def _tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,123 @@
+"""Random inputs of every graph, as they occur in use, and PyTorch's answers to them.
+
+The reference is the denoiser itself in fp32, called once a branch, with guidance and update in float64: nothing of the
+exported modules, of the tracer's coding or of the batching is part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from motion_export.parity import Array, Draw, Reference
+from motion_runtime.manifest import CONDITION, STEP, GraphSpec, Manifest
+from motion_runtime.sampler import SAMPLERS, plan_steps
+from motion_runtime.schedule import NoiseSchedule
+from motion_train.denoiser import IGNORED, Denoiser
+from motion_train.text_tower import TextTower
+
+Floats = NDArray[np.float32]
+
+
+class Drawing:
+    """Draws inputs for a model's graphs."""
+
+    def __init__(self, denoiser: Denoiser, manifest: Manifest, schedule: NoiseSchedule) -> None:
+        """Draw for `denoiser`, whose sizes `manifest` holds."""
+        self._denoiser = denoiser.eval()
+        self._manifest = manifest
+        self._plans = [plan_steps(schedule, sampler, 20) for sampler in SAMPLERS]
+
+    def tokens(self, rng: np.random.Generator) -> dict[str, Array]:
+        """Draw a prompt of random ids."""
+        text = self._manifest.text
+        tokens = np.full((1, text.context_length), text.pad, dtype=np.int64)
+        words = int(rng.integers(0, text.context_length - 1))
+        ids = rng.integers(0, min(text.sot, text.eot), size=words)
+        tokens[0, : words + 2] = [text.sot, *ids, text.eot]
+        return {"tokens": tokens}
+
+    def condition(self, rng: np.random.Generator, people: int) -> dict[str, Array]:
+        """Draw a prompt's embedding, a room and people."""
+        m = self._manifest
+        return {
+            "text": _normal(rng, 1, people, m.text.width),
+            "scene": 2 * _normal(rng, 1, m.scene_tokens, 3 * m.scene_points),
+            "scene_class": rng.integers(0, len(m.object_classes), (1, m.scene_tokens)),
+            "person_class": rng.integers(0, len(m.person_classes), (1, people)),
+            "identity": rng.permutation(m.identities)[None, :people].astype(np.int64),
+            "keep_text": rng.integers(0, 2, (1, people)).astype(np.float32),
+            "keep_scene": rng.integers(0, 2, 1).astype(np.float32),
+        }
+
+    def step(self, rng: np.random.Generator, people: int, frames: int) -> dict[str, Array]:
+        """Draw a denoising step of a random sampler, with part of the kernel's room unused."""
+        m = self._manifest
+        shape = (1, people, frames, m.pose_dim)
+        plan = self._plans[int(rng.integers(len(self._plans)))]
+        step = plan[int(rng.integers(len(plan)))]
+        guidance = rng.uniform(0, 5)
+        given = self.condition(rng, people)
+        kept = self.condition_reference({**given, "keep_text": np.ones((1, people)), "keep_scene": np.ones(1)})
+        dropped = self.condition_reference({**given, "keep_text": np.zeros((1, people)), "keep_scene": np.zeros(1)})
+        used = np.concatenate(
+            [
+                [True],
+                np.arange(people) < rng.integers(1, people + 1),
+                np.arange(m.scene_tokens) < rng.integers(0, m.scene_tokens + 1),
+                np.tile(np.arange(frames) < rng.integers(2, frames + 1), people),
+            ]
+        )
+        return {
+            "x": _normal(rng, *shape),
+            "x0_prev": _normal(rng, *shape),
+            "noise": _normal(rng, *shape),
+            "t": np.array([step.t], dtype=np.float32),
+            "coefficients": np.array([guidance, step.a, step.b, step.c, step.s], dtype=np.float32),
+            "prefix": np.concatenate([kept[0], dropped[0]]),
+            "person": np.concatenate([kept[1], dropped[1]]),
+            "key_bias": np.tile(np.where(used, 0.0, IGNORED).astype(np.float32), (2, 1)),
+        }
+
+    def comparison(self, spec: GraphSpec, tower: TextTower) -> tuple[Draw, Reference]:
+        """Drawing and reference of a graph."""
+        if spec.role == STEP:
+            return lambda rng: self.step(rng, spec.people, spec.frames), self.step_reference
+        if spec.role == CONDITION:
+            return lambda rng: self.condition(rng, spec.people), self.condition_reference
+        return self.tokens, lambda values: [_numpy(tower.encode(torch.from_numpy(values["tokens"])))]
+
+    def condition_reference(self, values: Mapping[str, Array]) -> Sequence[Floats]:
+        """Run `Denoiser.condition`."""
+        with torch.no_grad():
+            outputs = self._denoiser.condition(**{name: _tensor(value) for name, value in values.items()})
+        return [_numpy(output) for output in outputs]
+
+    def step_reference(self, values: Mapping[str, Array]) -> Sequence[Floats]:
+        """Call the denoiser once a branch, then guide and update in float64."""
+        branches = []
+        for row in (slice(0, 1), slice(1, 2)):
+            given = [_tensor(values[name][row]) for name in ("prefix", "person", "key_bias")]
+            with torch.no_grad():
+                predicted = self._denoiser.denoise(_tensor(values["x"]), _tensor(values["t"]), *given)
+            branches.append(_numpy(predicted).astype(np.float64))
+        g, a, b, c, s = (float(value) for value in values["coefficients"])
+        x0 = branches[1] + g * (branches[0] - branches[1])
+        x_next = a * values["x"] + b * x0 + c * values["x0_prev"] + s * values["noise"]
+        return [x_next.astype(np.float32), x0.astype(np.float32)]
+
+
+def _normal(rng: np.random.Generator, *shape: int) -> Floats:
+    return rng.standard_normal(shape, dtype=np.float32)
+
+
+def _tensor(value: Array) -> torch.Tensor:
+    return torch.from_numpy(value if value.dtype == np.int64 else value.astype(np.float32))
+
+
+def _numpy(value: torch.Tensor) -> NDArray[Any]:
+    return value.detach().numpy()

@@ -1,0 +1,104 @@
+"""What is exported of the denoiser: the step kernel and the condition graph, as modules with fixed interfaces.
+
+    x0 = x0_u + g (x0_c - x0_u)                      classifier-free guidance             (3.21)
+    x' = a x + b x0 + c x0_prev + s z
+
+Row 0 of every batch-2 input is the conditional branch, row 1 the unconditional: both pass the network in one batch. The
+host computes (g, a, b, c, s) in float64, so DDPM, DDIM and DPM-Solver++(2M) share one graph.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from motion_train.denoiser import Attention, Denoiser
+
+
+def traceable(denoiser: Denoiser) -> Denoiser:
+    """Copy a denoiser for tracing: evaluation mode, attention spelt out, on the CPU in fp32."""
+    twin = copy.deepcopy(denoiser).to(device="cpu", dtype=torch.float32).eval().requires_grad_(False)
+    for module in twin.modules():
+        if isinstance(module, Attention):
+            module.explicit = True
+    return twin
+
+
+class StepKernel(nn.Module):
+    """Network, guidance and sampler update of one denoising step."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        """Wrap `denoiser`, which `traceable` made."""
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(
+        self,
+        x: Tensor,
+        x0_prev: Tensor,
+        noise: Tensor,
+        t: Tensor,
+        coefficients: Tensor,
+        prefix: Tensor,
+        person: Tensor,
+        key_bias: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Take one step.
+
+        Args:
+            x: (1, P, T, D) noisy poses.
+            x0_prev: (1, P, T, D) x0 of the step before.
+            noise: (1, P, T, D) standard normal numbers.
+            t: (1,) diffusion step.
+            coefficients: (5,) g, a, b, c, s.
+            prefix: (2, P + S, d) of the condition graph.
+            person: (2, P, d) of the condition graph.
+            key_bias: (2, 1 + P + S + P*T), 0 or -1e4.
+
+        Returns:
+            x' and x0, both (1, P, T, D).
+        """
+        g, a, b, c, s = torch.unbind(coefficients.reshape(5, 1, 1, 1, 1))
+        twice = torch.cat([x, x])  # (2, P, T, D)
+        predicted = self.denoiser.denoise(twice, torch.cat([t, t]), prefix, person, key_bias)
+        conditional, unconditional = torch.split(predicted, 1)
+        x0 = unconditional + g * (conditional - unconditional)
+        return a * x + b * x0 + c * x0_prev + s * noise, x0
+
+
+class ConditionKernel(nn.Module):
+    """Everything that a request conditions on, embedded once before the loop; the host runs it kept and dropped."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        """Wrap `denoiser`."""
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(
+        self,
+        text: Tensor,
+        scene: Tensor,
+        scene_class: Tensor,
+        person_class: Tensor,
+        identity: Tensor,
+        keep_text: Tensor,
+        keep_scene: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """`Denoiser.condition` for a batch of one."""
+        return self.denoiser.condition(text, scene, scene_class, person_class, identity, keep_text, keep_scene)
+
+
+class TextKernel(nn.Module):
+    """A text tower's `encode` under the graph's name for it."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        """Wrap a tower whose forward maps tokens (B, L) to (B, Dt)."""
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Embed tokens (1, L) as (1, Dt)."""
+        embedding: Tensor = self.tower(tokens)
+        return embedding

@@ -1,0 +1,116 @@
+"""Does a graph compute what PyTorch computes? Measured over random inputs before anything is written to its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from motion_preprocessing.errors import ParityError
+from motion_runtime.manifest import GraphSpec
+from motion_runtime.session import GraphSession, Provider
+
+Array = NDArray[Any]
+Draw = Callable[[np.random.Generator], dict[str, Array]]
+Reference = Callable[[Mapping[str, Array]], Sequence[Array]]
+
+TOLERANCE: Final = 1e-4
+"""Largest absolute difference that an fp32 graph may show."""
+INPUTS: Final = 20
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Differences between a graph in ONNX Runtime and PyTorch."""
+
+    inputs: int
+    """Random inputs that were tried."""
+    tolerance: float
+    """Largest absolute difference allowed."""
+    max_abs: float
+    """Largest one found."""
+    max_abs_unoptimised: float
+    """The same for one input with ONNX Runtime's graph optimisation off."""
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values for the manifest."""
+        return asdict(self)
+
+
+def measure(
+    path: Path,
+    spec: GraphSpec,
+    draw: Draw,
+    reference: Reference,
+    *,
+    provider: Provider,
+    inputs: int = INPUTS,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+) -> Parity:
+    """Compare a graph with PyTorch as the runtime runs it, and once without ONNX Runtime's optimisation.
+
+    Args:
+        path: The graph's file.
+        spec: Its description.
+        draw: Makes the inputs of one comparison.
+        reference: Computes the outputs in PyTorch.
+        provider: Where the graph runs.
+        inputs: How many comparisons.
+        tolerance: Largest absolute difference allowed.
+        seed: Seed of the inputs.
+
+    Raises:
+        ParityError: A difference is larger, or not a number; the message holds the worst element.
+    """
+    session = GraphSession(path, spec, provider)
+    rng = np.random.default_rng(seed)
+    worst = 0.0
+    unoptimised = 0.0
+    for index in range(inputs):
+        values = draw(rng)
+        expected = reference(values)
+        worst = max(worst, _compare(expected, session.run(values), spec, tolerance, f"input {index}"))
+        if index == 0:
+            found = _run_unoptimised(path, spec, values)
+            unoptimised = _compare(expected, found, spec, tolerance, f"input {index}, without graph optimisation")
+    return Parity(inputs, tolerance, worst, unoptimised)
+
+
+def _run_unoptimised(path: Path, spec: GraphSpec, values: Mapping[str, Array]) -> Sequence[Array]:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    found: Sequence[Array] = session.run([tensor.name for tensor in spec.outputs], dict(values))
+    return found
+
+
+def _compare(
+    expected: Sequence[Array], found: Sequence[Array], spec: GraphSpec, tolerance: float, label: str
+) -> float:
+    """Largest absolute difference over all outputs."""
+    worst = 0.0
+    for tensor, want, got in zip(spec.outputs, expected, found, strict=True):
+        if want.shape != got.shape:
+            raise ParityError(
+                f"expected shape {list(want.shape)}, got {list(got.shape)} for '{tensor.name}' of '{spec.file}'; "
+                "this is a defect of the export"
+            )
+        # A NaN on either side counts as an infinite difference: comparisons with NaN are false.
+        difference = np.nan_to_num(np.abs(want.astype(np.float64) - got.astype(np.float64)), nan=np.inf)
+        index = np.unravel_index(int(np.argmax(difference)), difference.shape)
+        largest = float(difference[index])
+        if largest > tolerance:
+            place = ", ".join(str(int(i)) for i in index)
+            raise ParityError(
+                f"expected {want[index]:.9g} within {tolerance:g}, got {got[index]:.9g} (difference {largest:.3g}) for "
+                f"'{tensor.name}[{place}]' of '{spec.file}' at {label}; nothing was written"
+            )
+        worst = max(worst, largest)
+    return worst
