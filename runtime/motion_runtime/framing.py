@@ -1,0 +1,126 @@
+"""Where the camera of a preview stands: three-quarter view, everybody in the picture, little hidden by furniture."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.skeleton import JOINT_INDEX
+from motion_runtime.canvas import Camera
+from motion_runtime.room_view import RoomView
+
+AnyArray = NDArray[np.floating[Any]]
+Array = NDArray[np.float64]
+
+ELEVATION_RAD: Final = math.radians(24)
+FOCAL_WIDTHS: Final = 1.35
+"""Focal length in picture widths: a mild telephoto lens keeps proportions true."""
+_AZIMUTHS: Final = 24
+_SIDE_RAD: Final = math.radians(52)
+_COARSE_PX: Final = 96
+_COARSE_POINTS: Final = 30_000
+
+
+def facing(joints_m: AnyArray) -> Array:
+    """Horizontal unit direction (..., 2) that the hips of (..., 22, 3) joints face."""
+    joints = np.asarray(joints_m, dtype=np.float64)
+    across = joints[..., JOINT_INDEX["left_hip"], :2] - joints[..., JOINT_INDEX["right_hip"], :2]
+    forward = np.stack([across[..., 1], -across[..., 0]], axis=-1)
+    norm = np.linalg.norm(forward, axis=-1, keepdims=True)
+    return np.where(norm > 1e-6, forward / np.maximum(norm, 1e-6), np.array([1.0, 0.0]))
+
+
+def fit_camera(
+    points_m: AnyArray, azimuth_rad: float, size: tuple[int, int], margins_px: tuple[float, float, float, float]
+) -> Camera:
+    """Stand where all points (N, 3) are inside the picture less its margins (left, top, right, bottom)."""
+    width, height = size
+    left, top, right, bottom = margins_px
+    focal = FOCAL_WIDTHS * width
+    points = np.asarray(points_m, dtype=np.float64)
+    target, distance = (points.min(axis=0) + points.max(axis=0)) / 2, 6.0
+    for _ in range(12):
+        camera = Camera.look_at(target, azimuth_rad, ELEVATION_RAD, distance, focal, size)
+        view = (points - camera.eye_m) @ camera.axes.T
+        x, y = focal * view[:, 0] / view[:, 2], -focal * view[:, 1] / view[:, 2]
+        # Pixels by which the points' box is off the middle of what the margins leave, and how much too large it is.
+        off_x = (x.max() + x.min()) / 2 - (left - right) / 2
+        off_y = (y.max() + y.min()) / 2 - (top - bottom) / 2
+        target = target + distance / focal * (off_x * camera.axes[0] - off_y * camera.axes[1])
+        scale = max((x.max() - x.min()) / (width - left - right), (y.max() - y.min()) / (height - top - bottom))
+        # Everything must stay in front of the camera while it comes closer.
+        behind = float(distance - view[:, 2].min())
+        distance = max(behind + (distance - behind) * scale, behind + 1.5)
+    return Camera.look_at(target, azimuth_rad, ELEVATION_RAD, distance, focal, size)
+
+
+def choose_camera(
+    joints_m: AnyArray, room: RoomView | None, size: tuple[int, int], margins_px: tuple[float, float, float, float]
+) -> tuple[Camera, float]:
+    """Choose the fixed camera of a preview.
+
+    Of 24 directions the one wins that sees people from the front and the side (52 degrees off their facing), shows
+    them large, and hides few of their joints behind the room's points.
+
+    Args:
+        joints_m: (P, T, 22, 3).
+        room: What is drawn of the room, if there is one.
+        size: Width and height in pixels.
+        margins_px: Left, top, right and bottom margins that people keep clear of.
+
+    Returns:
+        The camera and its azimuth in radians.
+    """
+    joints = np.asarray(joints_m, dtype=np.float64)
+    sample = joints[:, np.unique(np.linspace(0, joints.shape[1] - 1, 12).astype(np.int64))]
+    box = framed_points(sample.reshape(-1, 3), surroundings_m=0.9 if room is not None else 0.35)
+    # The first person's facing at the start: whatever follows is seen in relation to it.
+    direction = facing(joints[0, : max(1, joints.shape[1] // 5)]).mean(axis=0)
+    heading = math.atan2(direction[1], direction[0])
+    best: tuple[float, Camera, float] | None = None
+    if room is not None:
+        room = room.thinned(_COARSE_POINTS)
+    for k in range(_AZIMUTHS):
+        azimuth = heading + 2 * math.pi * k / _AZIMUTHS
+        camera = fit_camera(box, azimuth, size, margins_px)
+        turn = abs(math.remainder(azimuth - heading, 2 * math.pi))
+        distance = float((sample.reshape(-1, 3).mean(axis=0) - camera.eye_m) @ camera.axes[2])
+        cost = 0.35 * (1 - math.cos(turn - _SIDE_RAD)) + 0.15 * math.log(distance)
+        if room is not None:
+            cost += 2.0 * hidden_share(sample, room, camera, azimuth)
+        if best is None or cost < best[0] - 1e-9:
+            best = (cost, camera, azimuth)
+    assert best is not None
+    return best[1], best[2]
+
+
+def framed_points(joints_m: AnyArray, surroundings_m: float) -> Array:
+    """Return the points to keep in the picture: joints (N, 3) grown by a body's flesh and by some floor around."""
+    joints = np.asarray(joints_m, dtype=np.float64)
+    flesh = np.array([[0.12, 0, 0.2], [-0.12, 0, 0.2], [0, 0.12, 0.2], [0, -0.12, 0.2]])
+    around = surroundings_m * np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+    floor = joints * np.array([1.0, 1.0, 0.0])
+    return np.concatenate([(joints[:, None] + flesh).reshape(-1, 3), (floor[:, None] + around).reshape(-1, 3)])
+
+
+def hidden_share(joints_m: AnyArray, room: RoomView, camera: Camera, azimuth_rad: float) -> float:
+    """Share of joints (..., 22, 3) behind a point of the room, on a coarse picture; 0..1."""
+    joints = np.asarray(joints_m, dtype=np.float64).reshape(-1, 3)
+    towards = (math.cos(azimuth_rad), math.sin(azimuth_rad))
+    centre = joints[:, :2].mean(axis=0)
+    points = room.opened(towards, (float(centre[0]), float(centre[1]))).obstacles()
+    cell = camera.width / _COARSE_PX
+    rows = math.ceil(camera.height / cell)
+    depth = np.full((rows, _COARSE_PX), np.inf)
+    x, y, z = camera.project(points)
+    column, row = np.floor(x / cell).astype(np.int64), np.floor(y / cell).astype(np.int64)
+    seen = (z > 0.1) & (column >= 0) & (column < _COARSE_PX) & (row >= 0) & (row < rows)
+    np.minimum.at(depth, (row[seen], column[seen]), z[seen])
+    x, y, z = camera.project(joints)
+    column = np.clip(np.floor(x / cell).astype(np.int64), 0, _COARSE_PX - 1)
+    row = np.clip(np.floor(y / cell).astype(np.int64), 0, rows - 1)
+    # A seat touches who sits on it: only what is clearly nearer hides.
+    return float((depth[row, column] < z - 0.25).mean())
