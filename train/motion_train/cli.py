@@ -35,7 +35,7 @@ class Group(OneLineCommand, click.Group):
         if cmd_name != "text":
             return super().get_command(ctx, cmd_name)
         require_extra()
-        from motion_train.contrastive import text_command
+        from motion_train.text_command import text_command
 
         command: click.Command = text_command
         return command

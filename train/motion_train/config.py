@@ -184,9 +184,21 @@ def load(
     flags: Mapping[str, Any] | None = None,
     base: TrainConfig | None = None,
 ) -> TrainConfig:
+    """Resolve the denoiser's configuration; see `resolve`."""
+    return resolve(TrainConfig, path, settings, flags, base)
+
+
+def resolve(
+    kind: type[Config],
+    path: Path | None,
+    settings: Iterable[str] = (),
+    flags: Mapping[str, Any] | None = None,
+    base: Config | None = None,
+) -> Config:
     """Resolve a configuration, each overriding what stands before it.
 
     Args:
+        kind: A dataclass of sections.
         path: TOML file, or None.
         settings: Lines 'section.key=value'.
         flags: Values by 'section.key'.
@@ -202,7 +214,7 @@ def load(
         _merge(values, _nested(key.strip(), _value_of(text.strip())))
     for key, value in (flags or {}).items():
         _merge(values, _nested(key, value))
-    return from_dict(TrainConfig, values)
+    return from_dict(kind, values)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
