@@ -15,7 +15,6 @@ import dataclasses
 import difflib
 import json
 import tomllib
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -313,12 +312,6 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
             return value
         listed = ", ".join(map(str, choices))
         raise InputError(f"expected one of {listed}, got {value!r} for {name}; choose one of these")
-    if origin is tuple and isinstance(value, (list, tuple)):
-        return tuple(_convert(choices[0], item, name) for item in value)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in choices:
-            return None
-        return _convert(next(choice for choice in choices if choice is not type(None)), value, name)
     # bool is an int and an int is a float in Python: only the second of these is meant here.
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

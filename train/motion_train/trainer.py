@@ -82,8 +82,8 @@ def require_unfinished(run: RunConfig, progress: Progress) -> None:
     if over(run, progress):
         raise InputError(
             f"expected something left to do, got step {progress.step} of {run.steps} after "
-            f"{progress.elapsed_s / 60:.1f} minutes (limit {run.max_minutes:g}, 0 = none) for --resume; raise --steps or "
-            "--max-minutes, which count the whole run"
+            f"{progress.elapsed_s / 60:.1f} minutes (limit {run.max_minutes:g}, 0 = none) for --resume; raise "
+            "--steps or --max-minutes, which count the whole run"
         )
 
 
