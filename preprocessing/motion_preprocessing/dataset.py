@@ -1,0 +1,335 @@
+"""The processed motion dataset: a folder that is written whole or not at all and read by memory mapping.
+
+    dataset.json       format version, frame rate, pose layout, skeleton, credits, sha256 of the other files
+    sequences.parquet  a row a sequence: name, frames, captions, action, person class, subject, split, pair, source, ...
+    frames.arrow       Arrow IPC file, a record batch a sequence in the same order, a row a frame: pose (258 float32)
+
+Opening a dataset maps `frames.arrow`; a record's pose is a read-only numpy view into the map, so that a training
+process loads only the pages that it samples and several share them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing import pose_vector
+from motion_preprocessing.errors import InputError, MissingExtraError, OutputError
+from motion_preprocessing.pose_vector import POSE_DIM
+from motion_preprocessing.sequence import PERSON_CLASSES, SPLITS, Event, MotionSequence
+from motion_preprocessing.skeleton import JOINT_NAMES, PARENTS, REST_OFFSETS_M
+
+FORMAT: Final = "scene-motion dataset"
+FORMAT_VERSION: Final = 1
+HEADER_FILE: Final = "dataset.json"
+FRAMES_FILE: Final = "frames.arrow"
+SEQUENCES_FILE: Final = "sequences.parquet"
+
+
+def _arrow() -> ModuleType:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError.for_extra("pyarrow", "preprocess") from None
+    return pyarrow  # type: ignore[no-any-return, unused-ignore]
+
+
+@dataclass(frozen=True)
+class MotionRecord:
+    """One sequence as it is read back."""
+
+    name: str
+    """Unique name."""
+    fps: float
+    """Frames a second."""
+    pose: NDArray[np.float32]
+    """(T, 258) pose vectors, a read-only view of the mapped file."""
+    captions: tuple[str, ...]
+    """Sentences about the whole of it."""
+    events: tuple[Event, ...]
+    """Moments worth naming."""
+    action: str
+    """Coarse action."""
+    person_class: str
+    """person, staff or patient."""
+    subject: str
+    """Who moved."""
+    split: str
+    """train, validation or test."""
+    pair: str
+    """Key shared by the people of one take in one world frame, whose frames correspond; '' for one person alone."""
+    source: str
+    """Where it comes from."""
+    licence: str
+    """Licence terms of the source."""
+    label: str
+    """The source's own short label."""
+
+
+def _sequence_schema(pa: ModuleType) -> Any:
+    texts = ("action", "person_class", "subject", "split", "pair", "source", "licence", "label")
+    events = pa.list_(pa.struct([("name", pa.string()), ("time_s", pa.float64())]))
+    return pa.schema(
+        [
+            ("name", pa.string()),
+            ("frames", pa.int64()),
+            ("fps", pa.float64()),
+            ("captions", pa.list_(pa.string())),
+            ("events", events),
+            *((name, pa.string()) for name in texts),
+        ]
+    )
+
+
+def _frame_schema(pa: ModuleType) -> Any:
+    return pa.schema([("sequence", pa.int32()), ("pose", pa.list_(pa.float32(), POSE_DIM))])
+
+
+def _encode(sequence: MotionSequence) -> NDArray[np.float32]:
+    # Encoded in float64: velocities are differences of positions, times the frame rate.
+    rotations = sequence.local_rotations.astype(np.float64)
+    pose = np.asarray(pose_vector.encode(rotations, sequence.root_position_m.astype(np.float64), sequence.fps))
+    if not np.isfinite(pose).all():
+        raise InputError(f"expected finite motion, got NaN or infinity for {sequence.name}; leave the capture out")
+    return pose.astype(np.float32)
+
+
+def write_dataset(
+    folder: Path,
+    sequences: Iterable[MotionSequence],
+    *,
+    fps: float,
+    credits: Iterable[str],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write a dataset folder atomically; an older dataset in its place is replaced.
+
+    Args:
+        folder: The dataset's folder; its parent must exist.
+        sequences: What to write; consumed one at a time.
+        fps: Their frame rate.
+        credits: Lines of credit that the sources ask for.
+        provenance: How the dataset was made; goes into the header as it is.
+
+    Raises:
+        OutputError: The folder exists and is no dataset, or cannot be written.
+        InputError: There is no sequence, names repeat, or a sequence holds NaN or another frame rate.
+    """
+    if folder.exists() and not (folder / HEADER_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"expected a dataset or nothing, got something else for {folder}; name another folder")
+    pa = _arrow()
+    try:
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise OutputError(f"expected a writable place, got '{error.strerror}' for {folder}; name another") from None
+    try:
+        _write_files(pa, partial, sequences, fps, list(credits), dict(provenance))
+        partial.chmod(0o755)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            folder.rename(old / folder.name)
+            try:
+                partial.rename(folder)
+            except OSError:
+                (old / folder.name).rename(folder)
+                raise
+            finally:
+                shutil.rmtree(old, ignore_errors=True)
+        else:
+            partial.rename(folder)
+    except OSError as error:
+        raise OutputError(f"expected to write the dataset, got '{error.strerror or error}' for {folder}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_files(
+    pa: ModuleType,
+    folder: Path,
+    sequences: Iterable[MotionSequence],
+    fps: float,
+    credits: list[str],
+    provenance: dict[str, Any],
+) -> None:
+    rows: list[dict[str, Any]] = []
+    names: set[str] = set()
+    schema = _frame_schema(pa)
+    with pa.OSFile(str(folder / FRAMES_FILE), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for index, sequence in enumerate(sequences):
+            _check(sequence, fps, names)
+            names.add(sequence.name)
+            pose = _encode(sequence)
+            poses = pa.FixedSizeListArray.from_arrays(pa.array(pose.reshape(-1)), POSE_DIM)
+            numbers = pa.array(np.full(len(pose), index, dtype=np.int32))
+            writer.write_batch(pa.record_batch([numbers, poses], schema=schema))
+            rows.append(
+                {
+                    "name": sequence.name,
+                    "frames": len(pose),
+                    "fps": sequence.fps,
+                    "captions": list(sequence.captions),
+                    "events": [{"name": event.name, "time_s": event.time_s} for event in sequence.events],
+                    "action": sequence.action,
+                    "person_class": sequence.person_class,
+                    "subject": sequence.subject,
+                    "split": sequence.split,
+                    "pair": sequence.pair,
+                    "source": sequence.source,
+                    "licence": sequence.licence,
+                    "label": sequence.label,
+                }
+            )
+    if not rows:
+        raise InputError("expected at least one sequence, got none for the dataset; check the source")
+    pa.parquet.write_table(pa.Table.from_pylist(rows, schema=_sequence_schema(pa)), folder / SEQUENCES_FILE)
+    header = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "fps": fps,
+        "pose_dim": POSE_DIM,
+        "pose_layout": "joint positions 22*3 m | joint velocities 22*3 m/s | 6D rotations of joints 1..21, 21*6",
+        "axes": "z up, floor z = 0, metres, right-handed; yaw 0 faces +x with the left towards +y",
+        "skeleton": {"joints": list(JOINT_NAMES), "parents": list(PARENTS), "rest_offsets_m": REST_OFFSETS_M.tolist()},
+        "sequences": len(rows),
+        "frames": sum(row["frames"] for row in rows),
+        "credits": credits,
+        "licences": sorted({row["licence"] for row in rows}),
+        "provenance": provenance,
+        "files": {name: _sha256(folder / name) for name in (FRAMES_FILE, SEQUENCES_FILE)},
+    }
+    (folder / HEADER_FILE).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
+
+
+def _check(sequence: MotionSequence, fps: float, names: set[str]) -> None:
+    for value, allowed, what in (
+        (sequence.split, SPLITS, "split"),
+        (sequence.person_class, PERSON_CLASSES, "person class"),
+    ):
+        if value not in allowed:
+            raise InputError(f"expected one of {', '.join(allowed)}, got '{value}' for the {what} of {sequence.name}")
+    if sequence.name in names:
+        raise InputError(f"expected unique names, got '{sequence.name}' twice for the dataset; rename one")
+    if sequence.fps != fps:
+        raise InputError(f"expected {fps} frames a second, got {sequence.fps} for {sequence.name}; resample it")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class MotionDataset:
+    """A dataset folder, memory-mapped. Indexing and iteration give `MotionRecord`s of the chosen split."""
+
+    def __init__(
+        self,
+        folder: Path,
+        split: str | None,
+        header: Mapping[str, Any],
+        rows: list[dict[str, Any]],
+        batches: list[int],
+        reader: Any,
+    ) -> None:
+        self.folder = folder
+        """Where it lies."""
+        self.split = split
+        """The chosen split; None is all of it."""
+        self.header = header
+        """The contents of dataset.json."""
+        self._rows, self._batches, self._reader = rows, batches, reader
+
+    @classmethod
+    def open(cls, folder: Path, split: str | None = None) -> MotionDataset:
+        """Open a dataset, or one split of it.
+
+        Raises:
+            InputError: The folder is no dataset, is of a newer format, or its files do not agree.
+        """
+        if split is not None and split not in SPLITS:
+            raise InputError(f"expected one of {', '.join(SPLITS)}, got '{split}' for the split; choose one")
+        pa = _arrow()
+        try:
+            header = json.loads((folder / HEADER_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "no JSON"
+            raise InputError(f"expected a dataset, got '{reason}' for {folder / HEADER_FILE}; make one") from None
+        version = header.get("format_version") if isinstance(header, dict) else None
+        if version != FORMAT_VERSION or header.get("format") != FORMAT or header.get("pose_dim") != POSE_DIM:
+            raise InputError(f"expected format version {FORMAT_VERSION}, got {version} for {folder}; make it anew")
+        try:
+            rows = pa.parquet.read_table(folder / SEQUENCES_FILE, schema=_sequence_schema(pa)).to_pylist()
+            reader = pa.ipc.open_file(pa.memory_map(str(folder / FRAMES_FILE), "r"))
+            batches = reader.num_record_batches
+        except (OSError, pa.ArrowException) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"expected readable data files, got '{reason}' for {folder}; make it anew") from None
+        if batches != len(rows) or len(rows) != header.get("sequences"):
+            raise InputError(f"expected {header.get('sequences')} sequences, got {batches} for {folder}; make it anew")
+        chosen = [i for i, row in enumerate(rows) if split is None or row["split"] == split]
+        return cls(folder, split, header, [rows[i] for i in chosen], chosen, reader)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second of every sequence."""
+        return float(self.header["fps"])
+
+    def __reduce__(self) -> tuple[Any, tuple[Path, str | None]]:
+        # A worker process maps the file itself: neither the map nor the data is sent to it.
+        return MotionDataset.open, (self.folder, self.split)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> MotionRecord:
+        row = self._rows[index]
+        batch = self._reader.get_batch(self._batches[index])
+        pose = batch.column(1).flatten().to_numpy(zero_copy_only=True).reshape(-1, POSE_DIM)
+        return MotionRecord(
+            name=row["name"],
+            fps=row["fps"],
+            pose=pose,
+            captions=tuple(row["captions"]),
+            events=tuple(Event(event["name"], event["time_s"]) for event in row["events"]),
+            action=row["action"],
+            person_class=row["person_class"],
+            subject=row["subject"],
+            split=row["split"],
+            pair=row["pair"],
+            source=row["source"],
+            licence=row["licence"],
+            label=row["label"],
+        )
+
+    def __iter__(self) -> Iterator[MotionRecord]:
+        return (self[index] for index in range(len(self)))
+
+    def pairs(self) -> list[tuple[int, ...]]:
+        """Return the indices of the sequences that share a world frame, grouped by take."""
+        groups: dict[str, list[int]] = {}
+        for index, row in enumerate(self._rows):
+            if row["pair"]:
+                groups.setdefault(row["pair"], []).append(index)
+        return [tuple(group) for group in groups.values() if len(group) > 1]
+
+    def verify(self) -> None:
+        """Check the files' sha256 against the header.
+
+        Raises:
+            InputError: A file was altered.
+        """
+        for name, expected in self.header["files"].items():
+            if _sha256(self.folder / name) != expected:
+                raise InputError(
+                    f"expected the sha256 of dataset.json, got another for {self.folder / name}; make it anew"
+                )

@@ -1,0 +1,75 @@
+"""The work of `motion-preprocess mocap`: progress, the dataset, the summary table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from motion_preprocessing.dataset import write_dataset
+from motion_preprocessing.mocap import (
+    CREDITS,
+    Report,
+    bone_spread_percent,
+    capture_sequences,
+    fall_sequences,
+    mean_ratio,
+    read_manifest,
+)
+from motion_preprocessing.sequence import MotionSequence
+
+
+def run_mocap(data_dir: Path, out: Path, *, fps: float, falls: Path | None, limit: int | None) -> Report:
+    """Make the dataset and print its summary."""
+    console = Console(stderr=True)
+    if falls is None and (data_dir / "simulated_falls.npz").is_file():
+        falls = data_dir / "simulated_falls.npz"
+    takes = read_manifest(data_dir)[:limit]
+    report = Report()
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    ) as progress:
+        task = progress.add_task("captures", total=len(takes))
+
+        def sequences() -> Iterator[MotionSequence]:
+            yield from capture_sequences(
+                data_dir, fps=fps, report=report, limit=limit, on_take=lambda name: progress.advance(task)
+            )
+            if falls is not None:
+                made = progress.add_task("falls", total=None)
+                for sequence in fall_sequences(falls, fps=fps, report=report, limit=limit):
+                    progress.advance(made)
+                    yield sequence
+                progress.update(made, total=progress.tasks[made].completed)
+
+        provenance = {
+            "tool": f"motion-preprocess mocap, scene-motion {version('scene-motion')}",
+            "captures": f"{len(takes)} takes of manifest.csv",
+            "falls": falls.name if falls is not None else "",
+            "steps": "rotations relative to the T-pose, limbs exact, spikes mended, floor at z = 0, resampled",
+        }
+        write_dataset(out, sequences(), fps=fps, credits=CREDITS, provenance=provenance)
+    Console().print(summary_table(report))
+    return report
+
+
+def summary_table(report: Report) -> Table:
+    """Lay out the figures of a run."""
+    table = Table("figure", "value", title="Motion dataset")
+    table.add_row("sequences", str(report.clips))
+    table.add_row("hours", f"{report.seconds / 3600:.3f}")
+    for split in ("train", "validation", "test"):
+        table.add_row(f"  {split}, minutes", f"{report.split_seconds.get(split, 0.0) / 60:.1f}")
+    table.add_row("captions", str(report.captions))
+    table.add_row("takes dropped", f"{len(report.dropped)} {' '.join(report.dropped)}".strip())
+    table.add_row("source frames mended / cut", f"{report.mended_frames} / {report.cut_frames}")
+    table.add_row("limb direction error, largest, degrees", f"{report.limb_error_deg:.1e}")
+    table.add_row("limb length spread over takes, source", f"{bone_spread_percent(report.source_bones_m):.2f} %")
+    table.add_row("limb length spread over takes, dataset", f"{bone_spread_percent(report.bones_m):.4f} %")
+    table.add_row("foot-skate ratio, source", f"{mean_ratio(report.source_skate):.3f}")
+    table.add_row("foot-skate ratio, dataset", f"{mean_ratio(report.skate):.3f}")
+    return table
