@@ -1,0 +1,227 @@
+"""A room: points in metres, Z up, floor at z = 0, with what is known about each.
+
+The horizontal place of the points is the file's: the axes are mapped so that up is z, the rest is the smallest rotation
+that makes the floor level, then a shift along z and nothing else. What a scene file may hold: docs/formats/scene.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.components import connected_parts, thin
+from motion_preprocessing.errors import InputError
+from motion_preprocessing.floor import Floor, find_floor
+from motion_preprocessing.labels import (
+    CEILING,
+    DEFAULT_LABELS,
+    FLOOR,
+    OBJECT_CLASSES,
+    STRUCTURE,
+    UNLABELLED,
+    WALL,
+    object_class,
+    plain_name,
+)
+from motion_preprocessing.planes import Plane, find_planes
+from motion_preprocessing.scene_file import check_label_table, read_scene_file
+
+__all__ = ["OBJECT_CLASSES", "Scene", "load_scene", "object_points", "wall_planes"]
+
+MIN_POINTS: Final = 100
+_MAX_DISTANCE_M: Final = 10_000.0
+_LOW_M, _HIGH_M = 0.08, 2.0
+"""Without labels, objects are what lies between these heights."""
+_WALL_M: Final = 0.08
+_MIN_PART: Final = 10
+"""Without labels, fewer points that hang together are strays."""
+
+_FROM_UP: Final[dict[str, tuple[tuple[int, int, int], ...]]] = {
+    "z": ((1, 0, 0), (0, 1, 0), (0, 0, 1)), "-z": ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    "y": ((1, 0, 0), (0, 0, -1), (0, 1, 0)), "-y": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    "x": ((0, 0, -1), (0, 1, 0), (1, 0, 0)), "-x": ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
+}  # fmt: skip
+"""Rotations by right angles that take each axis to z."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A room in the project's frame."""
+
+    points_m: NDArray[np.float32]
+    """(N, 3) metres, Z up, floor z = 0."""
+    labels: NDArray[np.int32]
+    """(N,) index into `label_names`; -1 where unknown."""
+    instances: NDArray[np.int32]
+    """(N,) the file's instance numbers; -1 where unknown."""
+    colors: NDArray[np.uint8] | None
+    """(N, 3) red, green, blue."""
+    label_names: tuple[str, ...]
+    world_from_file: NDArray[np.float64]
+    """(4, 4): p_world = world_from_file @ [p_file, 1], scale to metres included."""
+    floor: Floor | None = None
+    """How the floor was found, in the file's frame."""
+
+    def __len__(self) -> int:
+        return len(self.points_m)
+
+    def labelled(self, names: frozenset[str]) -> NDArray[np.bool_]:
+        """Return (N,) True where the label's name is one of `names`."""
+        hit = np.array([plain_name(name) in names for name in self.label_names] + [False])
+        return hit[self.labels]  # -1 reads the last entry
+
+
+def load_scene(
+    path: str | os.PathLike[str],
+    *,
+    up: str = "auto",
+    units: str = "auto",
+    labels: Mapping[int, str] | Literal["ignore"] | None = None,
+) -> Scene:
+    """Read a scene file, find its floor and bring it into the project's frame.
+
+    Args:
+        path: A .ply file (ASCII or binary), or .npz / .npy points.
+        up: 'auto', or the file axis that points up: z, y, x, -z, -y, -x.
+        units: 'auto', or m, cm, mm, ft, in.
+        labels: What the label numbers mean; None takes the file's own table (comments 'label 4 bed', a side file
+            NAME.labels.json, `label_names` of an .npz) or else `DEFAULT_LABELS`; 'ignore' drops the labels.
+
+    Raises:
+        InputError: The file cannot be read, holds too few or non-finite points or labels without a name, or no floor.
+    """
+    path = Path(path)
+    content = read_scene_file(path)
+    points = content.points
+    broken = int(np.count_nonzero(~np.isfinite(points).all(axis=1)))
+    if broken:
+        raise InputError(
+            f"expected finite coordinates, got {broken} of {len(points)} points with NaN or infinity for {path}; "
+            "remove invalid points"
+        )
+    if len(points) < MIN_POINTS:
+        raise InputError(
+            f"expected {MIN_POINTS} points or more, got {len(points)} for {path}; a scene is a scan of a whole room"
+        )
+    numbers = np.full(len(points), -1, dtype=np.int32)
+    names: tuple[str, ...] = ()
+    if content.labels is not None and labels != "ignore":
+        table = content.label_names or dict(DEFAULT_LABELS) if labels is None else check_label_table(labels)
+        numbers, names = _name_labels(content.labels, table, path)
+    is_floor = np.isin(numbers, [i for i, name in enumerate(names) if plain_name(name) in {"floor", "ground"}])
+    try:
+        floor = find_floor(points, up=up, units=units, is_floor=is_floor)
+    except InputError as error:
+        raise InputError(f"{error} (scene {path})") from error
+    world_from_file = _alignment(floor)
+    aligned = points @ world_from_file[:3, :3].T + world_from_file[:3, 3]
+    farthest = float(np.abs(np.median(aligned, axis=0)).max())
+    if farthest > _MAX_DISTANCE_M:
+        raise InputError(
+            f"expected a room within {_MAX_DISTANCE_M / 1000:.0f} km of the origin, got {farthest / 1000:.0f} km for "
+            f"{path}; subtract the map offset"
+        )
+    instances = np.full(len(points), -1, dtype=np.int32) if content.instances is None else content.instances
+    return Scene(aligned.astype(np.float32), numbers, instances, content.colors, names, world_from_file, floor)
+
+
+def _name_labels(
+    raw: NDArray[np.int64], table: Mapping[int, str], path: Path
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Turn a file's label numbers into indices of a tuple of names; negative numbers and 'unlabelled' become -1."""
+    used, position = np.unique(raw, return_inverse=True)
+    unknown = [int(number) for number in used if number >= 0 and number not in table]
+    if unknown:
+        shown = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
+        raise InputError(
+            f"expected labels {min(table)} to {max(table)} of the table, got {shown} for {path}; name each in a PLY "
+            f"line 'comment label {unknown[0]} NAME' or in {path.stem}.labels.json"
+        )
+    names = tuple(name for _, name in sorted(table.items()) if plain_name(name) not in UNLABELLED)
+    index_of = {name: index for index, name in reversed(list(enumerate(names)))}
+    indices = [index_of.get(table[int(n)], -1) if int(n) in table else -1 for n in used]
+    return np.array(indices, dtype=np.int32)[position.reshape(-1)], names
+
+
+def _alignment(floor: Floor) -> NDArray[np.float64]:
+    mapped = np.array(_FROM_UP[floor.up], dtype=np.float64)
+    normal = mapped @ floor.plane.normal
+    rotation = _smallest_rotation_to_z(normal) @ mapped
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation * floor.metres_per_unit
+    matrix[2, 3] = floor.plane.offset * floor.metres_per_unit
+    return matrix
+
+
+def _smallest_rotation_to_z(normal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rodrigues' rotation of a unit vector of the upper half space onto (0, 0, 1)."""
+    x, y, z = normal
+    # R = I + [v]x + [v]x^2 / (1 + c) with v = normal x e_z = (y, -x, 0) and c = z.
+    cross = np.array([[0.0, 0.0, -x], [0.0, 0.0, -y], [x, y, 0.0]])
+    rotation: NDArray[np.float64] = np.eye(3) + cross + cross @ cross / (1.0 + z)
+    return rotation
+
+
+def wall_planes(points_m: NDArray[np.floating[Any]]) -> list[Plane]:
+    """Find the outer walls of an aligned room; their normals point into it.
+
+    A wall is upright, reaches as high as the scan does, is a metre wide or more, and has nearly all of the room on one
+    side: the front of a wardrobe is none.
+    """
+    cloud = np.asarray(points_m, dtype=np.float64)
+    even = thin(cloud, 0.05)
+    top = float(np.percentile(even[:, 2], 98.0))
+    walls = []
+    for found in find_planes(even, 0.05, count=20):
+        plane = found.plane
+        if abs(plane.normal[2]) > 0.1 or min(found.above, found.below) > 0.08:
+            continue
+        on_wall = even[np.abs(plane.distances(even)) < 0.05]
+        along = on_wall[:, :2] @ np.array([-plane.normal[1], plane.normal[0]])
+        reaches = np.percentile(on_wall[:, 2], 95.0) > 0.85 * min(top, 2.6)
+        if reaches and np.subtract(*np.percentile(along, [95.0, 5.0])) > 0.9:
+            walls.append(plane if found.above >= found.below else plane.flipped())
+    return walls
+
+
+def object_points(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the points (M, 3) of objects and their classes (M,), indices into `OBJECT_CLASSES`.
+
+    Labelled points are objects unless they belong to the room itself (floor, wall, ceiling, door, window). Points
+    without a label are objects of class 0 where they lie 8 cm to 2 m above the floor, in front of the outer walls, and
+    hang together with others.
+    """
+    classes_of = np.array([object_class(name) for name in scene.label_names] + [0], dtype=np.int64)
+    keep = (scene.labels >= 0) & ~scene.labelled(STRUCTURE)
+    open_points = np.flatnonzero(scene.labels < 0)
+    if len(open_points):
+        keep[open_points[_looks_like_object(scene.points_m, open_points)]] = True
+    return scene.points_m[keep], classes_of[scene.labels[keep]]
+
+
+def _looks_like_object(points_m: NDArray[np.float32], candidates: NDArray[np.int64]) -> NDArray[np.bool_]:
+    cloud = points_m[candidates]
+    keep = (cloud[:, 2] > _LOW_M) & (cloud[:, 2] < _HIGH_M)
+    for wall in wall_planes(points_m):
+        keep &= wall.distances(cloud) > _WALL_M
+    parts = connected_parts(cloud[keep], 0.1)
+    if len(parts):
+        keep[keep] = np.bincount(parts)[parts] >= _MIN_PART
+    return keep
+
+
+def floor_points(scene: Scene) -> NDArray[np.bool_]:
+    """Return (N,) True where a point is part of the floor: by its label where it has one, else within 5 cm of z = 0."""
+    height = np.abs(scene.points_m[:, 2])
+    return scene.labelled(FLOOR) | ((scene.labels < 0) & (height < 0.05))
+
+
+def shell_points(scene: Scene) -> NDArray[np.bool_]:
+    """Return (N,) True where a label says wall or ceiling."""
+    return scene.labelled(WALL | CEILING)

@@ -1,0 +1,152 @@
+"""Read the points of a scene file as they are: PLY, .npz or .npy, in the file's own frame and unit."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.errors import InputError
+from motion_preprocessing.ply import read_ply
+
+_LABELS: Final = ("label", "labels", "class", "class_id", "semantic", "semantic_label", "category")
+_INSTANCES: Final = ("instance", "instances", "instance_id", "object_id")
+_COLORS: Final = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
+_LABEL_COMMENT: Final = re.compile(r"label\s+(-?\d+)\s*[:=]?\s+(\S.*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class SceneFile:
+    """What a scene file holds."""
+
+    points: NDArray[np.float64]
+    """(N, 3)"""
+    labels: NDArray[np.int64] | None
+    """(N,) numbers of the file's own table; negative where the file says nothing."""
+    instances: NDArray[np.int32] | None
+    colors: NDArray[np.uint8] | None
+    label_names: dict[int, str] | None
+    """The file's own table; None where it brings none."""
+
+
+def read_scene_file(path: Path) -> SceneFile:
+    """Read a scene file.
+
+    Raises:
+        InputError: The file cannot be read or does not hold x, y and z.
+    """
+    suffix = path.suffix.lower()
+    content = _read_arrays(path) if suffix in (".npz", ".npy") else _read_ply(path)
+    side = path.with_name(f"{path.stem}.labels.json")
+    if not side.is_file():
+        return content
+    return SceneFile(content.points, content.labels, content.instances, content.colors, _read_side_file(side))
+
+
+def _read_ply(path: Path) -> SceneFile:
+    ply = read_ply(path)
+    # Programs disagree on case, and CloudCompare prefixes what it calls scalar fields.
+    columns = {name.lower().removeprefix("scalar_"): column for name, column in ply.properties.items()}
+    missing = [axis for axis in "xyz" if axis not in columns]
+    if missing:
+        raise InputError(
+            f"expected the vertex properties x, y and z, got no {', '.join(missing)} for {path}; "
+            "export it as a point cloud"
+        )
+    points = np.stack([columns[axis].astype(np.float64) for axis in "xyz"], axis=1)
+    label = next((columns[name] for name in _LABELS if name in columns), None)
+    instance = next((columns[name] for name in _INSTANCES if name in columns), None)
+    rgb = next((names for names in _COLORS if all(name in columns for name in names)), None)
+    names = {int(m[1]): m[2].strip() for c in ply.comments if (m := _LABEL_COMMENT.fullmatch(c))}
+    return SceneFile(
+        points,
+        None if label is None else _whole(label, "label", path),
+        None if instance is None else _whole(instance, "instance", path).astype(np.int32),
+        None if rgb is None else _bytes_of(np.stack([columns[name] for name in rgb], axis=1)),
+        names or None,
+    )
+
+
+def _read_arrays(path: Path) -> SceneFile:
+    arrays: dict[str, NDArray[Any]] = {}
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            arrays["points"] = loaded
+        else:
+            with loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"expected a numpy file, got '{reason}' for {path}; save it again with numpy") from error
+    points = arrays.get("points", np.zeros(0))
+    if points.ndim != 2 or points.shape[1] < 3 or points.dtype.kind not in "fiu":
+        raise InputError(
+            f"expected numbers called points of shape (N, 3), got {points.shape} of {points.dtype} among "
+            f"{sorted(arrays)} for {path}; save x, y and z as columns"
+        )
+    for name in ("labels", "instances", "colors"):
+        if name in arrays and (len(arrays[name]) != len(points) or arrays[name].dtype.kind not in "fiu"):
+            raise InputError(
+                f"expected one number of {name} a point, got {arrays[name].shape} of {arrays[name].dtype} for {path}; "
+                f"save {len(points)} of them"
+            )
+    colors = arrays.get("colors")
+    if colors is not None and (colors.ndim != 2 or colors.shape[1] < 3):
+        raise InputError(f"expected colors of shape (N, 3), got {colors.shape} for {path}; save red, green and blue")
+    names = arrays.get("label_names")
+    return SceneFile(
+        points[:, :3].astype(np.float64),
+        _whole(arrays["labels"].reshape(-1), "labels", path) if "labels" in arrays else None,
+        _whole(arrays["instances"].reshape(-1), "instances", path).astype(np.int32) if "instances" in arrays else None,
+        None if colors is None else _bytes_of(colors[:, :3]),
+        None if names is None else {index: str(name) for index, name in enumerate(names.reshape(-1))},
+    )
+
+
+def _read_side_file(path: Path) -> dict[int, str]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        table = content.get("labels", content)
+        if not all(isinstance(name, str) for name in table.values()):
+            raise ValueError("a name that is no text")
+        return {int(number): name for number, name in table.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            f'expected a table like {{"4": "bed"}}, got \'{error}\' for {path}; write numbers and their names'
+        ) from error
+
+
+def check_label_table(table: Mapping[Any, Any]) -> dict[int, str]:
+    """Return a caller's label table with whole numbers as keys."""
+    try:
+        return {int(number): str(name) for number, name in table.items()}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"expected whole numbers as labels, got '{error}' for the label table; mend it") from error
+
+
+def _whole(column: NDArray[Any], what: str, path: Path) -> NDArray[np.int64]:
+    if column.dtype.kind in "iu":
+        return column.astype(np.int64)
+    known = np.isfinite(column)  # a missing label is NaN in files whose labels are floats
+    if np.any(column[known] != np.round(column[known])) or np.any(np.abs(column[known]) > 2**31):
+        raise InputError(f"expected whole numbers, got fractions in {what} for {path}; export labels as integers")
+    return np.where(known, column, -1).astype(np.int64)
+
+
+def _bytes_of(colors: NDArray[Any]) -> NDArray[np.uint8]:
+    if colors.dtype.kind == "f":
+        finite = np.nan_to_num(colors.astype(np.float64))
+        scale = 255.0 if finite.size and finite.max() <= 1.0 else 1.0
+        return np.clip(np.round(finite * scale), 0, 255).astype(np.uint8)
+    if colors.dtype.itemsize == 2 and colors.size and colors.max() > 255:
+        colors = colors >> 8
+    clipped: NDArray[np.uint8] = np.clip(colors, 0, 255).astype(np.uint8)
+    return clipped
