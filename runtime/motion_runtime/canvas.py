@@ -24,6 +24,8 @@ SHADOW: Final = (0.12, 0.14, 0.20)
 _LIGHT: Final = np.array([-0.45, 0.75, 0.49], dtype=np.float32)
 """Unit direction towards the light in view axes: right, up, towards the viewer."""
 _NEAR_M: Final = 0.1
+_GHOST: Final = 0.28
+"""How much of a body shines through the room in front of it."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Camera:
 
 
 class Canvas:
-    """Colour and depth of a picture; `copy` gives a fresh one to draw people on, over the same room."""
+    """Colour and depth of a picture; `copy` gives a fresh one to draw people on, over the same room.
+
+    The room's depth and the bodies' are kept apart, so that a body is seen faintly through what hides it.
+    """
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
@@ -81,14 +86,15 @@ class Canvas:
         sky = (1 - shade) * np.array(SKY_TOP, dtype=np.float32) + shade * np.array(SKY_BOTTOM, dtype=np.float32)
         self.color: Array = np.broadcast_to(sky, (camera.height, camera.width, 3)).copy()
         self.depth: Array = np.full((camera.height, camera.width), np.inf, dtype=np.float32)
+        self.body_depth: Array = self.depth.copy()
         self.floor_x, self.floor_y, self.floor_depth = (a.astype(np.float32) for a in camera.floor_of_pixels())
         self.floor_seen: NDArray[np.bool_] = np.isfinite(self.floor_depth)
 
     def copy(self) -> Canvas:
-        """Return a canvas with its own colour and depth; the rest is shared."""
+        """Return a canvas with its own colours and bodies; the room is shared."""
         other = object.__new__(Canvas)
         other.__dict__.update(self.__dict__)
-        other.color, other.depth = self.color.copy(), self.depth.copy()
+        other.color, other.body_depth = self.color.copy(), self.body_depth.copy()
         return other
 
     def draw_floor(self, centre_m: tuple[float, float], radius_m: float) -> None:
@@ -181,26 +187,25 @@ class Canvas:
 
     def draw_shadow(self, centres_m: AnyArray, radii_m: AnyArray, darkness: AnyArray) -> None:
         """Darken the floor under points: discs (N, 2) with soft edges, the darkest one counts in each pixel."""
-        radii = np.asarray(radii_m)
+        centres, radii, dark = (np.asarray(a, dtype=np.float64) for a in (centres_m, radii_m, darkness))
         corners = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
-        corner = np.asarray(centres_m)[:, None, :] + radii[:, None, None] * corners
+        corner = centres[:, None, :] + radii[:, None, None] * corners
         x, y, depth = self.camera.project(np.concatenate([corner, np.zeros((*corner.shape[:2], 1))], axis=-1))
-        if (depth < _NEAR_M).any():
-            return
-        rows, columns = self._box(x, y, 1.0)
-        if rows.start >= rows.stop or columns.start >= columns.stop:
-            return
-        fx, fy = self.floor_x[rows, columns], self.floor_y[rows, columns]
-        light = np.ones_like(fx)
-        for (cx, cy), radius, dark in zip(np.asarray(centres_m), radii, np.asarray(darkness), strict=True):
-            near = np.clip(1 - ((fx - cx) ** 2 + (fy - cy) ** 2) / radius**2, 0, 1)
-            np.minimum(light, 1 - dark * near * near, out=light)
-        alpha = (1 - light) * self._floor_visible()[rows, columns]
-        patch = self.color[rows, columns]
-        patch += alpha[..., None] * (np.array(SHADOW, dtype=np.float32) - patch)
+        light = np.ones_like(self.depth)
+        for disc in np.flatnonzero((dark > 0.02) & (depth > _NEAR_M).all(axis=1)):
+            box = self._box(x[disc], y[disc], 1.0)
+            gap2 = (self.floor_x[box] - centres[disc, 0]) ** 2 + (self.floor_y[box] - centres[disc, 1]) ** 2
+            near = np.maximum(1 - gap2 / np.float32(radii[disc] ** 2), 0)
+            np.minimum(light[box], 1 - np.float32(dark[disc]) * near * near, out=light[box])
+        alpha = (1 - light) * self._floor_visible()
+        rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+        if rows.size:
+            box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+            patch = self.color[box]
+            patch += alpha[box][..., None] * (np.array(SHADOW, dtype=np.float32) - patch)
 
     def draw_capsules(self, starts_m: AnyArray, ends_m: AnyArray, radii_m: AnyArray, colors: AnyArray) -> None:
-        """Draw shaded capsules (C, 3) to (C, 3), smooth at their edges, hidden where something nearer was drawn."""
+        """Draw shaded capsules (C, 3) to (C, 3), smooth at their edges, faint behind the room."""
         x0, y0, d0 = self.camera.project(starts_m)
         x1, y1, d1 = self.camera.project(ends_m)
         for c in np.argsort(-(d0 + d1)):
@@ -229,14 +234,16 @@ class Canvas:
         alpha = np.clip(radius - gap + np.float32(0.5), 0, 1)
         bulge = np.sqrt(np.maximum(1 - (gap / radius) ** 2, 0))
         depth = np.float32(d0) + np.float32(d1 - d0) * s - np.float32(radius_m) * bulge
-        buffer = self.depth[rows, columns]
-        alpha *= depth < buffer + 0.01
+        room, bodies = self.depth[rows, columns], self.body_depth[rows, columns]
+        alpha *= depth < bodies + 0.01
+        solid = depth < room + 0.01
+        np.copyto(bodies, np.minimum(depth, bodies), where=alpha > 0.5)
+        alpha *= np.where(solid, np.float32(1), np.float32(_GHOST))
         lambert = np.maximum((ox * _LIGHT[0] - oy * _LIGHT[1]) / radius + bulge * _LIGHT[2], 0)
         # Ambient, diffuse, and a rim that sets limbs off against each other.
         light = (0.62 + 0.5 * lambert) * (0.76 + 0.24 * np.minimum(1, bulge * 1.8))
         patch = self.color[rows, columns]
         patch += alpha[..., None] * (np.minimum(light[..., None] * color, 1) - patch)
-        np.copyto(buffer, np.minimum(depth, buffer), where=alpha > 0.5)
 
     def pixels(self) -> NDArray[np.uint8]:
         """Return the picture as (H, W, 3) bytes."""

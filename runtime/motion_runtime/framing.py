@@ -20,6 +20,7 @@ FOCAL_WIDTHS: Final = 1.35
 """Focal length in picture widths: a mild telephoto lens keeps proportions true."""
 _AZIMUTHS: Final = 24
 _SIDE_RAD: Final = math.radians(52)
+_STANDING_M: Final = 1.7
 _COARSE_PX: Final = 96
 _COARSE_POINTS: Final = 30_000
 
@@ -98,12 +99,17 @@ def choose_camera(
 
 
 def framed_points(joints_m: AnyArray, surroundings_m: float) -> Array:
-    """Return the points to keep in the picture: joints (N, 3) grown by a body's flesh and by some floor around."""
+    """Return the points to keep in the picture: joints (N, 3) grown by a body's flesh and by some floor around.
+
+    A standing person always fits above them, so that a person who lies is not drawn as a giant.
+    """
     joints = np.asarray(joints_m, dtype=np.float64)
     flesh = np.array([[0.12, 0, 0.2], [-0.12, 0, 0.2], [0, 0.12, 0.2], [0, -0.12, 0.2]])
     around = surroundings_m * np.array([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
     floor = joints * np.array([1.0, 1.0, 0.0])
-    return np.concatenate([(joints[:, None] + flesh).reshape(-1, 3), (floor[:, None] + around).reshape(-1, 3)])
+    standing = np.concatenate([joints[:, :2], np.full((len(joints), 1), _STANDING_M)], axis=1)
+    grown = [(joints[:, None] + flesh).reshape(-1, 3), (floor[:, None] + around).reshape(-1, 3), standing]
+    return np.concatenate(grown)
 
 
 def hidden_share(joints_m: AnyArray, room: RoomView, camera: Camera, azimuth_rad: float) -> float:

@@ -167,9 +167,9 @@ def _draw_people(canvas: Canvas, joints: NDArray[np.float64], person_classes: tu
         for person, name, twin in zip(joints, person_classes, twins(person_classes), strict=True)
     ]
     for body in figures:
-        share = np.linspace(0, 1, 5)[:, None, None]
+        share = np.linspace(0, 1, 4)[:, None, None]
         along = (body.starts_m + share * (body.ends_m - body.starts_m)).reshape(-1, 3)
-        radius = np.tile(body.radii_m, 5)
+        radius = np.tile(body.radii_m, 4)
         height = np.maximum(along[:, 2] - radius, 0.0)
         canvas.draw_shadow(along[:, :2], radius + 0.07 + 0.15 * height, 0.5 * np.exp(-height / 0.35))
     canvas.draw_capsules(*(np.concatenate(parts) for parts in zip(*figures, strict=True)))
