@@ -103,3 +103,27 @@ def decode(x: Array, offsets_m: NDArray[np.float64] = REST_OFFSETS_M) -> Pose:
     body = matrix_from_6d(xp.reshape(x[..., ROTATIONS], (*lead, JOINT_COUNT - 1, 6)))
     root = root_orientation(joints, offsets_m)[..., None, :, :]
     return Pose(joints, speed, xp.concat([root, body], axis=-3))
+
+
+def fit_body(x: Array, offsets_m: NDArray[np.float64] = REST_OFFSETS_M) -> tuple[Array, Array]:
+    """Read pose vectors (..., T, 258) as one body with exact bone lengths.
+
+    The skeleton posed by the vectors' rotations is moved rigidly onto ALL their joint positions (least squares), not
+    only onto the pelvis' four, which lie so close together that a centimetre between them turns the body by degrees.
+    For vectors that agree with themselves this is `decode`.
+
+    Returns:
+        Local rotations (..., T, 22, 3, 3), entry 0 the root's world orientation, and pelvis positions (..., T, 3).
+    """
+    xp = array_namespace(x)
+    pose = decode(x, offsets_m)
+    body = pose.local_rotations[..., 1:, :, :]
+    identity = xp.zeros_like(body[..., :1, :, :]) + xp.eye(3, dtype=x.dtype, device=device(x))
+    own, _ = forward_kinematics(
+        xp.concat([identity, body], axis=-3), xp.zeros_like(pose.joints_m[..., 0, :]), offsets_m
+    )
+    own_centre = xp.mean(own, axis=-2, keepdims=True)
+    centre = xp.mean(pose.joints_m, axis=-2, keepdims=True)
+    root = fit_rotation(own - own_centre, pose.joints_m - centre)
+    place = centre[..., 0, :] - xp.sum(root * own_centre, axis=-1)
+    return xp.concat([root[..., None, :, :], body], axis=-3), place

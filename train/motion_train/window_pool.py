@@ -33,12 +33,14 @@ FloatArray = NDArray[np.floating[Any]]
 
 GROUP_WEIGHTS: Final[dict[str, float]] = {
     "walk": 5.0,
-    "run_jump": 4.0,
     "fall": 4.0,
-    "sit_stand": 3.0,
-    "daily_reach": 3.0,
-    "other": 3.0,
-    "two_person": 1.0,
+    "sit": 3.0,
+    "daily": 3.0,
+    "run": 2.5,
+    "jump": 2.5,
+    "other": 2.5,
+    "dance": 2.0,
+    "climb": 1.5,
 }
 """How often each kind of clip is drawn; by length alone, dance and idling would crowd out sitting down."""
 _OTHER_WEIGHT: Final = 2.0
@@ -164,7 +166,7 @@ class WindowMaker:
             if same and attempt < 4 and other.action != record.action:
                 members, lengths = self._members[list(self.groups).index(record.action)]
                 other = self.records[int(rng.choice(members, p=lengths / lengths.sum()))]
-            if other.action == "two_person":
+            if other.pair:
                 continue
             joined = join(rotations, root, *unpack(np.asarray(other.pose[: length + 24], dtype=np.float32)))
             if joined is not None:
