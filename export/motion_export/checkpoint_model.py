@@ -1,0 +1,112 @@
+"""From a training checkpoint and its text tower to the model that a bundle is made of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from motion_export.bundle_writer import Model
+from motion_preprocessing.dataset import HEADER_FILE
+from motion_preprocessing.errors import InputError
+from motion_preprocessing.scene import OBJECT_CLASSES
+from motion_runtime.manifest import SamplingDefaults, ScheduleSpec
+from motion_train import checkpoint
+from motion_train.config import TrainConfig, to_dict
+from motion_train.denoiser import Denoiser
+from motion_train.text_tower import TextTower
+from motion_train.windows import PERSON_CLASSES
+
+DEFAULT_FPS: Final = 20.0
+"""Frame rate of every dataset that motion-preprocess writes unless told otherwise."""
+_HEADER_KEYS: Final = ("fps", "sequences", "frames", "provenance")
+
+
+def load_model(
+    path: Path,
+    *,
+    text_tower: Path | None = None,
+    dataset: Path | None = None,
+    name: str = "scene-motion",
+    licence: str = "Apache-2.0",
+    credits: str | None = None,
+    default: SamplingDefaults | None = None,
+) -> Model:
+    """Read a checkpoint's averaged weights and everything else that a bundle says.
+
+    Args:
+        path: A checkpoint, or the folder of a run, whose best one is taken.
+        text_tower: Folder of the text tower; None = the one the training names.
+        dataset: Folder of the dataset, for frame rate and credits; None = the one the training names, if it is there.
+        name: What the model is called.
+        licence: Licence of the weights, SPDX.
+        credits: Credit that the data asks for; None = what the dataset says.
+        default: Sampling where a request leaves it open.
+
+    Raises:
+        InputError: A part is missing or does not fit the others.
+    """
+    saved = checkpoint.load(checkpoint.find(path))
+    config = saved.config
+    tower_folder = text_tower or _named(config.data.text_tower, "text tower", "--text-tower")
+    header = _header(dataset or (Path(config.data.dataset) if config.data.dataset else None), required=bool(dataset))
+    denoiser = Denoiser(config.model)
+    checkpoint.load_weights(denoiser, saved.ema, str(saved.folder))
+    tower = TextTower.load(tower_folder)
+    return Model(
+        denoiser=denoiser.eval(),
+        tower=tower,
+        mean=saved.normaliser.mean,
+        std=saved.normaliser.std,
+        schedule=ScheduleSpec(config.diffusion.schedule, config.diffusion.steps),
+        fps=float(header.get("fps", DEFAULT_FPS)),
+        scene_tokens=config.data.scene_tokens,
+        scene_radius_m=config.data.scene_radius_m,
+        person_classes=PERSON_CLASSES,
+        object_classes=OBJECT_CLASSES,
+        name=name,
+        licence=licence,
+        credits="\n".join(header.get("credits", [])) if credits is None else credits,
+        training=_training(config, saved.progress, header, tower),
+        **({} if default is None else {"default": default}),
+    )
+
+
+def _training(
+    config: TrainConfig, progress: checkpoint.Progress, header: dict[str, Any], tower: TextTower
+) -> dict[str, Any]:
+    """What the manifest tells about the training; paths of the machine it ran on are left out."""
+    values = to_dict(config)
+    for key in ("dataset", "text_tower"):
+        values["data"][key] = Path(values["data"][key]).name
+    return {
+        "steps": progress.step,
+        "minutes": round(progress.elapsed_s / 60, 1),
+        "validation_loss": progress.validation_loss,
+        "text_tower": tower.config.source,
+        "dataset": {key: header[key] for key in _HEADER_KEYS if key in header},
+        "config": values,
+    }
+
+
+def _named(folder: str, what: str, flag: str) -> Path:
+    if not folder:
+        raise InputError(f"expected a {what}, got none in the checkpoint's configuration; give {flag}")
+    if not Path(folder).is_dir():
+        raise InputError(f"expected the {what} that the checkpoint names, got no folder at {folder}; give {flag}")
+    return Path(folder)
+
+
+def _header(dataset: Path | None, *, required: bool) -> dict[str, Any]:
+    """The dataset's description; empty where the dataset is gone and nobody asked for it."""
+    if dataset is None or (not required and not (dataset / HEADER_FILE).is_file()):
+        return {}
+    try:
+        header = json.loads((dataset / HEADER_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"expected a dataset's {HEADER_FILE}, got '{error}' for {dataset}; give what motion-preprocess wrote"
+        ) from None
+    if not isinstance(header, dict):
+        raise InputError(f"expected a dataset's {HEADER_FILE}, got other JSON for {dataset}; give another folder")
+    return header

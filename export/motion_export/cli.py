@@ -1,0 +1,117 @@
+"""`motion-export`: a training checkpoint in, a bundle out.
+
+torch is imported inside the command, so that `--help` and a missing extra answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import click
+
+from motion_preprocessing.errors import InputError, MissingExtraError
+from motion_runtime.command import OneLineCommand
+
+EXAMPLES = """\b
+Examples:
+  motion-export --checkpoint RUN --opset 17 --people 1 --frames 120 --out bundle/
+  motion-export --checkpoint RUN --people 1,2,4 --frames 60,120,200 --out bundle/   (one weights file for all)
+  motion-run --bundle bundle/ --prompt "a person walks forward" --out walk/
+"""
+
+
+def _counts(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Parse '1,2,4'."""
+    if value is None:
+        return None
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"expected whole numbers with commas between them, got '{value}'; write 1,2") from None
+
+
+@click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings={"max_content_width": 110})
+@click.option(
+    "--checkpoint", type=click.Path(path_type=Path), required=True,
+    help="A checkpoint, or the folder of a training run, whose best one is taken.",
+)  # fmt: skip
+@click.option("--opset", type=int, default=17, show_default=True, help="ONNX opset of the plain graphs.")
+@click.option(
+    "--people", callback=_counts, default="1,2", show_default=True, metavar="P[,P..]",
+    help="Person counts to make kernels for.",
+)
+@click.option(
+    "--frames", callback=_counts, metavar="T[,T..]", help="Frame counts to make kernels for; default: the training's."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
+@click.option("--text-tower", type=click.Path(path_type=Path), help="Text tower's folder; default: the training's.")
+@click.option(
+    "--dataset", type=click.Path(path_type=Path), help="Dataset, for frame rate and credits; default: the training's."
+)
+@click.option("--name", default="scene-motion", show_default=True, help="What the model is called.")
+@click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights (SPDX).")
+@click.option("--credits", "credits_file", type=click.Path(path_type=Path), help="Text file; default: the dataset's.")
+@click.option("--sampler", default="dpm++", show_default=True, help="Default sampler: ddpm, ddim or dpm++.")
+@click.option("--steps", type=click.IntRange(1, 1000), default=20, show_default=True, help="Default denoising steps.")
+@click.option("--guidance", type=click.FloatRange(0, 100), default=2.5, show_default=True, help="Default guidance.")
+def main(
+    checkpoint: Path,
+    opset: int,
+    people: tuple[int, ...],
+    frames: tuple[int, ...] | None,
+    out: Path,
+    overwrite: bool,
+    text_tower: Path | None,
+    dataset: Path | None,
+    name: str,
+    licence: str,
+    credits_file: Path | None,
+    sampler: str,
+    steps: int,
+    guidance: float,
+) -> None:
+    """Export a trained model to ONNX, check it against PyTorch and write it as a bundle.
+
+    Nothing appears at --out unless every graph agrees with PyTorch over 20 random inputs.
+    """
+    for module in ("torch", "safetensors", "open_clip", "onnx"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError.for_extra(module, "export")
+    from motion_export.bundle_writer import write_bundle
+    from motion_export.checkpoint_model import load_model
+    from motion_export.graphs import check_opset
+    from motion_runtime.manifest import SamplingDefaults
+    from motion_runtime.sampler import SAMPLERS
+
+    check_opset(opset)
+    if sampler not in SAMPLERS:
+        raise InputError(f"expected one of {', '.join(SAMPLERS)}, got '{sampler}' for --sampler; choose one of them")
+    model = load_model(
+        checkpoint,
+        text_tower=text_tower,
+        dataset=dataset,
+        name=name,
+        licence=licence,
+        credits=_read(credits_file),
+        default=SamplingDefaults(sampler, steps, guidance),
+    )
+    if frames is None:
+        frames = (int(model.training["config"]["data"]["frames"]),)
+    bundle = write_bundle(model, out, people=people, frames=frames, overwrite=overwrite, report=click.echo)
+    size = sum(path.stat().st_size for path in out.iterdir())
+    click.echo(f"{out}: {len(bundle.manifest.graphs)} graphs, {size / 1e6:.1f} MB, sha256 {bundle.sha256[:12]}")
+
+
+def _read(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"expected a text file, got '{error}' for --credits; check the path") from None
+
+
+if __name__ == "__main__":
+    main()
