@@ -190,7 +190,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     """
     try:
         values = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BundleError(f"expected JSON, got something else for {where}; restore the bundle") from None
     top = Reader(values, where)
     version = top.integer("format_version")
@@ -205,12 +205,12 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         format_version=version,
         name=top.text("name"),
         opset=top.integer("opset"),
-        fps=top.number("fps"),
-        people=top.integers("people"),
-        frames=top.integers("frames"),
+        fps=top.number("fps", positive=True),
+        people=top.integers("people", empty=False),
+        frames=top.integers("frames", empty=False),
         scene_tokens=top.integer("scene_tokens", least=0),
         scene_points=top.integer("scene_points"),
-        scene_radius_m=top.number("scene_radius_m"),
+        scene_radius_m=top.number("scene_radius_m", positive=True),
         pose_dim=top.integer("pose_dim"),
         width=top.integer("width"),
         identities=top.integer("identities"),

@@ -37,18 +37,18 @@ class Reader:
         value = self._get(key, wanted)
         return int(value) if _is_integer(value, least) else self._refuse(key, wanted, value)
 
-    def number(self, key: str) -> float:
-        """Read a finite number of at least 0."""
-        wanted = "a number of at least 0"
+    def number(self, key: str, *, positive: bool = False) -> float:
+        """Read a finite number of at least 0, or above 0."""
+        wanted = "a number above 0" if positive else "a number of at least 0"
         value = self._get(key, wanted)
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+        good = type(value) in (int, float) and math.isfinite(value) and (value > 0 if positive else value >= 0)
         return float(value) if good else self._refuse(key, wanted, value)
 
-    def integers(self, key: str, least: int = 1) -> tuple[int, ...]:
+    def integers(self, key: str, least: int = 1, *, empty: bool = True) -> tuple[int, ...]:
         """Read a list of whole numbers."""
         wanted = f"a list of whole numbers of at least {least}"
         value = self._get(key, wanted)
-        good = isinstance(value, list) and all(_is_integer(item, least) for item in value)
+        good = isinstance(value, list) and all(_is_integer(item, least) for item in value) and (empty or value)
         return tuple(value) if good else self._refuse(key, wanted, value)
 
     def texts(self, key: str) -> tuple[str, ...]:

@@ -1,0 +1,195 @@
+"""The bundle reader: what it reads, and what it refuses in one line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from motion_preprocessing.errors import BundleError
+from motion_runtime.bundle import Bundle
+from motion_runtime.manifest import FORMAT_VERSION, parse_manifest, to_dict
+
+TOY = Path(__file__).with_name("toy_bundle")
+Edit = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(TOY, tmp_path / "bundle"))
+
+
+def refused(folder: Path | None) -> str:
+    with pytest.raises(BundleError) as caught:
+        Bundle.open(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "expected" in message
+    assert ";" in message  # what to do about it
+    return message
+
+
+def rewrite(folder: Path, edit: Edit) -> None:
+    path = folder / "manifest.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    edit(values)
+    path.write_text(json.dumps(values), encoding="utf-8")
+
+
+def test_reads_sizes_tables_and_defaults() -> None:
+    bundle = Bundle.open(TOY)
+    manifest = bundle.manifest
+    raw = json.loads((TOY / "manifest.json").read_text(encoding="utf-8"))
+    assert (manifest.people, manifest.frames, manifest.scene_tokens) == ((1, 2), (20, 40), 4)
+    assert manifest.person_classes == ("unknown", "person", "staff", "patient")
+    assert (manifest.default.sampler, manifest.default.steps, manifest.default.guidance) == ("dpm++", 4, 2.0)
+    assert manifest.normaliser.mean.tolist() == np.array(raw["normaliser"]["mean"], np.float32).tolist()
+    assert bundle.sha256 == hashlib.sha256((TOY / "manifest.json").read_bytes()).hexdigest()
+    assert set(manifest.files) == {path.name for path in TOY.iterdir()} - {"manifest.json"}
+
+
+def test_manifest_survives_writing_and_reading() -> None:
+    manifest = Bundle.open(TOY).manifest
+    again = parse_manifest(json.dumps(to_dict(manifest)).encode(), "a copy")
+    assert to_dict(again) == to_dict(manifest)
+    assert again.normaliser.std.tobytes() == manifest.normaliser.std.tobytes()
+
+
+def test_normaliser_is_affine_and_invertible() -> None:
+    normaliser = Bundle.open(TOY).manifest.normaliser
+    x = np.random.default_rng(0).standard_normal((3, 258)).astype(np.float32)
+    expected = (x.astype(np.float64) - normaliser.mean) / normaliser.std
+    np.testing.assert_allclose(normaliser.normalise(x), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(normaliser.denormalise(normaliser.normalise(x)), x, atol=1e-5)
+
+
+def test_unknown_keys_are_ignored(copy: Path) -> None:
+    rewrite(copy, lambda values: values.update(from_the_future=1))
+    assert Bundle.open(copy).manifest.name == "toy"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in TOY.iterdir()))
+def test_missing_file(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    assert name in refused(copy)
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "step_p2_t40.onnx", "tokenizer.json"])
+def test_truncated_file(copy: Path, name: str) -> None:
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[: len(content) // 2])
+    message = refused(copy)
+    assert name in message
+    assert "truncated or altered" in message
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "step_p2_t40.fused.onnx", "CREDITS.txt"])
+def test_one_altered_byte(copy: Path, name: str) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    assert name in refused(copy)
+
+
+def test_empty_file_and_folder_in_place_of_a_file(copy: Path) -> None:
+    (copy / "weights.bin").write_bytes(b"")
+    assert "weights.bin" in refused(copy)
+    (copy / "weights.bin").unlink()
+    (copy / "weights.bin").mkdir()
+    assert "weights.bin" in refused(copy)
+
+
+def test_newer_format_says_how_to_upgrade(copy: Path) -> None:
+    rewrite(copy, lambda values: values.update(format_version=FORMAT_VERSION + 1, graphs="of another kind"))
+    message = refused(copy)
+    assert f"got {FORMAT_VERSION + 1}" in message
+    assert "pip install" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null", b'{"format_version": true}', b"[" * 5000])
+def test_manifest_that_is_none(copy: Path, content: bytes) -> None:
+    (copy / "manifest.json").write_bytes(content)
+    assert "manifest.json" in refused(copy)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    assert "motion-export" in refused(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    refused(tmp_path / "file")
+
+
+def step(values: dict[str, Any]) -> dict[str, Any]:
+    graph: dict[str, Any] = next(graph for graph in values["graphs"] if graph["file"] == "step_p2_t40.onnx")
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda v: v.update(width=64), "prefix"),
+        (lambda v: v.update(scene_tokens=8), "scene"),
+        (lambda v: step(v)["inputs"][0].update(shape=[1, 2, 41, 258]), "[1, 2, 40, 258]"),
+        (lambda v: step(v)["inputs"][0].update(dtype="float16"), "float32"),
+        (lambda v: step(v)["inputs"][0].update(name="y"), "y float32"),
+        (lambda v: step(v)["inputs"].pop(), "key_bias"),
+        (lambda v: step(v)["outputs"].append({"name": "z", "dtype": "float32", "shape": [1]}), "z float32"),
+        (lambda v: step(v).update(frames=30), "step_p2_t40.onnx"),
+        (lambda v: v.update(frames=[20, 40, 80]), "80 frames"),
+        (lambda v: v.update(people=[1, 2, 3]), "3 people"),
+        (lambda v: v.update(people=[]), "'people'"),
+        (lambda v: v["graphs"].pop(), "text_encoder"),
+        (lambda v: v["normaliser"].update(mean=[0.0] * 10), "258"),
+        (lambda v: v["normaliser"]["std"].__setitem__(5, 0.0), "above 0"),
+        (lambda v: v["normaliser"]["mean"].__setitem__(5, float("nan")), "finite"),
+        (lambda v: v["normaliser"].update(std="many"), "'std'"),
+        (lambda v: v.update(fps="fast"), "'fps'"),
+        (lambda v: v.update(fps=0), "'fps'"),
+        (lambda v: v.update(opset=17.5), "'opset'"),
+        (lambda v: v.update(person_classes=[]), "'person_classes'"),
+        (lambda v: v.pop("schedule"), "'schedule'"),
+        (lambda v: step(v).update(role="virus"), "'role'"),
+        (lambda v: step(v).update(file="elsewhere.onnx"), "elsewhere.onnx"),
+    ],
+)
+def test_wrong_shapes_and_values(copy: Path, edit: Edit, said: str) -> None:
+    rewrite(copy, edit)
+    assert said in refused(copy)
+
+
+@pytest.mark.parametrize("name", ["../evil.onnx", "/etc/passwd", "a/b.onnx", "x.so", "run.py", "x.pkl", ".bin", ""])
+def test_only_plain_names_of_harmless_kinds(copy: Path, name: str) -> None:
+    rewrite(copy, lambda values: values["files"].update({name: "0" * 64}))
+    assert "do not use" in refused(copy)
+
+
+def test_digest_must_be_one(copy: Path) -> None:
+    rewrite(copy, lambda values: values["files"].update({"weights.bin": ""}))
+    assert "sha256" in refused(copy)
+
+
+@pytest.mark.parametrize(
+    ("people", "frames", "kernel"),
+    [(1, 1, (1, 20)), (1, 20, (1, 20)), (1, 21, (1, 40)), (2, 3, (2, 20)), (2, 40, (2, 40))],
+)
+def test_smallest_kernel_that_covers(people: int, frames: int, kernel: tuple[int, int]) -> None:
+    assert Bundle.open(TOY).smallest_kernel(people, frames) == kernel
+
+
+@pytest.mark.parametrize(("people", "frames"), [(3, 1), (1, 41), (9, 999)])
+def test_request_beyond_the_bundle(people: int, frames: int) -> None:
+    with pytest.raises(BundleError, match="at most 2 persons and 40 frames"):
+        Bundle.open(TOY).smallest_kernel(people, frames)
+
+
+def test_only_listed_files_are_handed_out(copy: Path) -> None:
+    (copy / "stray.onnx").write_bytes(b"")
+    bundle = Bundle.open(copy)
+    with pytest.raises(BundleError, match="stray"):
+        bundle.path("stray.onnx")
+    assert bundle.path("weights.bin") == copy / "weights.bin"

@@ -1,0 +1,272 @@
+"""Sessions: the provider that was asked for or an error, inputs checked, graphs as described."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from motion_preprocessing.errors import BundleError, ProviderError
+from motion_runtime import session as session_module
+from motion_runtime.bundle import Bundle
+from motion_runtime.manifest import CONDITION, FUSED, PLAIN, STEP, TEXT_ENCODER
+from motion_runtime.session import GraphSession, Obstacle, Provider, choose_provider, cuda_obstacle, session_options
+
+TOY = Path(__file__).with_name("toy_bundle")
+CPU = Provider("cpu", "asked for", 1)
+Arrays = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return Bundle.open(TOY)
+
+
+def conditions(bundle: Bundle, people: int, seed: int = 0) -> Arrays:
+    """Prefix (2, P+S, d) and person (2, P, d) of a random text and room, the first persons the same for every P."""
+    m = bundle.manifest
+    rng = np.random.default_rng(seed)
+    text = rng.standard_normal((1, 2, m.text.width), np.float32)[:, :people]
+    scene = rng.standard_normal((1, m.scene_tokens, 3 * m.scene_points), np.float32)
+    session = GraphSession.load(bundle, CONDITION, CPU, people)
+    rows = [
+        session.run(
+            {
+                "text": text,
+                "scene": scene,
+                "scene_class": np.ones((1, m.scene_tokens), np.int64),
+                "person_class": np.arange(people)[None] + 1,
+                "identity": np.arange(people)[None],
+                "keep_text": np.full((1, people), keep, np.float32),
+                "keep_scene": np.full(1, keep, np.float32),
+            }
+        )
+        for keep in (1, 0)
+    ]
+    return {"prefix": np.concatenate([r[0] for r in rows]), "person": np.concatenate([r[1] for r in rows])}
+
+
+def step_inputs(bundle: Bundle, people: int, frames: int, used_people: int, used_frames: int) -> Arrays:
+    """A step for `used` persons and frames in a kernel of another size; the rest is rubbish and masked."""
+    m = bundle.manifest
+    rng = np.random.default_rng(1)
+    arrays: Arrays = {}
+    for name in ("x", "x0_prev", "noise"):
+        values = rng.standard_normal((1, used_people, used_frames, m.pose_dim), np.float32)
+        full = np.full((1, people, frames, m.pose_dim), 3.0, np.float32)
+        full[:, :used_people, :used_frames] = values
+        arrays[name] = full
+    poses = (np.arange(people) < used_people)[:, None] & (np.arange(frames) < used_frames)
+    used = np.concatenate([[True], np.arange(people) < used_people, np.ones(m.scene_tokens, bool), poses.reshape(-1)])
+    return {
+        **arrays,
+        "t": np.array([500], np.float32),
+        "coefficients": np.array([2.0, 0.5, 0.4, 0.1, 0.2], np.float32),
+        "key_bias": np.tile(np.where(used, 0, -1e4).astype(np.float32), (2, 1)),
+        **conditions(bundle, people),
+    }
+
+
+def test_fused_and_plain_graph_agree(bundle: Bundle) -> None:
+    inputs = step_inputs(bundle, 2, 40, 2, 33)
+    fused = GraphSession.load(bundle, STEP, CPU, 2, 40)
+    plain_spec = bundle.find(STEP, PLAIN, 2, 40)
+    assert plain_spec is not None
+    assert fused.spec.variant == FUSED
+    plain = GraphSession(bundle.path(plain_spec.file), plain_spec, CPU)
+    for a, b in zip(fused.run(inputs), plain.run(inputs), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+        assert np.abs(a).max() > 0.1
+
+
+@pytest.mark.parametrize(("people", "frames"), [(1, 20), (1, 40), (2, 20), (2, 40)])
+def test_result_does_not_depend_on_the_kernel_that_serves_it(bundle: Bundle, people: int, frames: int) -> None:
+    def result(people: int, frames: int) -> np.ndarray:
+        session = GraphSession.load(bundle, STEP, CPU, people, frames)
+        return session.run(step_inputs(bundle, people, frames, 1, 17))[0][:, :1, :17]
+
+    np.testing.assert_allclose(result(people, frames), result(1, 20), atol=1e-4)
+
+
+def test_step_is_guidance_and_update_of_two_branches(bundle: Bundle) -> None:
+    """Guidance 1 and 0 give the branches; any other mix and x' follow from them by eq. 3.21 and the update."""
+    session = GraphSession.load(bundle, STEP, CPU, 2, 20)
+    inputs = step_inputs(bundle, 2, 20, 2, 20)
+
+    def run(g: float, a: float, b: float, c: float, s: float) -> tuple[np.ndarray, np.ndarray]:
+        x_next, x0 = session.run({**inputs, "coefficients": np.array([g, a, b, c, s], np.float32)})
+        return x_next.astype(np.float64), x0.astype(np.float64)
+
+    conditional, unconditional = run(1, 0, 0, 0, 0)[1], run(0, 0, 0, 0, 0)[1]
+    assert np.abs(conditional - unconditional).max() > 1e-3
+    x_next, x0 = run(2.5, 0.3, 0.6, -0.2, 0.7)
+    expected = unconditional + 2.5 * (conditional - unconditional)
+    np.testing.assert_allclose(x0, expected, atol=1e-5)
+    update = 0.3 * inputs["x"] + 0.6 * expected - 0.2 * inputs["x0_prev"] + 0.7 * inputs["noise"]
+    np.testing.assert_allclose(x_next, update, atol=1e-5)
+
+
+def test_text_encoder_reads_order_and_stops_at_the_end_token(bundle: Bundle) -> None:
+    text = bundle.manifest.text
+    session = GraphSession.load(bundle, TEXT_ENCODER, CPU)
+
+    def embed(*ids: int, pad: int = text.pad) -> np.ndarray:
+        tokens = np.full((1, text.context_length), pad, np.int64)
+        tokens[0, : len(ids) + 2] = [text.sot, *ids, text.eot]
+        return session.run({"tokens": tokens})[0]
+
+    assert embed(5, 6).shape == (1, text.width)
+    assert np.abs(embed(5, 6) - embed(6, 5)).max() > 1e-4
+    np.testing.assert_allclose(embed(5, 6), embed(5, 6, pad=7), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"x": None}, "expected an input 'x', got none"),
+        ({"extra": np.zeros(1, np.float32)}, "expected no input 'extra'"),
+        ({"t": np.array([1.0])}, "expected float32 [1], got float64 [1]"),
+        ({"x": np.zeros((1, 2, 19, 258), np.float32)}, "[1, 2, 20, 258]"),
+        ({"key_bias": np.zeros((2, 3), np.float32)}, "'key_bias'"),
+    ],
+)
+def test_inputs_are_verified(bundle: Bundle, change: dict[str, Any], said: str) -> None:
+    session = GraphSession.load(bundle, STEP, CPU, 2, 20)
+    inputs = {**step_inputs(bundle, 2, 20, 2, 20), **change}
+    with pytest.raises(BundleError) as caught:
+        session.run({name: value for name, value in inputs.items() if value is not None})
+    assert said in str(caught.value)
+
+
+def test_graph_that_is_not_in_the_bundle(bundle: Bundle) -> None:
+    with pytest.raises(BundleError, match="3 people and 40 frames"):
+        GraphSession.load(bundle, STEP, CPU, 3, 40)
+    with pytest.raises(BundleError, match="int8"):
+        GraphSession.load(bundle, STEP, CPU, 2, 40, precision="int8")
+
+
+def test_graph_of_another_shape_than_the_manifest_says(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(TOY, tmp_path / "bundle"))
+    put(folder, "step_p2_t40.fused.onnx", (folder / "step_p2_t20.fused.onnx").read_bytes())
+    with pytest.raises(BundleError) as caught:
+        GraphSession.load(Bundle.open(folder), STEP, CPU, 2, 40)
+    assert "x float32 [1, 2, 40, 258]" in str(caught.value)
+    assert "x float32 [1, 2, 20, 258]" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph at all"])
+def test_file_that_is_no_graph(tmp_path: Path, content: bytes) -> None:
+    folder = Path(shutil.copytree(TOY, tmp_path / "bundle"))
+    put(folder, "step_p2_t40.fused.onnx", content)
+    with pytest.raises(BundleError) as caught:
+        GraphSession.load(Bundle.open(folder), STEP, CPU, 2, 40)
+    assert "\n" not in str(caught.value)
+
+
+def put(folder: Path, name: str, content: bytes) -> None:
+    """Replace a file and its digest: damage that the digest does not show."""
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["files"][name] = hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_unknown_provider_and_thread_count() -> None:
+    with pytest.raises(ProviderError, match="auto, cpu, cuda, got 'tpu'"):
+        choose_provider("tpu")
+    with pytest.raises(ProviderError, match="at least 1"):
+        choose_provider("cpu", threads=0)
+
+
+def test_auto_says_why_it_takes_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "cuda_obstacle", lambda: Obstacle("no driver", "install it"))
+    provider = choose_provider("auto")
+    assert (provider.name, provider.reason) == ("cpu", "no driver")
+    assert provider.threads >= 1
+    with pytest.raises(ProviderError, match=r"no driver.*install it.*--provider cpu"):
+        choose_provider("cuda")
+
+
+def test_cuda_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "cuda_obstacle", lambda: None)
+    assert choose_provider("auto").name == "cuda"
+    assert choose_provider("cuda").variant == FUSED
+
+
+def test_build_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    obstacle = cuda_obstacle()
+    assert obstacle is not None
+    assert "pip install" in obstacle.remedy
+
+
+class FallenBack:
+    """An ONNX Runtime session that took the CPU although something else was asked for, as the real one does."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        pass
+
+    def get_providers(self) -> list[str]:
+        return ["CPUExecutionProvider"]
+
+
+def test_silent_fallback_is_an_error(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "InferenceSession", FallenBack)
+    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
+    with pytest.raises(ProviderError, match=r"expected CUDAExecutionProvider, got CPUExecutionProvider.*pip install"):
+        GraphSession.load(bundle, STEP, Provider("cuda", "asked for", 1), 2, 40)
+
+
+def test_driver_without_libraries_is_seen_by_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Driver:
+        def __init__(self, name: str) -> None:
+            pass
+
+        def cuInit(self, flags: int) -> int:  # noqa: N802
+            return 0
+
+        def cuDeviceGetCount(self, count: Any) -> int:  # noqa: N802
+            count._obj.value = 1
+            return 0
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr(session_module.ctypes, "CDLL", Driver)
+    monkeypatch.setattr(ort, "InferenceSession", FallenBack)
+    obstacle = cuda_obstacle()
+    assert obstacle is not None
+    assert "libraries do not load" in obstacle.problem
+
+
+def test_probe_graph_is_one() -> None:
+    session = ort.InferenceSession(session_module._PROBE_GRAPH, providers=["CPUExecutionProvider"])
+    (result,) = session.run(None, {"x": np.array([1.5], np.float32)})
+    assert result.tolist() == [3.0]
+
+
+def test_threads_are_as_granted_and_do_not_spin() -> None:
+    options = session_options(Provider("cpu", "", 3))
+    assert options.intra_op_num_threads == 3
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+@pytest.fixture
+def cuda() -> Provider:
+    if (obstacle := cuda_obstacle()) is not None:
+        pytest.skip(obstacle.problem)
+    return choose_provider("cuda")
+
+
+@pytest.mark.gpu
+def test_cuda_agrees_with_the_cpu(bundle: Bundle, cuda: Provider) -> None:
+    inputs = step_inputs(bundle, 2, 40, 2, 33)
+    on_cuda = GraphSession.load(bundle, STEP, cuda, 2, 40).run(inputs)
+    on_cpu = GraphSession.load(bundle, STEP, CPU, 2, 40).run(inputs)
+    for a, b in zip(on_cuda, on_cpu, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)  # tensor cores round to TF32
