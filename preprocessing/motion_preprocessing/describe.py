@@ -61,7 +61,7 @@ def _repeats(events: list[Event]) -> list[tuple[Event, int]]:
             if e.kind in ("walk", "run"):
                 # Walking on after a pause is one walk; its paths add up.
                 joined[-1] = (Event(e.kind, first.start_s, e.end_s, first.amount + e.amount, e.side, ""), 1)
-            elif e.kind == "turn" and (first.amount > 0) != (e.amount > 0):
+            elif e.kind == "turn" and abs(first.amount - e.amount) > 40:
                 joined.append((e, 1))
             else:
                 joined[-1] = (first, count + 1)

@@ -46,7 +46,8 @@ def _travel(e: Event, detailed: bool) -> tuple[str, ...]:
     if way == "forward" and not detailed:
         ends.append("")
     if detailed and e.amount > 1.2:
-        ends += [f"{way} about {_number(e.amount)} meters", f"{_number(e.amount)} meters {way}"]
+        unit = "meter" if round(e.amount) == 1 else "meters"
+        ends += [f"{way} about {_number(e.amount)} {unit}", f"{_number(e.amount)} {unit} {way}"]
     if detailed and seconds > 1.5:
         ends.append(f"{way} for {_number(seconds)} seconds")
     found = [f"{verb} {end}".strip() for verb in verbs for end in ends]

@@ -6,7 +6,7 @@ Thresholds stand as constants with their units beside the detector that uses the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -55,8 +55,11 @@ class Event:
 
 
 MOVING_M_S: Final = 0.25
-RUN_M_S: Final = 2.05
+RUN_M_S: Final = 2.05  # faster is running ...
+JOG_M_S: Final = 1.3  # ... and so is this with a bounce of
+JOG_M_S2: Final = 2.0  # mean absolute vertical acceleration; brisk walking stays under 1.3, jogging is over 2.4
 TURN_DEG_S: Final = 28.0
+TURN_EDGE_DEG_S: Final = 10.0  # a turn begins and ends where it is slower than this
 TURN_DEG: Final = 32.0
 CIRCLE_DEG: Final = 240.0
 VEER_DEG: Final = 22.0
@@ -82,11 +85,27 @@ def turns(f: Features, allowed: Bools) -> list[Event]:
     speed = np.degrees(np.gradient(f.yaw_rad)) * f.fps
     found = []
     for sign in (1, -1):
-        for a, b in closed((sign * speed > TURN_DEG_S) & allowed, f.count(0.3), f.count(0.2)):
+        for start, stop in closed((sign * speed > TURN_DEG_S) & allowed, f.count(0.3), f.count(0.2)):
+            a, b = start, stop
+            while a > 0 and sign * speed[a - 1] > TURN_EDGE_DEG_S and allowed[a - 1]:
+                a -= 1
+            while b < f.frames and sign * speed[b] > TURN_EDGE_DEG_S and allowed[b]:
+                b += 1
             amount = float(np.degrees(f.yaw_rad[b - 1] - f.yaw_rad[a]))
             if sign * amount > TURN_DEG:
                 found.append(_event(f, "turn", a, b, amount))
-    return found
+    found.sort(key=lambda e: e.start_s)
+    # A turn that is taken back at once is a twist of the body (boxing, swinging), not a change of direction.
+    kept: list[Event] = []
+    for e in found:
+        last = kept[-1] if kept else None
+        if last is not None and e.start_s - last.end_s < 0.6:
+            larger = max(abs(e.amount), abs(last.amount))
+            if larger < 100 and abs(e.amount + last.amount) < 0.4 * larger:
+                kept.pop()
+                continue
+        kept.append(e)
+    return kept
 
 
 def locomotion(f: Features, allowed: Bools) -> list[Event]:
@@ -94,16 +113,18 @@ def locomotion(f: Features, allowed: Bools) -> list[Event]:
     moving = (f.speed_m_s > MOVING_M_S) & allowed
     sector = np.round(np.arctan2(f.velocity_m_s[:, 1], f.velocity_m_s[:, 0]) / (np.pi / 2)).astype(int) % 4
     names = ("forward", "left", "backward", "right")
-    pace = smooth(f.speed_m_s, 1.0, f.fps) > RUN_M_S
-    code = np.where(moving, 1 + sector + 4 * pace, 0)
+    pace = smooth(f.speed_m_s, 1.0, f.fps)
+    bounce = smooth(np.abs(f.vertical_m_s2), 0.8, f.fps)
+    running = (pace > RUN_M_S) | ((pace > JOG_M_S) & (bounce > JOG_M_S2))
+    code = np.where(moving, 1 + sector + 4 * running, 0)
     found = []
     for value in np.unique(code[code > 0]).tolist():
         for a, b in closed(code == value, f.count(0.35), f.count(0.5)):
             path = float(f.speed_m_s[a:b].sum() / f.fps)
             if path < 0.35:
                 continue
-            running, way = value > 4, names[(value - 1) % 4]
-            found.append(_event(f, "run" if running else "walk", a, b, path, way, _path(f, a, b, path)))
+            kind, way = ("run" if value > 4 else "walk"), names[(value - 1) % 4]
+            found.append(_event(f, kind, a, b, path, way, _path(f, a, b, path)))
     return found
 
 
@@ -163,11 +184,10 @@ def somersaults(f: Features) -> list[Event]:
     found = []
     over = f.tilt_deg > 115
     for a, b in closed(over, f.count(0.3), f.count(0.1)):
-        pelvis = f.joints_m[a:b, PELVIS, 2]
-        low = f.posture[a:b] == LYING
-        if low.mean() > 0.5:
+        # A head-down lying is none; one that goes over the back has the pelvis low right after.
+        if (f.posture[a:b] == LYING).mean() > 0.5:
             continue
-        kind = "cartwheel" if pelvis.max() > 0.6 else "roll"
+        kind = "roll" if f.joints_m[a : b + f.count(0.6), PELVIS, 2].min() < 0.4 else "cartwheel"
         found.append(_event(f, kind, max(0, a - f.count(0.4)), min(f.frames, b + f.count(0.4))))
     return found
 
@@ -190,7 +210,8 @@ def jumps(f: Features) -> list[Event]:
         pelvis = f.joints_m[lo:hi, PELVIS, 2]
         flight = (b - a + 1) / f.fps
         rise = float(pelvis.max() - min(pelvis[0], pelvis[-1]))
-        middle = f.vertical_m_s2[a:b].mean()
+        quarter = (b - a) // 4  # the smoothing blurs the ends of the flight
+        middle = f.vertical_m_s2[a + quarter : b - quarter].mean()
         if flight < JUMP_FLIGHT_S or middle > JUMP_ACCELERATION or rise < 0.07 or flight > 1.2:
             continue
         take_off = max(0, a - f.count(0.25))
@@ -248,13 +269,15 @@ def _stable_runs(f: Features) -> list[tuple[int, int, int]]:
 
 def _widen(f: Features, a: int, b: int, rising: bool) -> tuple[int, int]:
     """Extend the gap between two postures over the frames in which the pelvis is already, or still, on its way."""
-    way = (f.vertical_m_s > 0.08) if rising else (f.vertical_m_s < -0.08)
+    way = (f.vertical_m_s > 0.06) if rising else (f.vertical_m_s < -0.06)
     limit = f.count(1.2)
     start, stop = a, b
     while start > max(0, a - limit) and way[start - 1]:
         start -= 1
     while stop < min(f.frames, b + limit) and way[stop]:
         stop += 1
+    if stop - start < f.count(0.4):  # too slow for the threshold; it took some time all the same
+        start, stop = max(0, start - f.count(0.5)), min(f.frames, stop + f.count(0.5))
     return start, stop
 
 
@@ -276,13 +299,16 @@ def postures(f: Features, fallen: list[Event]) -> list[Event]:
         if before in (after, BETWEEN):
             continue
         change = float(np.median(pelvis[b:end]) - np.median(pelvis[max(0, a - f.count(0.4)) : a]))
-        start, stop = _widen(f, a, b, change > 0)
+        # On a high stool the pelvis hardly changes its height: there the postures say which way it goes.
+        rising = before == SITTING if {before, after} == {SITTING, UPRIGHT} else change > 0
+        start, stop = _widen(f, a, b, rising)
+        change = float(pelvis[min(stop, f.frames - 1)] - pelvis[start])
         if any(e.start_s * f.fps < stop and start < e.end_s * f.fps + f.count(0.4) for e in fallen):
             continue  # the way down of a fall is no lying down
         source = _STATE.get(before, "stand")
         if after == UPRIGHT:
             kind = "stand_up" if before == SITTING else "get_up" if before in (LYING, ALL_FOURS) else "rise"
-            if before == SITTING and change < 0.05:
+            if before == SITTING and change < 0.03:
                 kind = ""
         elif before == LYING:
             kind = "sit_up" if after == SITTING else "get_up_to" if after in (KNEELING, ALL_FOURS) else ""
@@ -316,6 +342,9 @@ def bends(f: Features, upright: Bools) -> list[Event]:
 
 RAISED_M: Final = 0.05  # wrist over the shoulder
 WAVE_SWING_M: Final = 0.05
+WAVE_FLIPS: Final = 3
+PUNCH_M_S: Final = 1.7  # growth of the distance from shoulder to wrist
+PUNCH_REACH_M: Final = 0.36
 SIDES: Final = ("left", "right")
 
 
@@ -337,19 +366,25 @@ def arms(f: Features, upright: Bools) -> list[Event]:
         extended = np.sqrt((body**2).sum(-1)) > 0.46
         ahead = extended & (body[:, 0] > 0.33) & (body[:, 2] > -0.3) & (body[:, 2] <= RAISED_M) & upright
         found += [_event(f, "reach", a, b, 0.0, side) for a, b in closed(ahead, f.count(0.2), f.count(0.3))]
-        thrust = np.gradient(body[:, 0]) * f.fps if f.frames > 1 else np.zeros(1)
-        hits = (thrust > 2.2) & (body[:, 2] > -0.25) & (body[:, 0] > 0.05) & upright
-        found += [_event(f, "punch", a, b + 1, 0.0, side) for a, b in closed(hits, f.count(0.15), 1)]
+        reach = np.sqrt((body**2).sum(-1))
+        thrust = np.gradient(reach) * f.fps if f.frames > 1 else np.zeros(1)
+        hits = (thrust > PUNCH_M_S) & (body[:, 2] > -0.22) & (body[:, 2] < 0.2) & upright
+        for a, b in closed(hits, f.count(0.15), 1):
+            if reach[a : b + 2].max() > PUNCH_REACH_M:
+                found.append(_event(f, "punch", a, min(b + 1, f.frames), 0.0, side))
     return found
 
 
 def _waves(f: Features, index: int, side: str, upright: Bools) -> list[Event]:
-    """A hand at shoulder height or higher that swings to and fro at least three times within 1.2 s a swing."""
-    body = f.wrist_body_m[:, index]
-    lifted = (body[:, 2] > -0.12) & upright
+    """A hand over its elbow and at shoulder height or higher that swings about the elbow, each way within 0.8 s.
+
+    Measured against the elbow, so that dancing, boxing or laughing with the whole arm or body is no waving.
+    """
+    forearm = f.forearm_body_m[:, index]
+    lifted = (f.wrist_body_m[:, index, 2] > -0.05) & (forearm[:, 2] > 0.1) & upright
     if not lifted.any():
         return []
-    swing = body[:, :2] - smooth(body[:, :2], 0.9, f.fps)
+    swing = forearm[:, :2] - smooth(forearm[:, :2], 0.9, f.fps)
     # The main direction of the swinging, so that waving seen from the side counts too.
     part = swing[lifted]
     _, vectors = np.linalg.eigh(part.T @ part)
@@ -359,18 +394,19 @@ def _waves(f: Features, index: int, side: str, upright: Bools) -> list[Event]:
     for a, b in closed(lifted, f.count(0.2), f.count(0.8)):
         peaks = np.flatnonzero(sign[a:b]) + a
         flips = peaks[1:][np.diff(sign[peaks]) != 0]
-        if flips.size < 3:
+        if flips.size < WAVE_FLIPS:
             continue
         groups = np.split(flips, np.flatnonzero(np.diff(flips) > f.count(0.8)) + 1)
         found += [
             _event(f, "wave", max(a, int(g[0]) - f.count(0.4)), min(b, int(g[-1]) + f.count(0.4)), 0.0, side)
             for g in groups
-            if g.size >= 3
+            if g.size >= WAVE_FLIPS and abs(f.yaw_rad[int(g[-1])] - f.yaw_rad[int(g[0])]) < 0.8
         ]
     return found
 
 
 KICK_SPEED_M_S: Final = 2.8
+SWIFT_KICK_M_S: Final = 5.0  # of the ankle against the pelvis: running stays below, a ball is kicked faster
 KICK_AHEAD_M: Final = 0.45
 
 
@@ -387,6 +423,11 @@ def legs(f: Features, upright: Bools) -> list[Event]:
             speed = f.ankle_speed_m_s[max(0, a - f.count(0.3)) : b, index].max()
             if speed > KICK_SPEED_M_S:
                 found.append(_event(f, "kick", max(0, a - f.count(0.3)), b, float(height[a:b].max()), side))
+        swift = (f.ankle_speed_m_s[:, index] > SWIFT_KICK_M_S) & upright & (ankle[:, 0] > -0.35)
+        for a, b in closed(swift, f.count(0.2), 1):
+            lo, hi = max(0, a - f.count(0.2)), min(f.frames, b + f.count(0.3))
+            if not any(e.side == side and e.start_s * f.fps < hi and lo < e.end_s * f.fps for e in found):
+                found.append(_event(f, "kick", lo, hi, float(height[a:b].max()), side))
         lifted = (f.foot_m[:, index] > 0.14) & (other < 0.08) & upright & still
         for a, b in closed(lifted, f.count(0.2), f.count(0.6)):
             kicks = [e for e in found if e.kind == "kick" and e.side == side]
@@ -405,15 +446,17 @@ def climbs(f: Features, grounded: Bools) -> list[Event]:
         return []
     lowest = f.foot_m.min(axis=1)
     support = np.lib.stride_tricks.sliding_window_view(lowest, width).min(axis=1)  # (T - width + 1,)
-    moving = np.abs(np.gradient(smooth(support, 0.6, f.fps))) * f.fps > 0.08
+    speed = np.gradient(smooth(support, 0.6, f.fps)) * f.fps
     found = []
-    for a, b in closed(moving, f.count(0.7), 1):
+    for a, b in [*closed(speed > 0.08, f.count(1.2), 1), *closed(speed < -0.08, f.count(1.2), 1)]:
         rise = float(support[min(b, len(support) - 1)] - support[max(0, a - 1)])
         stop = min(f.frames, b + width)
         if abs(rise) < CLIMB_M or not grounded[a:stop].mean() > 0.7:
             continue
-        hands = f.wrist_body_m[a:stop, :, 2].max(axis=1)
-        found.append(_event(f, "climb", a, stop, rise, "", "ladder" if float((hands > -0.1).mean()) > 0.5 else "steps"))
+        # Stairs go further than they rise, a ladder does not.
+        shift = f.joints_m[stop - 1, PELVIS, :2] - f.joints_m[a, PELVIS, :2]
+        steep = float(np.hypot(shift[0], shift[1])) < 0.9 * abs(rise)
+        found.append(_event(f, "climb", a, stop, rise, "", "ladder" if steep else "steps"))
     return found
 
 
@@ -449,7 +492,7 @@ def detect(f: Features) -> tuple[Event, ...]:
         *bends(f, standing & (f.leg_m > 0.6)),
         *arms(f, lying_free & (f.tilt_deg < 50)),
         *legs(f, standing),
-        *climbs(f, free & (f.posture != LYING)),
+        *climbs(f, free & (f.posture != LYING) & (f.posture != SITTING)),
         *stillness(f, (f.posture == UPRIGHT) & free & (f.tilt_deg < 30)),
     ]
     return tuple(sorted(_settled(f, events), key=lambda e: (e.start_s, e.end_s)))
@@ -480,6 +523,32 @@ def _settled(f: Features, events: list[Event]) -> list[Event]:
             continue
         if e.kind in ("raise_arm", "hold_arm", "wave") and inside(e, ("jump",), share=0.9):
             continue
+        if e.kind in ("lift_leg", "stand", "reach", "squat_down", "rise") and inside(e, ("climb",), share=0.4):
+            continue
+        if e.kind == "walk" and inside(e, ("climb",), share=0.8):
+            continue
+        if e.kind == "run" and inside(e, ("jump",), share=0.4):
+            continue  # the bounce was the jump's
+        if e.kind == "lift_leg" and any(
+            o.kind == "climb" and o.start_s - 1.0 < e.end_s and e.start_s < o.end_s + 1.0 for o in events
+        ):
+            continue
+        if e.kind == "jump" and inside(e, ("fall",), share=0.3):
+            continue
+        if e.kind == "lift_leg" and any(
+            o.kind == "sit" and o.start_s - 1.2 < e.end_s and e.start_s < o.end_s + 1.0 for o in events
+        ):
+            continue  # a foot on its way to or from the rung of a stool
+        if e.kind in ("bend", "pick_up") and inside(e, ("sit_down", "stand_up", "squat_down", "get_up", "rise")):
+            continue
+        if e.kind == "walk" and e.amount < 0.6 and inside(e, ("turn",), share=0.6):
+            continue  # the steps of a turn on the spot
+        if e.kind == "kick" and inside(e, ("jump", "climb"), share=0.3):
+            continue
+        if e.kind in ("walk", "run") and e.manner.startswith("veer") and any(
+            o.kind == "turn" and e.start_s - 0.3 < o.start_s and o.end_s < e.end_s + 0.6 for o in events
+        ):
+            e = replace(e, manner="")
         if e.kind == "stand" and inside(e, ("raise_arm", "hold_arm", "wave", "reach", "lift_leg", "bend", "gesture")):
             continue
         if e.kind in ("squat", "squat_down", "rise") and inside(e, ("jump",), share=0.4):

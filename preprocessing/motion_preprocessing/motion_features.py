@@ -36,8 +36,10 @@ UPRIGHT_LEG_M: Final = 0.68  # pelvis over the lower foot
 LYING_TILT_DEG: Final = 62.0  # trunk against the vertical
 LYING_KNEE_M: Final = 0.25  # pelvis over the knees: less when lying, .38 on hands and knees
 SIT_THIGH: Final = -0.6  # vertical part of the thigh's direction: -1 standing, 0 level
+SIT_EITHER_THIGH: Final = -0.85  # the steeper thigh: balancing on one leg has it at -1
 SIT_BEHIND_M: Final = 0.05  # centre of mass behind the ankles: nobody stays there without a seat
 SIT_PELVIS_M: Final = 0.88
+PERCH_FOOT_M: Final = 0.08
 KNEE_ON_FLOOR_M: Final = 0.14
 SQUAT_PELVIS_M: Final = 0.68
 SQUAT_KNEE_DEG: Final = 62.0
@@ -131,6 +133,8 @@ class Features:
     """(T,) pelvis over the lower foot."""
     wrist_body_m: Floats
     """(T, 2, 3) wrists relative to their shoulders: forward, left, up."""
+    forearm_body_m: Floats
+    """(T, 2, 3) wrists relative to their elbows: forward, left, up."""
     wrist_speed_m_s: Floats
     """(T, 2) speed of the wrists relative to the pelvis."""
     ankle_body_m: Floats
@@ -183,11 +187,15 @@ def _postures(f: dict[str, Floats], j: Floats) -> NDArray[np.int64]:
     lying = (tilt > LYING_TILT_DEG) & (pelvis - knees.mean(axis=1) < LYING_KNEE_M) & (f["low"] < 0.45)
     hands_down = j[:, WRISTS, 2].min(axis=1) < 0.3
     fours = (tilt > 45) & hands_down & (knees.min(axis=1) < 0.2) & (pelvis - knees.min(axis=1) > 0.2) & (pelvis < 0.75)
-    seated = (thigh > SIT_THIGH) & (pelvis < SIT_PELVIS_M) & (f["behind"] > SIT_BEHIND_M) & (tilt < 58) & slow
+    seated = (thigh > SIT_THIGH) & (f["thigh"].min(axis=1) > SIT_EITHER_THIGH) & (pelvis < SIT_PELVIS_M) & slow
+    seated &= (f["behind"] > SIT_BEHIND_M) & (tilt < 58)
+    # On a high stool the feet rest on a rung: both off the floor, knees bent, at rest, and not hanging by the hands.
+    perched = (f["foot"].min(axis=1) > PERCH_FOOT_M) & (f["knee"].min(axis=1) > 55) & (f["leg"] > 0.55) & (tilt < 40)
+    perched &= (f["speed"] < 0.25) & (pelvis < 0.95) & (thigh > -0.75) & (f["hands"] < 0.1)
     kneeling = (knees.min(axis=1) < KNEE_ON_FLOOR_M) & (pelvis < 0.7) & (tilt < 58)
     squat = (pelvis < SQUAT_PELVIS_M) & (f["knee"].min(axis=1) > SQUAT_KNEE_DEG) & (tilt < 75)
     upright = f["leg"] > UPRIGHT_LEG_M
-    tests = [lying, fours, seated, kneeling, squat, upright]
+    tests = [lying, fours, seated | perched, kneeling, squat, upright]
     codes = [LYING, ALL_FOURS, SITTING, KNEELING, SQUATTING, UPRIGHT]
     posture: NDArray[np.int64] = np.select(tests, codes, default=BETWEEN)
     return posture
@@ -231,7 +239,7 @@ def measure(joints_m: Floats, fps: float) -> Features:
     wrists = _turn_into(j[:, WRISTS] - j[:, SHOULDERS], forward, left)
     ankles = _turn_into(j[:, ANKLES] - pelvis[:, None], forward, left)
     parts = {"tilt": tilt, "thigh": thigh[..., 2], "speed": speed, "behind": behind}
-    parts |= {"knee": knee, "leg": leg, "low": low}
+    parts |= {"knee": knee, "leg": leg, "low": low, "foot": foot, "hands": wrists[..., 2].max(axis=1)}
     vertical = rate(pelvis[:, 2], fps)
     return Features(
         fps=fps,
@@ -252,6 +260,7 @@ def measure(joints_m: Floats, fps: float) -> Features:
         foot_m=foot,
         leg_m=leg,
         wrist_body_m=wrists,
+        forearm_body_m=_turn_into(j[:, WRISTS] - j[:, ELBOWS], forward, left),
         wrist_speed_m_s=_norm(rate(j[:, WRISTS] - pelvis[:, None], fps)),
         ankle_body_m=ankles,
         ankle_speed_m_s=_norm(rate(ankles, fps)),
