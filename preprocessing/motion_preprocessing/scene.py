@@ -19,13 +19,10 @@ from motion_preprocessing.components import connected_parts, thin
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.floor import Floor, find_floor
 from motion_preprocessing.labels import (
-    CEILING,
     DEFAULT_LABELS,
-    FLOOR,
     OBJECT_CLASSES,
     STRUCTURE,
     UNLABELLED,
-    WALL,
     object_class,
     plain_name,
 )
@@ -214,14 +211,3 @@ def _looks_like_object(points_m: NDArray[np.float32], candidates: NDArray[np.int
     if len(parts):
         keep[keep] = np.bincount(parts)[parts] >= _MIN_PART
     return keep
-
-
-def floor_points(scene: Scene) -> NDArray[np.bool_]:
-    """Return (N,) True where a point is part of the floor: by its label where it has one, else within 5 cm of z = 0."""
-    height = np.abs(scene.points_m[:, 2])
-    return scene.labelled(FLOOR) | ((scene.labels < 0) & (height < 0.05))
-
-
-def shell_points(scene: Scene) -> NDArray[np.bool_]:
-    """Return (N,) True where a label says wall or ceiling."""
-    return scene.labelled(WALL | CEILING)
