@@ -35,6 +35,12 @@ def _aligned(joints: FloatArray, roots: FloatArray) -> FloatArray:
     return np.stack(result)
 
 
+def _pace(root_m: FloatArray, roots: FloatArray) -> FloatArray:
+    """Metres a frame (N, 2) ahead and to the left, from pelvis positions (N + 1, 3)."""
+    ways, yaws = np.diff(root_m, axis=0), -heading_rad(roots)
+    return np.stack([move_points(way, float(yaw), np.zeros(2))[:2] for way, yaw in zip(ways, yaws, strict=True)])
+
+
 def join(
     first_rotations: FloatArray,
     first_root_m: FloatArray,
@@ -68,6 +74,9 @@ def join(
     b_next = b - _aligned(b_joints[1:], second_rotations[:b_to, 0])
     gap = np.linalg.norm(a[:, None] - b[None], axis=-1).mean(-1)
     gap += 3.0 * np.linalg.norm(a_next[:, None] - b_next[None], axis=-1).mean(-1)
+    a_pace = _pace(first_root_m[a_from - 1 :], first_rotations[a_from:, 0])
+    b_pace = _pace(second_root_m[: b_to + 1], second_rotations[:b_to, 0])
+    gap += 3.0 * np.linalg.norm(a_pace[:, None] - b_pace[None], axis=-1)
     # A late leave and an early entry keep more of both motions.
     lost = (len(a) - 1 - np.arange(len(a)))[:, None] + np.arange(len(b))[None]
     i, j = np.unravel_index(int(np.argmin(gap + 0.001 * lost)), gap.shape)
