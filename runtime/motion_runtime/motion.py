@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.tokenizer import check_prompt
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
 
 DEFAULT_PERSON_CLASS: Final = "person"
-MAX_PROMPT_CHARACTERS: Final = 1000
-"""Far beyond what the text encoder reads; longer input is a file passed by mistake, not a sentence."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,9 @@ class GenerationRequest:
             raise InputError(
                 "expected a tuple of prompts and one of person classes, got a string; write ('a person walks',)"
             )
-        prompts = tuple(_checked_prompt(prompt) for prompt in self.prompts)
+        prompts = tuple(prompt.strip() for prompt in self.prompts)
+        for prompt in prompts:
+            check_prompt(prompt)
         if not prompts:
             raise InputError("expected at least one prompt, got none; say what happens, such as 'a person walks'")
         classes = tuple(self.person_classes) or (DEFAULT_PERSON_CLASS,) * len(prompts)
@@ -147,19 +148,6 @@ class Motion:
     def seconds(self) -> float:
         """Length in seconds."""
         return self.frames / self.fps
-
-
-def _checked_prompt(prompt: str) -> str:
-    """Return the prompt without surrounding space, or say what is wrong with it."""
-    text = prompt.strip()
-    if not text:
-        raise InputError("expected a sentence, got an empty prompt; say what happens, such as 'a person walks forward'")
-    if len(text) > MAX_PROMPT_CHARACTERS:
-        raise InputError(
-            f"expected a prompt of at most {MAX_PROMPT_CHARACTERS} characters, got {len(text)}; "
-            "describe one motion in one sentence"
-        )
-    return text
 
 
 def _check_range(name: str, value: float | None, low: float, high: float, *, low_open: bool = False) -> None:

@@ -1,0 +1,182 @@
+"""What `motion-run` does: load, generate sample by sample, write one folder, say what is in it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from motion_preprocessing.errors import OutputError
+from motion_preprocessing.metrics import evaluate_motion
+from motion_preprocessing.scene import load_scene, object_points
+from motion_runtime.atomic_output import atomic_folder
+from motion_runtime.generator import Generator
+from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.writer import OWN_FILES, write_sample
+
+SAMPLE_PREFIX: Final = "sample_"
+_FILE_WORDS: Final = {
+    "preview.gif": "animated picture",
+    "contact_sheet.png": "a few poses side by side",
+    "motion.npz": "joints, rotations and labels as arrays",
+    "*.bvh": "skeleton animation for Blender and others",
+    "run.json": "settings, timings, quality figures and credits",
+}
+
+
+def run(
+    request: GenerationRequest,
+    num_samples: int,
+    out: Path,
+    *,
+    scene_path: Path | None = None,
+    bundle: Path | None = None,
+    provider: str = "auto",
+    overwrite: bool = False,
+) -> None:
+    """Generate `num_samples` motions of a request and write them to `out`, all or nothing.
+
+    Args:
+        request: What is wanted; its scene is replaced by the one at `scene_path`.
+        num_samples: How many motions, each with other noise.
+        out: Folder to make.
+        scene_path: Room to load.
+        bundle: Model bundle; None = the built-in one.
+        provider: 'auto', 'cpu' or 'cuda'.
+        overwrite: Replace samples of an earlier run.
+
+    Raises:
+        MotionError: Anything that the caller can mend; nothing has been written then.
+    """
+    _check_output(out, overwrite)
+    started = time.perf_counter()
+    generator = Generator.load(bundle, provider)
+    if scene_path is not None:
+        request = replace(request, scene=load_scene(scene_path))
+    loaded_s = time.perf_counter() - started
+    # One folder for all samples, renamed into place at the very end: an interrupted run leaves nothing behind.
+    with atomic_folder(out, overwrite=True) as folder:
+        samples = [replace(request, sample=index) for index in range(num_samples)]
+        elapsed_s = [_write_one(generator, sample, folder, scene_path, loaded_s, num_samples) for sample in samples]
+    _summarise(generator, out, elapsed_s)
+
+
+def _check_output(out: Path, overwrite: bool) -> None:
+    """Refuse, before any work is done, to replace what no earlier run wrote, or what was not said to be replaced.
+
+    Raises:
+        OutputError: Something is there.
+    """
+    if not out.is_dir():
+        return  # `atomic_folder` refuses files
+    foreign = sorted(entry.name for entry in out.iterdir() if not _is_sample(entry))
+    if foreign:
+        raise OutputError(
+            f"expected an empty folder or samples of an earlier run, got '{foreign[0]}' in {out} for --out; "
+            "choose another folder"
+        )
+    if any(out.iterdir()) and not overwrite:
+        raise OutputError(
+            f"expected a new folder, got samples of an earlier run in {out} for --out; "
+            "choose another one or replace them with --overwrite"
+        )
+
+
+def _is_sample(entry: Path) -> bool:
+    """Whether a folder looks like what `write_sample` writes."""
+    if not entry.name.startswith(SAMPLE_PREFIX) or entry.is_symlink() or not entry.is_dir():
+        return False
+    return all(any(file.match(own) for own in OWN_FILES) for file in entry.iterdir())
+
+
+def _write_one(
+    generator: Generator, request: GenerationRequest, folder: Path, scene_path: Path | None, loaded_s: float, of: int
+) -> float:
+    """Generate and write one sample; return how many seconds its generation took."""
+    started = time.perf_counter()
+    with _step_progress(f"sample {request.sample + 1} of {of}" if of > 1 else "denoising") as progress:
+        motion = generator.generate(request, progress)
+    elapsed_s = time.perf_counter() - started
+    run_info = _describe_run(generator, request, motion, scene_path) | {
+        "timings_s": {"load": round(loaded_s, 3), "generate": round(elapsed_s, 3)}
+    }
+    write_sample(folder / f"{SAMPLE_PREFIX}{request.sample:03d}", motion, request.scene, run_info)
+    return elapsed_s
+
+
+def _describe_run(
+    generator: Generator, request: GenerationRequest, motion: Motion, scene_path: Path | None
+) -> dict[str, Any]:
+    """What run.json says, but for the timings: enough to make the same motion again, and how good it is."""
+    manifest = generator.bundle.manifest
+    turn = motion.room_from_canonical
+    obstacles = None if request.scene is None else object_points(request.scene)[0]
+    return {
+        "program": f"motion-run {version('scene-motion')}",
+        "bundle": {"name": manifest.name, "sha256": generator.bundle.sha256, "licence": manifest.licence},
+        "credits": manifest.credits,
+        "provider": {
+            "name": generator.provider.name,
+            "why": generator.provider.reason,
+            "threads": generator.provider.threads,
+        },
+        "request": {
+            "prompts": list(motion.prompts),
+            "person_classes": list(motion.person_classes),
+            "seconds": motion.seconds,
+            "frames": motion.frames,
+            "fps": motion.fps,
+            "scene": None if scene_path is None else str(scene_path),
+            "start_m": [round(float(value), 4) for value in turn[:2, 3]],
+            "heading_deg": round(math.degrees(math.atan2(turn[1, 0], turn[0, 0])), 2),
+            "sampler": motion.sampler,
+            "steps": motion.steps,
+            "guidance": motion.guidance,
+            "seed": motion.seed,
+            "sample": motion.sample,
+        },
+        "metrics": evaluate_motion(motion.joints_m, motion.fps, obstacles).as_dict(),
+    }
+
+
+@contextmanager
+def _step_progress(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Draw a progress bar on stderr where that is a terminal; yield what to call after each step."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _summarise(generator: Generator, out: Path, elapsed_s: list[float]) -> None:
+    """Say what was written and how to look at it."""
+    count = len(elapsed_s)
+    provider = generator.provider
+    first = out / f"{SAMPLE_PREFIX}000"
+    click.echo(
+        f"wrote {count} {'motion' if count == 1 else 'motions'} to {out} "
+        f"in {sum(elapsed_s):.1f} s on {provider.name} ({provider.reason})"
+    )
+    for file in sorted(first.iterdir()):
+        click.echo(f"  {file}  {_what_is(file)}")
+    if count > 1:
+        click.echo(f"  and {count - 1} more like it, up to {out / f'{SAMPLE_PREFIX}{count - 1:03d}'}")
+    click.echo(f"to look at it, open {first / 'preview.gif'} in a browser, or a .bvh in Blender (File > Import)")
+
+
+def _what_is(file: Path) -> str:
+    """A few words on a file of a sample."""
+    return next((words for pattern, words in _FILE_WORDS.items() if file.match(pattern)), "")
