@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.body_capsules import body_capsules, point_segment_distance, segment_distance
 from motion_preprocessing.errors import InputError
-from motion_preprocessing.skeleton import BONES, FEET, JOINT_COUNT, JOINT_INDEX
+from motion_preprocessing.skeleton import BONES, FEET, JOINT_COUNT, JOINT_INDEX, REST_OFFSETS_M
 
 Array = NDArray[np.float64]
 AnyArray = NDArray[np.floating[Any]]
@@ -108,47 +108,70 @@ def bone_length_drift_percent(joints_m: AnyArray) -> Array:
     return np.asarray(100 * np.divide(length.std(axis=0), mean, out=np.zeros_like(mean), where=mean > 0))
 
 
-def knee_flexion_deg(joints_m: AnyArray) -> Array:
-    """Angle between thigh and shank about the knee's hinge, degrees, (..., 2) left and right, of (..., 22, 3) joints.
+def knee_flexion_deg(joints_m: AnyArray, local_rotations: AnyArray | None = None) -> Array:
+    """Angle between thigh and shank about the knee's hinge, degrees, (..., 2) left and right.
 
-    0 is a straight leg, positive bends the heel towards the seat, negative is bent backwards. The hinge axis is that of
-    shank and foot; where these are parallel within 10 degrees it is not defined and the bend counts as forward.
+    0 is a straight leg, positive bends the heel towards the seat, negative is bent backwards; the rest pose reads 6.
+
+    Args:
+        joints_m: (..., 22, 3).
+        local_rotations: (..., 22, 3, 3), if known: the hinge is then the thigh's own lateral axis. Else it is guessed
+            as that of shank and foot, which a pointed or twisted foot leads astray; where these are parallel within 10
+            degrees the bend counts as forward.
     """
     joints = np.asarray(joints_m, dtype=np.float64)
     angles = []
     for side in ("left", "right"):
-        hip, knee, ankle, foot = (
-            joints[..., JOINT_INDEX[f"{side}_{name}"], :] for name in ("hip", "knee", "ankle", "foot")
-        )
-        thigh, shank, toes = _unit(knee - hip), _unit(ankle - knee), _unit(foot - ankle)
-        hinge = np.cross(toes, shank)
-        strength = np.linalg.norm(hinge, axis=-1)
-        bend = np.cross(thigh, shank)
-        cosine = np.sum(thigh * shank, axis=-1)
-        sine = np.sum(bend * _unit(hinge), axis=-1)
+        hip, knee, ankle, foot = (JOINT_INDEX[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "foot"))
+        if local_rotations is not None:
+            shank = np.asarray(local_rotations, dtype=np.float64)[..., knee, :, :] @ REST_OFFSETS_M[ankle]
+            thigh_rad = math.atan2(-REST_OFFSETS_M[knee][2], -REST_OFFSETS_M[knee][1])
+            angles.append(np.arctan2(-shank[..., 2], -shank[..., 1]) - thigh_rad)
+            continue
+        thigh = _unit(joints[..., knee, :] - joints[..., hip, :])
+        shank = _unit(joints[..., ankle, :] - joints[..., knee, :])
+        hinge = np.cross(_unit(joints[..., foot, :] - joints[..., ankle, :]), shank)
+        bend, cosine = np.cross(thigh, shank), np.sum(thigh * shank, axis=-1)
         unsigned = np.arctan2(np.linalg.norm(bend, axis=-1), cosine)
-        angles.append(np.where(strength > math.sin(math.radians(10)), np.arctan2(sine, cosine), unsigned))
+        signed = np.arctan2(np.sum(bend * _unit(hinge), axis=-1), cosine)
+        angles.append(np.where(np.linalg.norm(hinge, axis=-1) > math.sin(math.radians(10)), signed, unsigned))
     return np.asarray(np.degrees(np.stack(angles, axis=-1)))
 
 
-def elbow_flexion_deg(joints_m: AnyArray) -> Array:
-    """Angle between upper arm and forearm, degrees in 0..180, (..., 2) left and right, of (..., 22, 3) joints.
+def elbow_flexion_deg(joints_m: AnyArray, local_rotations: AnyArray | None = None) -> Array:
+    """Angle between upper arm and forearm, degrees, (..., 2) left and right; 0 is a straight arm.
 
-    0 is a straight arm. Joint positions do not tell which way an elbow bends, so it is never negative.
+    Args:
+        joints_m: (..., 22, 3).
+        local_rotations: (..., 22, 3, 3), if known: a forearm that leans behind the upper arm, against the way elbows
+            bend, then counts negative, by its angle out of the arm's frontal plane. Joint positions alone do not tell
+            which way an elbow bends; the angle is then never negative.
     """
     joints = np.asarray(joints_m, dtype=np.float64)
     angles = []
     for side in ("left", "right"):
-        shoulder, elbow, wrist = (joints[..., JOINT_INDEX[f"{side}_{n}"], :] for n in ("shoulder", "elbow", "wrist"))
-        upper, fore = elbow - shoulder, wrist - elbow
+        shoulder, elbow, wrist = (JOINT_INDEX[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist"))
+        upper, fore = joints[..., elbow, :] - joints[..., shoulder, :], joints[..., wrist, :] - joints[..., elbow, :]
         bend = np.linalg.norm(np.cross(upper, fore), axis=-1)
-        angles.append(np.arctan2(bend, np.sum(upper * fore, axis=-1)))
+        angle = np.arctan2(bend, np.sum(upper * fore, axis=-1))
+        if local_rotations is not None:
+            rest = REST_OFFSETS_M[wrist] / np.linalg.norm(REST_OFFSETS_M[wrist])
+            turned = np.asarray(local_rotations, dtype=np.float64)[..., elbow, :, :] @ rest
+            # In the T-pose elbows bend forwards, which is z in body axes, whichever the side.
+            forward = np.arcsin(np.clip(turned[..., 2], -1, 1))
+            angle = np.where(forward < 0, forward, angle)
+        angles.append(angle)
     return np.asarray(np.degrees(np.stack(angles, axis=-1)))
 
 
-def joint_limit_share(joints_m: AnyArray) -> float:
-    """Share of frames with a knee outside -5..150 or an elbow outside -5..155 degrees, 0..1; (T, 22, 3) joints."""
-    knee, elbow = knee_flexion_deg(joints_m), elbow_flexion_deg(joints_m)
+def joint_limit_share(joints_m: AnyArray, local_rotations: AnyArray | None = None) -> float:
+    """Share of frames with a knee outside -5..150 or an elbow outside -5..155 degrees, 0..1.
+
+    Args:
+        joints_m: (T, 22, 3).
+        local_rotations: (T, 22, 3, 3), if known; see `knee_flexion_deg` and `elbow_flexion_deg`.
+    """
+    knee, elbow = knee_flexion_deg(joints_m, local_rotations), elbow_flexion_deg(joints_m, local_rotations)
     outside = _outside(knee, KNEE_LIMITS_DEG) | _outside(elbow, ELBOW_LIMITS_DEG)
     return float(outside.any(axis=-1).mean())
 
@@ -257,13 +280,20 @@ class MotionMetrics:
         return {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in values.items()}
 
 
-def evaluate_motion(joints_m: AnyArray, fps: float, scene_points: AnyArray | None = None) -> MotionMetrics:
+def evaluate_motion(
+    joints_m: AnyArray,
+    fps: float,
+    scene_points: AnyArray | None = None,
+    *,
+    local_rotations: AnyArray | None = None,
+) -> MotionMetrics:
     """Measure a motion.
 
     Args:
         joints_m: (P, T, 22, 3) metres, Z up, floor z = 0; at least 4 frames.
         fps: Frames a second.
         scene_points: (N, 3) points of obstacles without the floor, in the same frame; None = no room.
+        local_rotations: (P, T, 22, 3, 3), if known: joint limits are then measured about the joints' own axes.
 
     Returns:
         All figures of `MotionMetrics`.
@@ -276,6 +306,9 @@ def evaluate_motion(joints_m: AnyArray, fps: float, scene_points: AnyArray | Non
         raise InputError(f"expected joints (P, T >= 4, {JOINT_COUNT}, 3), got {joints.shape} for the motion to measure")
     if not np.isfinite(joints).all() or not (math.isfinite(fps) and fps > 0):
         raise InputError("expected finite joints and a positive frame rate, got NaN or infinity for the motion")
+    turns = [None] * len(joints) if local_rotations is None else list(np.asarray(local_rotations))
+    if len(turns) != len(joints) or any(t is not None and t.shape != (*joints.shape[1:3], 3, 3) for t in turns):
+        raise InputError(f"expected rotations {(*joints.shape[:3], 3, 3)}, got others for the motion to measure")
     fits = [floor_fit(person) for person in joints]
     jerk = np.stack([jerk_m_s3(person, fps) for person in joints])
     drift = np.stack([bone_length_drift_percent(person) for person in joints])
@@ -300,7 +333,7 @@ def evaluate_motion(joints_m: AnyArray, fps: float, scene_points: AnyArray | Non
         jerk_peak_m_s3=float(jerk.max()),
         bone_drift_mean_percent=float(drift.mean()),
         bone_drift_worst_percent=float(drift.max()),
-        joint_limit_share=_nanmean([joint_limit_share(person) for person in joints]),
+        joint_limit_share=_nanmean([joint_limit_share(a, b) for a, b in zip(joints, turns, strict=True)]),
         person_penetration_share=between[0],
         person_penetration_mean_cm=between[1],
         person_penetration_worst_cm=between[2],

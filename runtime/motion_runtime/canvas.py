@@ -119,8 +119,8 @@ class Canvas:
                 strength = np.maximum(strength, line)
         self.color += (strength * visible)[..., None] * (np.array(GRID, dtype=np.float32) - self.color)
 
-    def draw_points(self, points_m: AnyArray, colors: Array, size_m: float, *, max_px: int = 7) -> None:
-        """Splat points (N, 3) with colours (N, 3) as squares of `size_m`, the nearest in front."""
+    def draw_points(self, points_m: AnyArray, colors: Array, size_m: AnyArray, *, max_px: int = 7) -> None:
+        """Splat points (N, 3) with colours (N, 3) as squares of `size_m` (N,), the nearest in front."""
         px, py, depth = self.camera.project(points_m)
         reach = max_px // 2
         seen = (depth > _NEAR_M) & (px > -reach) & (px < self.camera.width + reach)
@@ -129,7 +129,7 @@ class Canvas:
             return
         column, row = np.round(px[seen]).astype(np.int32), np.round(py[seen]).astype(np.int32)
         depth, shade = depth[seen].astype(np.float32), colors[seen]
-        pixels = np.ceil(self.camera.focal_px * size_m / depth).clip(1, max_px).astype(np.int32)
+        pixels = np.ceil(self.camera.focal_px * np.asarray(size_m)[seen] / depth).clip(1, max_px).astype(np.int32)
         flat, source = [], []
         for k in np.unique(pixels):
             chosen = np.flatnonzero(pixels == k)

@@ -45,7 +45,7 @@ def person_color(person_class: str, twin: int = 0) -> tuple[float, float, float]
     """Colour of a class; the second, third ... person of one class (`twin` 1, 2 ...) gets a neighbouring hue."""
     hue, light, saturation = colorsys.rgb_to_hls(*CLASS_COLORS.get(person_class, _OTHER_COLOR))
     shift = (0.0, 0.075, -0.075, 0.13)[twin % 4]
-    return colorsys.hls_to_rgb((hue + shift) % 1.0, light, saturation)
+    return colorsys.hls_to_rgb((hue + shift) % 1.0, light + (0.06 if shift else 0.0), saturation)
 
 
 def twins(person_classes: tuple[str, ...]) -> list[int]:

@@ -153,7 +153,7 @@ def _stage(camera: Camera, azimuth: float, room: RoomView | None, joints: NDArra
         # Walls between camera and people go: the half of the room behind the nearest of them stays.
         towards = (math.cos(azimuth), math.sin(azimuth))
         opened = room.opened(towards, centre)
-        canvas.draw_points(opened.points_m, opened.colors, 1.2 * opened.spacing_m)
+        canvas.draw_points(opened.points_m, opened.colors, 1.2 * opened.size_m)
         canvas.mend_points()
         canvas.shade_depth_edges()
     canvas.draw_grid(centre, reach)
@@ -210,7 +210,7 @@ def _map(
         column = np.round(_TILE / 2 + scale * (room.points_m[order, 0] - corner[0])).astype(np.int64)
         row = np.round(_TILE / 2 - scale * (room.points_m[order, 1] - corner[1])).astype(np.int64)
         top = np.full((_TILE, _TILE), -1, dtype=np.int64)
-        reach = round(0.6 * scale * room.spacing_m)
+        reach = round(0.6 * scale * float(np.median(room.size_m))) if len(room.size_m) else 0
         for dy in range(-reach, reach + 1):
             for dx in range(-reach, reach + 1):
                 inside = np.flatnonzero(

@@ -46,14 +46,19 @@ def standing(frames: int = 12) -> np.ndarray:
     return joints
 
 
-def bent(joint: str, axis: int, degrees: float) -> np.ndarray:
-    """One frame (22, 3) of the rest body with one joint turned about a body axis."""
+def turned(joint: str, axis: int, degrees: float) -> np.ndarray:
+    """Rotations (22, 3, 3) of the rest body with one joint turned about a body axis."""
     rotations = np.tile(np.eye(3), (JOINT_COUNT, 1, 1))
     vector = np.zeros(3)
     vector[axis] = math.radians(degrees)
     rotations[JOINT_INDEX[joint]] = matrix_from_rotation_vector(vector)
     rotations[0] = WORLD_FROM_BODY
-    return forward_kinematics(rotations, np.array([0.0, 0.0, 0.92]))[0]
+    return rotations
+
+
+def bent(joint: str, axis: int, degrees: float) -> np.ndarray:
+    """One frame (22, 3) of the rest body with one joint turned about a body axis."""
+    return forward_kinematics(turned(joint, axis, degrees), np.array([0.0, 0.0, 0.92]))[0]
 
 
 def random_walk(seed: int, frames: int = 30) -> np.ndarray:
@@ -231,10 +236,28 @@ def test_knee_flexion_follows_the_knees_rotation_about_the_lateral_axis(side: st
     assert got[1 - column] == pytest.approx(knee_flexion_deg(bent("pelvis", 0, 0.0))[1 - column])
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("degrees", [-30.0, 0.0, 90.0, 155.0])
+def test_knee_flexion_by_rotations_ignores_what_the_foot_does(side: str, degrees: float) -> None:
+    rotations = turned(f"{side}_knee", 0, degrees)
+    rotations[JOINT_INDEX[f"{side}_ankle"]] = matrix_from_rotation_vector(np.array([1.3, 0.5, 0.9]))
+    joints = forward_kinematics(rotations, np.zeros(3))[0]
+    got = knee_flexion_deg(joints, rotations)[0 if side == "left" else 1]
+    rest = math.degrees(math.atan2(0.04, 0.4))  # the rest shank is (0.015, -0.4, -0.04)
+    assert got == pytest.approx(rest + degrees, abs=1e-6)
+
+
+def test_a_foot_in_line_with_the_shank_leaves_the_bend_forward() -> None:
+    joints = bent("left_knee", 0, 60.0)
+    knee, ankle, foot = (JOINT_INDEX[f"left_{name}"] for name in ("knee", "ankle", "foot"))
+    joints[foot] = joints[ankle] + 0.3 * (joints[ankle] - joints[knee])
+    assert knee_flexion_deg(joints)[0] == pytest.approx(66.0, abs=3.0)
+
+
 def test_knee_flexion_does_not_depend_on_where_the_body_faces() -> None:
     joints = bent("left_knee", 0, 70.0)
-    turned = joints @ matrix_from_rotation_vector(np.array([0.4, -1.1, 2.0])).T + 3.0
-    np.testing.assert_allclose(knee_flexion_deg(turned), knee_flexion_deg(joints), atol=1e-9)
+    elsewhere = joints @ matrix_from_rotation_vector(np.array([0.4, -1.1, 2.0])).T + 3.0
+    np.testing.assert_allclose(knee_flexion_deg(elsewhere), knee_flexion_deg(joints), atol=1e-9)
 
 
 def test_elbow_flexion_is_the_angle_between_upper_arm_and_forearm() -> None:
@@ -246,11 +269,29 @@ def test_elbow_flexion_is_the_angle_between_upper_arm_and_forearm() -> None:
     assert elbow_flexion_deg(square)[1] == pytest.approx(90.0)
 
 
+@pytest.mark.parametrize(("side", "forwards"), [("left", -1.0), ("right", 1.0)])
+def test_rotations_tell_an_elbow_bent_backwards(side: str, forwards: float) -> None:
+    column = 0 if side == "left" else 1
+    for degrees in (-40.0, -10.0, 30.0, 120.0):
+        rotations = turned(f"{side}_elbow", 1, forwards * degrees)
+        joints = forward_kinematics(rotations, np.zeros(3))[0]
+        assert elbow_flexion_deg(joints, rotations)[column] == pytest.approx(degrees, abs=6.5)
+        assert elbow_flexion_deg(joints)[column] == pytest.approx(abs(degrees), abs=6.5)
+
+
 def test_joint_limit_share_counts_frames_with_any_impossible_joint() -> None:
-    frames = [bent("pelvis", 0, 0.0)] * 5
-    assert joint_limit_share(np.stack(frames)) == 0.0
-    frames += [bent("left_knee", 0, -25.0), bent("right_knee", 0, 149.0), bent("left_elbow", 1, -165.0)]
-    assert joint_limit_share(np.stack(frames)) == pytest.approx(3 / 8)
+    frames = [turned("pelvis", 0, 0.0)] * 5
+    frames += [turned("left_knee", 0, -25.0), turned("right_knee", 0, 149.0), turned("left_elbow", 1, -165.0)]
+    rotations = np.stack([*frames, turned("right_elbow", 1, -30.0)])
+    joints, _ = forward_kinematics(rotations, np.zeros((9, 3)))
+    assert joint_limit_share(joints[:5], rotations[:5]) == 0.0
+    assert joint_limit_share(joints, rotations) == pytest.approx(4 / 9)
+    # Positions alone do not show the elbow that is bent backwards.
+    assert joint_limit_share(joints) == pytest.approx(3 / 9)
+    motion = evaluate_motion(joints[None], FPS, local_rotations=rotations[None])
+    assert motion.joint_limit_share == pytest.approx(4 / 9)
+    with pytest.raises(InputError, match="expected rotations"):
+        evaluate_motion(joints[None], FPS, local_rotations=rotations)
 
 
 # ------------------------------------------------------------------------------------------------ penetration
