@@ -3,10 +3,13 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -302,3 +305,65 @@ def test_only_matrices_decay() -> None:
 
 def test_granted_cores_are_some() -> None:
     assert 1 <= granted_cores() <= (os.cpu_count() or 1)
+
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+import numpy as np
+import torch
+from torch import nn
+from motion_train import config
+from motion_train.checkpoint import Normaliser
+from motion_train.console import TrainingConsole
+from motion_train.trainer import Trainer
+
+class Batches:
+    def __init__(self, together):
+        self.together = together
+
+    def one(self, index):
+        return torch.randn(4, 3, generator=torch.Generator().manual_seed(index))
+
+    def batch(self, index):
+        return {"x": torch.cat([self.one(2 * index), self.one(2 * index + 1)]) if self.together else self.one(index)}
+
+def train(folder, together):
+    torch.manual_seed(0)
+    objective = lambda model, batch, generator: {"loss": (model(batch["x"]) - batch["x"]).square().mean()}
+    settings = config.load(None, ["run.steps=12", "run.threads=1", "optimiser.lr=0.05", "optimiser.warmup_steps=0"])
+    normaliser = Normaliser(np.zeros(3, np.float32), np.ones(3, np.float32))
+    source = Batches(together)
+    console = TrainingConsole(12, enabled=False)
+    trainer = Trainer(nn.Linear(3, 3), objective, source, source, settings, normaliser, Path(folder), console=console)
+    trainer.fit()
+    return trainer
+
+if __name__ == "__main__":
+    trainer = train(sys.argv[1], together=False)
+    assert trainer.accelerator.num_processes == 2
+    trainer.accelerator.end_training()
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_with_batches_twice_as_large(tmp_path: Path) -> None:
+    script = tmp_path / "two_processes.py"
+    script.write_text(TWO_PROCESSES)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    with subprocess.Popen([*launcher, script, tmp_path / "two"], stderr=subprocess.PIPE, start_new_session=True) as run:
+        try:
+            _, stderr = run.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            raise
+    assert run.returncode == 0, stderr.decode()
+    two = load(find(tmp_path / "two", "latest"))
+    scope: dict[str, Any] = {"__name__": "one_process"}
+    exec(script.read_text(), scope)
+    one = scope["train"](tmp_path / "one", together=True)
+    for name, tensor in one.model.state_dict().items():
+        torch.testing.assert_close(two.model[name], tensor, atol=1e-6, rtol=0)
+    for name, tensor in one.ema.module.state_dict().items():
+        torch.testing.assert_close(two.ema[name], tensor, atol=1e-6, rtol=0)
+    assert len(list((tmp_path / "two" / "tensorboard").iterdir())) == 1

@@ -114,7 +114,9 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
         f"denoiser of {size / 1e6:.1f} million parameters on {accelerator.device} x {accelerator.num_processes}, "
         f"precision {accelerator.mixed_precision.replace('no', 'fp32')}, {torch.get_num_threads()} CPU threads"
     )
-    return trainer.fit()
+    outcome = trainer.fit()
+    accelerator.end_training()
+    return outcome
 
 
 def load_data(settings: TrainConfig, saved: Normaliser | None, console: TrainingConsole) -> Data:

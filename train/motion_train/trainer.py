@@ -93,7 +93,10 @@ def make_accelerator(run: RunConfig) -> Accelerator:
     bf16 = run.precision == "bf16"
     if run.precision == "auto":
         bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    return Accelerator(mixed_precision="bf16" if bf16 else "no")
+    # Left to itself, Accelerate takes several processes on a machine without an accelerator for single ones.
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    cpu = several and not torch.accelerator.is_available()
+    return Accelerator(mixed_precision="bf16" if bf16 else "no", cpu=cpu)
 
 
 class Trainer:
