@@ -1,0 +1,90 @@
+"""The step kernel as a module: eq. 3.21 and the sampler's update in closed form, no dropout left."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from motion_export.bundle_writer import Model
+from motion_export.kernels import ConditionKernel, StepKernel, traceable
+from motion_train.denoiser import Attention
+
+P, T, S = 2, 10, 4
+
+
+@pytest.fixture
+def inputs(toy_model: Model) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    d = toy_model.denoiser.config.width
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator)
+
+    return {
+        "x": normal(1, P, T, 258),
+        "x0_prev": normal(1, P, T, 258),
+        "noise": normal(1, P, T, 258),
+        "t": torch.tensor([300.0]),
+        "coefficients": normal(5),
+        "prefix": normal(2, P + S, d),
+        "person": normal(2, P, d),
+        "key_bias": torch.zeros(2, 1 + P + S + P * T),
+    }
+
+
+def branch(model: Model, inputs: dict[str, torch.Tensor], row: int) -> torch.Tensor:
+    chosen = [inputs[name][row : row + 1] for name in ("prefix", "person", "key_bias")]
+    with torch.no_grad():
+        return model.denoiser.eval().denoise(inputs["x"], inputs["t"], *chosen)
+
+
+@pytest.mark.parametrize(("guidance", "row"), [(1.0, 0), (0.0, 1)])
+def test_guidance_of_one_is_the_conditional_branch_and_of_zero_the_unconditional(
+    toy_model: Model, inputs: dict[str, torch.Tensor], guidance: float, row: int
+) -> None:
+    inputs["coefficients"] = torch.tensor([guidance, 0.0, 1.0, 0.0, 0.0])
+    x_next, x0 = StepKernel(traceable(toy_model.denoiser))(**inputs)
+    expected = branch(toy_model, inputs, row)
+    other = branch(toy_model, inputs, 1 - row)
+    torch.testing.assert_close(x0, expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(x_next, expected, atol=2e-6, rtol=0)
+    assert (x0 - other).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("index", "name"), [(1, "x"), (3, "x0_prev"), (4, "noise")])
+def test_each_coefficient_scales_its_own_term(
+    toy_model: Model, inputs: dict[str, torch.Tensor], index: int, name: str
+) -> None:
+    inputs["coefficients"] = torch.zeros(5)
+    inputs["coefficients"][index] = -0.75
+    x_next, _ = StepKernel(traceable(toy_model.denoiser))(**inputs)
+    np.testing.assert_array_equal(x_next.numpy(), -0.75 * inputs[name].numpy())
+
+
+def test_traceable_is_a_quiet_copy(toy_model: Model) -> None:
+    toy_model.denoiser.train()
+    twin = traceable(toy_model.denoiser)
+    assert not any(module.training for module in twin.modules())
+    assert not any(parameter.requires_grad for parameter in twin.parameters())
+    assert all(module.explicit for module in twin.modules() if isinstance(module, Attention))
+    assert not any(module.explicit for module in toy_model.denoiser.modules() if isinstance(module, Attention))
+    assert toy_model.denoiser.training
+    toy_model.denoiser.eval()
+
+
+def test_condition_kernel_is_the_denoisers_condition(toy_model: Model) -> None:
+    config = toy_model.denoiser.config
+    given = {
+        "text": torch.randn(1, P, config.text_dim),
+        "scene": torch.randn(1, S, 192),
+        "scene_class": torch.ones(1, S, dtype=torch.int64),
+        "person_class": torch.tensor([[1, 3]]),
+        "identity": torch.tensor([[2, 0]]),
+        "keep_text": torch.tensor([[1.0, 0.0]]),
+        "keep_scene": torch.ones(1),
+    }
+    for ours, theirs in zip(
+        ConditionKernel(traceable(toy_model.denoiser))(**given), toy_model.denoiser.condition(**given), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs.detach(), atol=0, rtol=0)
