@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.captions import inflect
+from motion_preprocessing.event import Event
 from motion_preprocessing.event_phrases import PHRASES
-from motion_preprocessing.events import MOVING_M_S, Event, detect
+from motion_preprocessing.events import detect
 from motion_preprocessing.motion_features import (
     ALL_FOURS,
     KNEELING,
@@ -25,6 +26,7 @@ from motion_preprocessing.motion_features import (
     Features,
     measure,
 )
+from motion_preprocessing.travel_events import MOVING_M_S
 
 __all__ = ["ACTIONS", "Description", "Event", "action_labels", "describe"]
 
@@ -45,12 +47,14 @@ SALIENCE: Final[dict[str, float]] = {
     "fall": 10, "get_up": 9, "sit_down": 9, "stand_up": 9, "lie_down": 9, "jump": 8.5, "roll": 8, "cartwheel": 8,
     "climb": 8, "kick": 7, "kneel_down": 7, "sit_up": 7, "squat_down": 7, "pick_up": 7, "wave": 7, "walk": 6,
     "run": 6.5, "turn": 6, "crawl": 6, "lie": 6, "sit": 5.5, "bend": 5.5, "kneel": 5, "raise_arm": 5, "punch": 5,
-    "get_up_to": 5, "rise": 4.5, "lift_leg": 4.5, "squat": 4, "hold_arm": 4, "reach": 4, "gesture": 2, "stand": 1.5,
+    "get_up_to": 5, "rise": 4.5, "lift_leg": 4.5, "hand_to_face": 4.5, "squat": 4, "hold_arm": 4, "reach": 4,
+    "gesture": 2, "stand": 1.5,
 }  # fmt: skip
 """How much an event deserves to be told; the most salient few are told, in order of time."""
 
-_WHILE: Final = frozenset(["raise_arm", "hold_arm", "reach", "wave", "gesture", "punch", "lift_leg"])
+_WHILE: Final = frozenset(["raise_arm", "hold_arm", "reach", "wave", "gesture", "punch", "lift_leg", "hand_to_face"])
 """Events that can accompany another one."""
+
 
 def _repeats(events: list[Event]) -> list[tuple[Event, int]]:
     """Join events of one kind and side that follow each other: the first of them and how many there are."""
@@ -70,7 +74,9 @@ def _repeats(events: list[Event]) -> list[tuple[Event, int]]:
     return joined
 
 
-_NO_COUNT: Final = frozenset(["walk", "run", "sit", "lie", "stand", "kneel", "squat", "crawl", "gesture", "hold_arm"])
+_NO_COUNT: Final = frozenset(
+    ["walk", "run", "sit", "lie", "stand", "kneel", "squat", "crawl", "gesture", "hold_arm", "hand_to_face"]
+)
 
 
 def _clause(e: Event, count: int, detailed: bool, rng: np.random.Generator) -> str:
@@ -101,7 +107,8 @@ def _choose(events: tuple[Event, ...], limit: int) -> list[Event]:
         return value
 
     ranked = sorted(useful, key=score, reverse=True)[:limit]
-    return sorted(ranked, key=lambda e: (e.start_s, e.end_s))
+    # A turn is told where its middle lies, so that what one turns out of comes first.
+    return sorted(ranked, key=lambda e: (e.start_s + e.end_s) / 2 if e.kind == "turn" else e.start_s + 0.1)
 
 
 def _companion(events: list[Event]) -> tuple[Event, Event] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from motion_preprocessing.events import Event
+from motion_preprocessing.event import Event
 
 _ON_FLOOR: Final = {"prone": ("face down", "on the stomach"), "supine": ("on the back", "face up"),
                     "left": ("on the left side",), "right": ("on the right side",)}  # fmt: skip
@@ -193,7 +193,14 @@ PHRASES: Final[dict[str, Callable[[Event, bool], tuple[str, ...]]]] = {
     ),
     "roll": lambda e, d: ("*roll over on the floor", "*do a roll", "*roll"),
     "cartwheel": lambda e, d: ("*turn upside down", "*do a cartwheel", "*turn a cartwheel"),
-    "stand": lambda e, d: ("*stand still", "*stand", "*wait standing"),
-    "gesture": lambda e, d: ("*move the arms", "*gesture with the hands", "*move the hands about"),
+    "stand": lambda e, d: ("*stand still", "*stand", "*stand in place"),
+    "gesture": lambda e, d: (
+        ("*move both arms to and fro, stooping", "*sweep with both hands", "*lean forward, moving both arms")
+        if e.manner == "stooped"
+        else (f"*move {_arm(e)}", f"*gesture with {_hand(e)}", f"*move {_hand(e)} about")
+    ),
+    "hand_to_face": lambda e, d: (
+        f"*bring {_hand(e)} to the face", f"*raise {_hand(e)} to the mouth", f"*hold {_hand(e)} at the face",
+    ),
 }  # fmt: skip
 """Verb phrases of an event, starred as `captions.inflect` wants them; the flag asks for figures."""

@@ -1,0 +1,192 @@
+"""Detectors of what becomes of the whole body: falls, rolls, sitting, lying, kneeling, bending."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from motion_preprocessing.event import Event, spanning, way_name
+from motion_preprocessing.motion_features import (
+    ALL_FOURS,
+    BETWEEN,
+    KNEELING,
+    LYING,
+    NECK,
+    PELVIS,
+    SITTING,
+    SQUATTING,
+    UPRIGHT,
+    WRISTS,
+    Bools,
+    Features,
+    closed,
+)
+
+FALL_SPEED_M_S: Final = 1.1  # downward speed of pelvis or neck at its peak; sitting down stays below .9
+FALL_DROP_M: Final = 0.30  # of the pelvis
+BED_FALL_SPEED_M_S: Final = 0.6  # lower, for a start in bed
+
+
+def falls(f: Features) -> list[Event]:
+    """Fast drops that end on the floor: pelvis under .45 m and neck under .6 m, within 1.5 s of the fastest moment."""
+    pelvis, neck = f.joints_m[:, PELVIS, 2], f.joints_m[:, NECK, 2]
+    neck_speed = np.gradient(neck) * f.fps if f.frames > 1 else np.zeros(1)
+    down = np.maximum(-f.vertical_m_s, -neck_speed)
+    on_floor = (pelvis < 0.45) & (neck < 0.6)
+    found: list[Event] = []
+    for a, b in closed(down > BED_FALL_SPEED_M_S, f.count(0.25), 2):
+        peak = a + int(np.argmax(down[a:b]))
+        landing = np.flatnonzero(on_floor[peak : peak + f.count(1.5)])
+        if landing.size == 0:
+            continue
+        end = max(peak + int(landing[0]), b)
+        start = a
+        while start > 0 and down[start - 1] > 0.12:
+            start -= 1
+        before = slice(max(0, start - f.count(0.3)), start + 1)
+        from_bed = bool((f.tilt_deg[before] > 50).any() and 0.3 < pelvis[start] < 0.8)
+        stop = min(f.frames - 1, end + f.count(0.2))
+        drop = pelvis[start] - pelvis[stop]
+        if drop < (0.2 if from_bed else FALL_DROP_M) or (not from_bed and down[peak] < FALL_SPEED_M_S):
+            continue
+        if found and start <= found[-1].end_s * f.fps + f.count(0.5):
+            continue
+        remains = on_floor[stop : stop + f.count(0.6)]
+        if remains.size > f.count(0.3) and remains.mean() < 0.6:
+            continue  # up again at once: a dive or a roll
+        shift = f.joints_m[stop, NECK, :2] - f.joints_m[start, NECK, :2]
+        yaw = f.yaw_rad[start]
+        ahead, left = shift @ [np.cos(yaw), np.sin(yaw)], shift @ [-np.sin(yaw), np.cos(yaw)]
+        way = way_name(ahead, left) if np.hypot(ahead, left) > 0.3 else ""
+        found.append(spanning(f, "fall", start, stop, down[peak], way, "bed" if from_bed else ""))
+    return found
+
+
+def somersaults(f: Features) -> list[Event]:
+    """Trunk upside down: a roll with the pelvis low, a cartwheel with the pelvis high."""
+    found = []
+    over = f.tilt_deg > 115
+    for a, b in closed(over, f.count(0.3), f.count(0.1)):
+        # A head-down lying is none; one that goes over the back has the pelvis low right after.
+        if (f.posture[a:b] == LYING).mean() > 0.5:
+            continue
+        kind = "roll" if f.joints_m[a : b + f.count(0.6), PELVIS, 2].min() < 0.4 else "cartwheel"
+        found.append(spanning(f, kind, max(0, a - f.count(0.4)), min(f.frames, b + f.count(0.4))))
+    return found
+
+
+def _lying_side(f: Features, a: int, b: int) -> str:
+    chest, left = float(f.chest_up[a:b].mean()), float(f.left_up[a:b].mean())
+    if abs(left) > abs(chest):
+        return "left" if left < 0 else "right"
+    return "supine" if chest > 0 else "prone"
+
+
+_STATE: Final = {SITTING: "sit", LYING: "lie", KNEELING: "kneel", SQUATTING: "squat", ALL_FOURS: "crawl"}
+_INTO: Final = {SITTING: "sit_down", LYING: "lie_down", KNEELING: "kneel_down", SQUATTING: "squat_down"}
+
+
+def _stable_runs(f: Features) -> list[tuple[int, int, int]]:
+    """Postures as stretches (start, stop, posture) that last: short flickers are dropped."""
+    shortest = {UPRIGHT: 0.2, SITTING: 0.4, LYING: 0.35, KNEELING: 0.4, SQUATTING: 0.2, ALL_FOURS: 0.4}
+    stretches: list[tuple[int, int, int]] = []
+    for posture, seconds in shortest.items():
+        stretches += [(a, b, posture) for a, b in closed(f.posture == posture, f.count(0.25), f.count(seconds))]
+    stretches.sort()
+    kept: list[tuple[int, int, int]] = []
+    for a, b, posture in stretches:
+        if kept and a < kept[-1][1]:  # two postures closed over each other's flickers: the longer one has the frames
+            if b - a <= kept[-1][1] - kept[-1][0]:
+                a = kept[-1][1]
+                if b - a < f.count(0.2):
+                    continue
+            else:
+                kept[-1] = (kept[-1][0], a, kept[-1][2])
+                if kept[-1][1] - kept[-1][0] < f.count(0.2):
+                    kept.pop()
+        if kept and kept[-1][2] == posture:
+            kept[-1] = (kept[-1][0], b, posture)
+        else:
+            kept.append((a, b, posture))
+
+    # Leaving a low seat one passes through a squat: that is part of standing up, no squat of its own.
+    def passing(place: int) -> bool:
+        a, b, posture = kept[place]
+        near = kept[max(0, place - 1) : place] + kept[place + 1 : place + 2]
+        return posture == SQUATTING and b - a < f.count(1.2) and any(p == SITTING for *_, p in near)
+
+    return [stretch for place, stretch in enumerate(kept) if not passing(place)]
+
+
+def _widen(f: Features, a: int, b: int, rising: bool) -> tuple[int, int]:
+    """Extend the gap between two postures over the frames in which the pelvis is already, or still, on its way."""
+    way = (f.vertical_m_s > 0.06) if rising else (f.vertical_m_s < -0.06)
+    limit = f.count(1.2)
+    start, stop = a, b
+    while start > max(0, a - limit) and way[start - 1]:
+        start -= 1
+    while stop < min(f.frames, b + limit) and way[stop]:
+        stop += 1
+    if stop - start < f.count(0.4):  # too slow for the threshold; it took some time all the same
+        start, stop = max(0, start - f.count(0.5)), min(f.frames, stop + f.count(0.5))
+    return start, stop
+
+
+def postures(f: Features, fallen: list[Event]) -> list[Event]:
+    """States (sit, lie, kneel ...) and the transitions between them (sit_down, stand_up, get_up ...)."""
+    stretches = _stable_runs(f)
+    pelvis = f.joints_m[:, PELVIS, 2]
+    found: list[Event] = []
+    for a, b, posture in stretches:
+        if posture in _STATE:
+            side = _lying_side(f, a, b) if posture == LYING else ""
+            manner = "bed" if posture == LYING and float(np.median(pelvis[a:b])) > 0.38 else "floor"
+            if posture == SITTING:
+                manner = "floor" if float(np.median(pelvis[a:b])) < 0.3 else "seat"
+            if posture == ALL_FOURS:
+                manner = "moving" if float(f.speed_m_s[a:b].mean()) > 0.12 else ""
+            found.append(spanning(f, _STATE[posture], a, b, 0.0, side, manner))
+    for (_, a, before), (b, end, after) in zip(stretches[:-1], stretches[1:], strict=True):
+        if before in (after, BETWEEN):
+            continue
+        change = float(np.median(pelvis[b:end]) - np.median(pelvis[max(0, a - f.count(0.4)) : a]))
+        # On a high stool the pelvis hardly changes its height: there the postures say which way it goes.
+        rising = before == SITTING if {before, after} == {SITTING, UPRIGHT} else change > 0
+        start, stop = _widen(f, a, b, rising)
+        change = float(pelvis[min(stop, f.frames - 1)] - pelvis[start])
+        if any(e.start_s * f.fps < stop and start < e.end_s * f.fps + f.count(0.4) for e in fallen):
+            continue  # the way down of a fall is no lying down
+        source = _STATE.get(before, "stand")
+        if after == UPRIGHT:
+            kind = "stand_up" if before == SITTING else "get_up" if before in (LYING, ALL_FOURS) else "rise"
+            if before == SITTING and change < 0.03:
+                kind = ""
+        elif before == LYING:
+            kind = "sit_up" if after == SITTING else "get_up_to" if after in (KNEELING, ALL_FOURS) else ""
+        else:
+            kind = _INTO.get(after, "")
+            if kind == "squat_down" and before != UPRIGHT:
+                kind = ""
+        if kind:
+            found.append(spanning(f, kind, start, stop, change, "", source))
+    return found
+
+
+BEND_DEG: Final = 42.0
+PICK_UP_M: Final = 0.38
+
+
+def bends(f: Features, upright: Bools) -> list[Event]:
+    """The trunk leans forward or back over standing legs; with a hand near the floor it is a picking up."""
+    found = []
+    for a, b in closed((f.pitch_deg > BEND_DEG) & upright, f.count(0.3), f.count(0.3)):
+        hand = float(f.joints_m[a:b, WRISTS, 2].min())
+        top = float(f.pitch_deg[a:b].max())
+        if hand < PICK_UP_M:
+            found.append(spanning(f, "pick_up", a, b, hand))
+        else:
+            found.append(spanning(f, "bend", a, b, top, "forward"))
+    for a, b in closed((f.pitch_deg < -25) & upright, f.count(0.3), f.count(0.3)):
+        found.append(spanning(f, "bend", a, b, float(-f.pitch_deg[a:b].min()), "backward"))
+    return found
