@@ -51,7 +51,7 @@ def read_falls(path: Path) -> list[SimulatedFall]:
         InputError: The file is missing, lacks an array, is of another skeleton, or holds numbers that are not finite.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             names = ("root_position_m", "local_rotation_wxyz", "offsets_m", "fps", "clips")
             missing = [name for name in names if name not in data]
             if missing:
