@@ -220,7 +220,8 @@ def measure(joints_m: Floats, fps: float) -> Features:
     trunk = _unit(j[:, NECK] - pelvis)
     tilt = np.degrees(np.arccos(np.clip(trunk[:, 2], -1, 1)))
     pitch = np.degrees(np.arctan2((trunk[:, :2] * forward).sum(-1), trunk[:, 2]))
-    across = _unit(j[:, SHOULDERS[0]] - j[:, SHOULDERS[1]])
+    shoulders, hips = _unit(j[:, SHOULDERS[0]] - j[:, SHOULDERS[1]]), _unit(j[:, HIPS[0]] - j[:, HIPS[1]])
+    across = _unit(shoulders + 2 * hips)  # somebody lying with the chest twisted lies as the pelvis lies
     chest = np.cross(across, trunk)
 
     thigh, shank = _unit(j[:, KNEES] - j[:, HIPS]), _unit(j[:, ANKLES] - j[:, KNEES])

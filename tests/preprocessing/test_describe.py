@@ -208,7 +208,8 @@ MOTIONS = {
 
 
 @pytest.mark.parametrize(
-    ("course", "way"), [(0, "forward"), (180, "backward"), (90, "left"), (-90, "right"), (20, "forward"), (-70, "right")]
+    ("course", "way"),
+    [(0, "forward"), (180, "backward"), (90, "left"), (-90, "right"), (20, "forward"), (-70, "right")],
 )
 def test_two_metres_of_walking_are_measured(course, way):
     body = walking(2.5, 0.8, course)
@@ -224,6 +225,12 @@ def test_two_metres_of_walking_are_measured(course, way):
 def test_pace_tells_walking_from_running(speed, kind):
     found = kinds(walking(3.0, speed).joints())
     assert [k for k in found if k in ("walk", "run")] == [kind]
+
+
+def test_a_bounce_makes_a_slow_run():
+    body = walking(3.0, 1.7)
+    body.position[:, 2] += 0.03 * np.sin(2 * np.pi * 2.6 * body.time_s)
+    assert [k for k in kinds(body.joints()) if k in ("walk", "run")] == ["run"]
 
 
 def test_pace_and_length_are_worded():
@@ -251,6 +258,12 @@ def test_turns_on_the_spot_are_measured(degrees):
     else:
         assert all("turn" in s and ("around" in s or "180" in s) for s in sentences if "turn" in s)
     assert any("turn" in s for s in sentences)
+
+
+def test_a_twist_to_and_fro_is_no_turn():
+    body = Body(4.0)
+    body.yaw_deg = 60 * (body.ramp(1.0, 1.8) - body.ramp(1.9, 2.7))
+    assert "turn" not in kinds(body.joints())
 
 
 @pytest.mark.parametrize(("rate", "side", "clock"), [(60, "left", "counterclockwise"), (-60, "right", "clockwise")])
@@ -308,11 +321,16 @@ def test_kneeling():
 
 @pytest.mark.parametrize(
     ("axis", "sign", "way", "lies"),
-    [("x", 1, "forward", "prone"), ("x", -1, "backward", "supine"), ("z", -1, "left", "left"), ("z", 1, "right", "right")],
+    [
+        ("x", 1, "forward", "prone"),
+        ("x", -1, "backward", "supine"),
+        ("z", -1, "left", "left"),
+        ("z", 1, "right", "right"),
+    ],
 )
 def test_falls_have_a_way_and_an_end(axis, sign, way, lies):
     # About the body's z (forward) axis a positive angle takes the head to the right, as x is left.
-    joints = toppled(axis, sign if axis == "x" else sign)
+    joints = toppled(axis, sign)
     fall = only(joints, "fall")
     assert fall.side == way
     assert 1.0 < fall.start_s < 1.6
@@ -372,6 +390,40 @@ def test_waving(side):
     assert 0.4 < event.start_s < 1.5
     assert 2.5 < event.end_s < 3.8
     assert any("wav" in s for s in tell(waving(side)).sentences)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_hand_at_the_face_is_no_raised_arm(side):
+    body = Body(4.0)
+    sign = 1 if side == "left" else -1
+    up = body.ramp(0.8, 1.5)
+    body.bend(f"{side}_shoulder", "z", sign * (-75 + 25 * up)).bend(f"{side}_elbow", "y", -sign * 140 * up)
+    body.local[:, JOINT_INDEX[f"{side}_shoulder"]] = (
+        about("x", -75 * up) @ body.local[:, JOINT_INDEX[f"{side}_shoulder"]]
+    )
+    assert only(body.joints(), "hand_to_face").side == side
+    assert "raise_arm" not in kinds(body.joints())
+
+
+def test_thrusts_of_a_fist_are_punches():
+    body = Body(3.0)
+    out = sum(body.ramp(t, t + 0.2) - body.ramp(t + 0.25, t + 0.5) for t in (0.6, 1.3, 2.0))
+    body.bend("right_elbow", "y", 130 * (1 - out))
+    body.local[:, JOINT_INDEX["right_shoulder"]] = about("y", 85.0)
+    found = [e for e in tell(body.joints()).events if e.kind == "punch"]
+    assert [e.side for e in found] == ["right"] * 3
+    assert "punch" not in kinds(arm_raised("right"))
+
+
+def test_perched_on_a_high_stool_is_sitting():
+    body = Body(4.0)
+    for side in ("left", "right"):
+        body.bend(f"{side}_hip", "x", -65).bend(f"{side}_knee", "x", 115)
+    body.position[:, 2] = 0.82
+    joints = body.joints()
+    assert joints[:, [10, 11], 2].min() > 0.1
+    assert "sit" in kinds(joints)
+    assert set(labels(joints)) == {"sitting"}
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -500,7 +552,15 @@ def test_every_kind_that_can_be_told_has_words():
 
 def test_the_classes_are_those_of_the_benchmark():
     assert len(ACTIONS) == 16
-    assert [ACTIONS[k] for k in (0, 1, 2, 6, 9, 14, 15)] == ["walk", "fall", "fallen", "lying", "other", "crawl", "jump"]
+    assert [ACTIONS[k] for k in (0, 1, 2, 6, 9, 14, 15)] == [
+        "walk",
+        "fall",
+        "fallen",
+        "lying",
+        "other",
+        "crawl",
+        "jump",
+    ]
 
 
 def test_smoothing_keeps_a_line_and_stretches_are_found():
