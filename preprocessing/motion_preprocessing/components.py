@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 _AXIS_BITS: Final = 21
-_LAST_CELL: Final = (1 << _AXIS_BITS) - 2
+_HALF: Final = 1 << (_AXIS_BITS - 1)
 
 
 def cell_keys(points: NDArray[np.floating[Any]], cell: float) -> NDArray[np.int64]:
     """Return a number (N,) for the cubic cell of each point; neighbouring cells differ by a fixed number an axis.
 
-    Points more than two million cells from the lowest corner share the last cell.
+    Strays more than a million cells from the middle of the cloud share the outermost cells, so that no stray, however
+    far, changes the cells of the others.
     """
-    cells = np.minimum(np.floor((points - points.min(axis=0)) / cell), _LAST_CELL - 1).astype(np.int64) + 1
+    middle = np.median(points[:: -(-len(points) // 10_000)], axis=0)
+    cells = np.clip(np.floor((points - middle) / cell), 2 - _HALF, _HALF - 2).astype(np.int64) + _HALF
     keys: NDArray[np.int64] = (cells[:, 0] << (2 * _AXIS_BITS)) + (cells[:, 1] << _AXIS_BITS) + cells[:, 2]
     return keys
 

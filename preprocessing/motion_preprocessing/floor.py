@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.components import connected_parts, thin
+from motion_preprocessing.components import cell_keys, connected_parts, thin
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.planes import (
     MAX_POINTS,
@@ -50,11 +50,14 @@ _WEIGHT_OPEN: Final = 0.5
 MAX_TILT_DEG: Final = 35.0
 MAX_BELOW: Final = 0.08
 """Part of the scan that may lie below the floor: reflections in it, and strays."""
-MIN_SHARE: Final = 0.02
+MIN_SHARE: Final = 0.03
 MIN_COVERAGE: Final = 0.2
 """Part of the footprint where the floor has to be seen."""
 MIN_CONTRAST: Final = 1.5
 """How many times denser the floor is than the layer above it; a cloud without a floor has about 1."""
+MIN_SCORE: Final = 3.0
+"""Where there is furniture to judge by, true floors score 4.4 or more, and half of the walls of a scan that lacks its
+floor less than this."""
 _RELATIVE_THRESHOLD: Final = 0.01
 """Of the scan's extent: the plane threshold before the unit is known."""
 
@@ -242,17 +245,18 @@ def _candidate(
     if len(between) >= 20 and height > 4 * threshold:
         score += _WEIGHT_LOW * (0.5 - float(np.mean(between)) / height)
         score += _WEIGHT_SUPPORT * _support(plane, inside, threshold)
+        if score < MIN_SCORE:
+            return None
     return _Candidate(plane, score, axis)
 
 
 def _coverage(plane: Plane, even: NDArray[np.float64], distances: NDArray[np.float64], threshold: float) -> float:
     """Part of the footprint's cells that hold points of the plane; cells with a single stray do not count."""
-    across = np.linalg.svd(plane.normal[None])[2][1:]
-    cells = np.floor(even @ across.T / (5 * threshold)).astype(np.int64)
-    cells -= cells.min(axis=0)
-    keys = cells[:, 0] * (cells[:, 1].max() + 1) + cells[:, 1]
-    counts = np.bincount(keys[distances > -2 * threshold], minlength=int(keys.max()) + 1)
-    on_plane = np.bincount(keys[np.abs(distances) < threshold], minlength=len(counts)) > 0
+    across = even @ np.linalg.svd(plane.normal[None])[2][1:].T
+    keys = cell_keys(np.column_stack([across, np.zeros(len(even))]), 5 * threshold)
+    cell_of_point = np.unique(keys, return_inverse=True)[1].reshape(-1)
+    counts = np.bincount(cell_of_point[distances > -2 * threshold], minlength=int(cell_of_point.max()) + 1)
+    on_plane = np.bincount(cell_of_point[np.abs(distances) < threshold], minlength=len(counts)) > 0
     footprint = counts > 1
     return float(np.count_nonzero(on_plane & footprint)) / max(float(np.count_nonzero(footprint)), 1.0)
 
