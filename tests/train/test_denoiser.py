@@ -124,11 +124,12 @@ def test_rows_may_keep_different_conditions(model):
 
 
 def test_explicit_attention_is_the_fused_kernel(model):
-    a = inputs()
-    fused = model(**a)
-    for layer in model.layers:
-        layer.attention.explicit = True
-    torch.testing.assert_close(model(**a), fused, atol=1e-5, rtol=1e-4)
+    a, results = inputs(), []
+    for explicit in (False, True):
+        for layer in model.layers:
+            layer.attention.explicit = explicit
+        results.append(model(**a))
+    torch.testing.assert_close(results[0], results[1], atol=1e-5, rtol=1e-4)
 
 
 def test_attention_agrees_with_torchs_own(model):

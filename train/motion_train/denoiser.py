@@ -84,8 +84,9 @@ class Attention(nn.Module):
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
-        self.explicit = False
-        """Spell the softmax out instead of calling the fused kernel: set while a graph is traced."""
+        self.explicit = not torch.cuda.is_available()
+        """Spell the softmax out instead of calling the fused kernel: while a graph is traced, and on a CPU, where the
+        kernel's backward costs more than the two products it saves."""
 
     def forward(self, x: Tensor, key_bias: Tensor, first: int) -> Tensor:
         """Let tokens `first`.. of x (B, N, d) attend to all of x; key_bias (B, 1, 1, N) is added to every score."""
