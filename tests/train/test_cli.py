@@ -129,10 +129,16 @@ def test_interrupt_saves_and_resume_needs_no_settings(toml: Path, tmp_path: Path
     assert "stopped by a signal" in result.stderr
     assert 1 <= load(find(out, "latest")).progress.step <= 5
     fake_data[0] = None
-    result = run("--out", out, "--resume", "--lr", "5e-4")
+    assert run("--out", out, "--resume").exit_code == 0
+    assert run("--config", toml, "--out", tmp_path / "whole").exit_code == 0
+    resumed, whole = load(find(out, "latest")), load(find(tmp_path / "whole", "latest"))
+    for name, tensor in {**whole.model, **whole.optimizer}.items():
+        assert torch.equal(tensor, {**resumed.model, **resumed.optimizer}[name]), name
+    assert all(torch.equal(tensor, resumed.ema[name]) for name, tensor in whole.ema.items())
+    result = run("--out", out, "--resume", "--lr", "5e-4", "--steps", "7")
     assert result.exit_code == 0, result.output
     assert "changed on resume: optimiser.lr: 0.001 -> 0.0005" in result.stderr
-    assert load(find(out, "latest")).progress.step == 6
+    assert load(find(out, "latest")).progress.step == 7
 
 
 def test_resume_of_nothing_starts(toml: Path, tmp_path: Path, fake_data: object) -> None:

@@ -6,6 +6,7 @@ torch is imported inside the commands, so that `--help` and a missing extra answ
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ def main() -> None:
 def denoiser_command(ctx: click.Context, /, **options: Any) -> None:
     """Train the denoiser. Settings: defaults, then --config, then flags; a resumed run starts from its own."""
     require_extra()
+    # Read when torch is loaded. Threads that spin while they wait take the cores from whatever prepares the batches.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from motion_train.denoiser_run import describe, resolve_run, train_denoiser
 
     named = {

@@ -1,0 +1,122 @@
+"""The real dataset format, text tower, windows and denoiser, in their smallest sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from motion_preprocessing.dataset import write_dataset
+from motion_preprocessing.rotations import matrix_from_rotation_vector
+from motion_preprocessing.sequence import MotionSequence
+from motion_preprocessing.skeleton import WORLD_FROM_BODY
+from motion_train.checkpoint import find, load
+from motion_train.cli import main
+from motion_train.text_tower import TextTower, TextTowerConfig
+from motion_train.tokenizer_build import tokenizer_json, vocabulary_size
+
+SETTINGS = """
+[model]
+width = 16
+layers = 1
+heads = 2
+feedforward = 16
+text_dim = 8
+[data]
+batch_size = 3
+windows = 10
+frames = 24
+min_frames = 12
+people = 2
+[run]
+steps = 4
+threads = 1
+validation_batches = 1
+"""
+
+
+def sequence(name: str, split: str, seed: int, stride_m: float) -> MotionSequence:
+    """Limbs that swing at random while the pelvis travels."""
+    rng = np.random.Generator(np.random.Philox(seed))
+    frames = 60
+    phase = np.arange(frames)[:, None, None] * 0.3 + rng.uniform(0, 6, (22, 3))
+    rotations = np.asarray(matrix_from_rotation_vector(0.3 * np.sin(phase)))
+    rotations[:, 0] = WORLD_FROM_BODY
+    root = np.stack([stride_m * np.arange(frames), 0.1 * np.sin(phase[:, 0, 0]), np.full(frames, 0.95)], axis=-1)
+    return MotionSequence(
+        name,
+        20.0,
+        rotations.astype(np.float32),
+        root.astype(np.float32),
+        ("a person walks forward",),
+        "walk",
+        "person",
+        f"subject {seed}",
+        split,
+        "",
+        "made for a test",
+        "CC0-1.0",
+    )
+
+
+def dataset(folder: Path, stride_m: float = 0.05) -> Path:
+    splits = ("train", "train", "train", "validation")
+    sequences = [sequence(f"clip {i}", split, i, stride_m) for i, split in enumerate(splits)]
+    write_dataset(folder, sequences, fps=20.0, credits=[], provenance={})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tower(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tower")
+    torch.manual_seed(0)
+    tokenizer = tokenizer_json(100)
+    config = TextTowerConfig(vocabulary_size(tokenizer), width=8, heads=1, layers=1, output_dim=8)
+    TextTower.small(config, tokenizer).save(folder)
+    return folder
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    path = tmp_path / "run.toml"
+    path.write_text(SETTINGS)
+    return path
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["denoiser", *map(str, arguments)])
+
+
+def test_trains_on_a_dataset_and_a_tower(tmp_path: Path, toml: Path, tower: Path) -> None:
+    data, out = dataset(tmp_path / "data"), tmp_path / "run"
+    result = run("--config", toml, "--data", data, "--text", tower, "--out", out)
+    assert result.exit_code == 0, result.output
+    saved = load(find(out))
+    assert saved.progress.step == 4
+    assert saved.progress.validation_loss is not None
+    assert np.isfinite(saved.progress.validation_loss)
+    assert saved.config.data.dataset == str(data)
+    saved.normaliser.check(258, "the run")
+
+    # A resumed run takes data and tower from its own settings, and only the data that it began with.
+    assert run("--out", out, "--resume", "--steps", "5").exit_code == 0
+    other = dataset(tmp_path / "other", stride_m=0.2)
+    result = run("--out", out, "--resume", "--steps", "6", "--data", other)
+    assert result.exit_code == 2
+    assert "error: expected the normaliser that the run began with" in result.stderr.splitlines()[-1]
+    assert load(find(out, "latest")).progress.step == 5
+
+
+def test_text_tower_of_another_width_is_refused(tmp_path: Path, toml: Path, tower: Path) -> None:
+    data = dataset(tmp_path / "data")
+    arguments = ("--config", toml, "--data", data, "--out", tmp_path / "run", "--set", "model.text_dim=9")
+    result = run(*arguments, "--text", tower)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        f"error: expected a text tower of width 9 [model.text_dim], got 8 for '{tower}'; set model.text_dim=8 or give "
+        "another --text"
+    ]
+    assert not (tmp_path / "run").exists()
