@@ -202,8 +202,15 @@ def test_bad_folders_fail_in_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("[model\nwidth = 1")
     assert "expected TOML" in failed(run("--out", out, "--config", broken))
-    assert "expected a folder, got the file" in failed(run("--out", broken, "--config", broken))
+    assert "expected a folder, got the file" in failed(run("--out", broken))
+    assert "expected a folder, got the file" in failed(run("--out", broken / "below" / "it"))
     assert not out.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_place_fails_in_one_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert "can be written" in failed(run("--out", tmp_path / "run"), code=7)
 
 
 def test_damaged_checkpoint_fails_in_one_line(toml: Path, tmp_path: Path, fake_data: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +122,24 @@ def test_text_tower_of_another_width_is_refused(tmp_path: Path, toml: Path, towe
         "another --text"
     ]
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_half_precision_trains_full_precision_weights(tmp_path: Path, toml: Path, tower: Path) -> None:
+    """In processes of their own: the precision is fixed once a process."""
+    data = dataset(tmp_path / "data")
+    runs = {}
+    for precision in ("fp32", "bf16"):
+        out = tmp_path / precision
+        arguments = ["--config", toml, "--data", data, "--text", tower, "--out", out, "--precision", precision]
+        rate = ["--lr", "3e-3", "--set", "optimiser.warmup_steps=0", "--steps", "12"]
+        command = [sys.executable, "-m", "motion_train", "denoiser", *arguments, *rate]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert f"precision {precision}" in done.stderr
+        runs[precision] = load(find(out))
+    full, half = runs["fp32"], runs["bf16"]
+    assert {tensor.dtype for tensor in half.model.values()} == {torch.float32}
+    assert any(not torch.equal(tensor, full.model[name]) for name, tensor in half.model.items())
+    # bf16 has 8 bits: the two runs drift apart, but learn the same.
+    assert half.progress.validation_loss == pytest.approx(full.progress.validation_loss, rel=0.03)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from motion_preprocessing.errors import InputError, MissingExtraError
+from motion_preprocessing.errors import InputError, MissingExtraError, OutputError
 from motion_runtime.command import INTERRUPTED, OneLineCommand
 
 EXAMPLES = """\b
@@ -47,6 +47,15 @@ def require_extra() -> None:
     for module in ("torch", "safetensors", "accelerate", "tensorboard", "open_clip"):
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError.for_extra(module, "train")
+
+
+def check_writable(out: Path) -> None:
+    """Refuse a place that cannot be written before the work for it begins."""
+    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not existing.is_dir():
+        raise InputError(f"expected a folder, got the file '{existing}' for --out; choose another")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise OutputError(f"expected a folder that can be written, got '{existing}' for --out; choose another")
 
 
 @click.group(cls=Group, context_settings={"max_content_width": 110})
@@ -89,8 +98,7 @@ def denoiser_command(ctx: click.Context, /, **options: Any) -> None:
     flags = {key: options[name] for name, key in named.items() if options[name] is not None}
     flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
     out: Path = options["out"]
-    if out.exists() and not out.is_dir():
-        raise InputError(f"expected a folder, got the file '{out}' for --out; choose another")
+    check_writable(out)
     run = resolve_run(options["config_path"], options["settings"], flags, out, resume=options["resume"])
     if options["show_config"]:
         click.echo(describe(run.config))
