@@ -47,7 +47,7 @@ SALIENCE: Final[dict[str, float]] = {
     "fall": 10, "get_up": 9, "sit_down": 9, "stand_up": 9, "lie_down": 9, "jump": 8.5, "roll": 8, "cartwheel": 8,
     "climb": 8, "kick": 7, "kneel_down": 7, "sit_up": 7, "squat_down": 7, "pick_up": 7, "wave": 7, "walk": 6,
     "run": 6.5, "turn": 6, "crawl": 6, "lie": 6, "sit": 5.5, "bend": 5.5, "kneel": 5, "raise_arm": 5, "punch": 5,
-    "get_up_to": 5, "rise": 4.5, "lift_leg": 4.5, "hand_to_face": 4.5, "squat": 4, "hold_arm": 4, "reach": 4,
+    "get_up_to": 5, "rise": 4.5, "lift_leg": 4.5, "hand_to_face": 3.8, "squat": 4, "hold_arm": 4, "reach": 4,
     "gesture": 2, "stand": 1.5,
 }  # fmt: skip
 """How much an event deserves to be told; the most salient few are told, in order of time."""
@@ -62,10 +62,11 @@ def _repeats(events: list[Event]) -> list[tuple[Event, int]]:
     for e in events:
         if joined and (joined[-1][0].kind, joined[-1][0].side) == (e.kind, e.side):
             first, count = joined[-1]
-            if e.kind in ("walk", "run"):
+            if e.kind in ("walk", "run", "climb") and (first.amount > 0) == (e.amount > 0):
                 # Walking on after a pause is one walk; its paths add up.
-                joined[-1] = (Event(e.kind, first.start_s, e.end_s, first.amount + e.amount, e.side, ""), 1)
-            elif e.kind == "turn" and abs(first.amount - e.amount) > 40:
+                manner = e.manner if e.kind == "climb" else ""
+                joined[-1] = (Event(e.kind, first.start_s, e.end_s, first.amount + e.amount, e.side, manner), 1)
+            elif e.kind == "climb" or (e.kind == "turn" and abs(first.amount - e.amount) > 40):
                 joined.append((e, 1))
             else:
                 joined[-1] = (first, count + 1)

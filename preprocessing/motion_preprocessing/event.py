@@ -17,8 +17,8 @@ class Event:
     Kinds and what `amount` means: walk, run (metres of path), turn (degrees, left positive), sit_down, stand_up,
     lie_down, get_up, kneel_down, squat_down (height change in metres), sit, lie, kneel, squat, crawl, stand (0), fall
     (peak downward speed, m/s), roll, cartwheel (0), jump (rise in metres), bend (degrees), pick_up (lowest hand height
-    in metres), raise_arm, hold_arm, reach, wave, punch (0), kick, lift_leg (ankle height in metres), climb (metres,
-    negative down), gesture (m/s), hand_to_face (0).
+    in metres), raise_arm, hold_arm, reach, wave, hand_to_face (0), punch (how many, 0 for one), kick, lift_leg (ankle
+    height in metres), climb (metres, negative down), gesture (m/s).
     """
 
     kind: str

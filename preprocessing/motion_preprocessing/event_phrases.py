@@ -186,7 +186,11 @@ PHRASES: Final[dict[str, Callable[[Event, bool], tuple[str, ...]]]] = {
     "hold_arm": lambda e, d: (f"*hold {_arm(e)} up", f"*keep {_arm(e)} raised", f"*hold {_arm(e)} high"),
     "reach": lambda e, d: (f"*reach forward with {_hand(e)}", f"*stretch {_arm(e)} forward", f"*extend {_arm(e)}"),
     "wave": lambda e, d: (f"*wave with {_hand(e)}", f"*wave {_hand(e)}", "*wave"),
-    "punch": lambda e, d: (f"*punch with {_hand(e)}", "*punch", f"*thrust {_hand(e)} forward"),
+    "punch": lambda e, d: (
+        ("*throw punches", "*box", "*punch several times", "*punch again and again")
+        if e.amount > 0
+        else (f"*punch with {_hand(e)}", "*punch", f"*thrust {_hand(e)} forward")
+    ),
     "kick": lambda e, d: (f"*kick with the {e.side} leg", "*kick", f"*kick with the {e.side} foot"),
     "lift_leg": lambda e, d: (
         f"*lift the {e.side} leg", f"*raise the {e.side} foot", f"*stand on one leg, {e.side} leg up",

@@ -61,6 +61,7 @@ _RULES: Final = (
     _Rule(("gesture",), ("wave",), 0.3),
     _Rule(("reach", "punch", "gesture"), ("walk", "run", "jump", "fall", "pick_up")),
     _Rule(("raise_arm", "hold_arm"), ("hand_to_face",), same_side=True),
+    _Rule(("hand_to_face",), ("punch",), near_s=1.0),  # a boxer's guard
     _Rule(("gesture",), ("raise_arm", "hold_arm", "hand_to_face"), 0.6, same_side=True),
     _Rule(("raise_arm", "hold_arm", "wave"), ("jump",), 0.9),
     _Rule(("lift_leg", "stand", "reach", "squat_down", "rise"), ("climb",), 0.4),
@@ -109,4 +110,18 @@ def _settled(events: list[Event]) -> list[Event]:
             turned = [o for o in events if o.kind == "turn" and e.start_s - 0.3 < o.start_s < e.end_s]
             e = replace(e, manner="") if turned else e
         kept.append(e)
-    return kept
+    return _boxing(kept)
+
+
+BOXING_PUNCHES: Final = 3
+
+
+def _boxing(events: list[Event]) -> list[Event]:
+    """Make one event of a row of punches, whichever the hands."""
+    punches = [e for e in events if e.kind == "punch"]
+    if len(punches) < BOXING_PUNCHES:
+        return events
+    start, end = min(e.start_s for e in punches), max(e.end_s for e in punches)
+    sides = {e.side for e in punches}
+    side = sides.pop() if len(sides) == 1 else "both"
+    return [e for e in events if e.kind != "punch"] + [Event("punch", start, end, float(len(punches)), side)]

@@ -124,11 +124,19 @@ def stillness(f: Features, upright: Bools) -> list[Event]:
         side = "both" if mean.min() > 0.5 * mean.max() else SIDES[int(np.argmax(mean))]
         low = float(f.pitch_deg[a:b].mean()) > 18 and side == "both"
         found.append(spanning(f, "gesture", a, b, float(mean.max()), side, "stooped" if low else ""))
+    masks: dict[str, Bools] = {}
     for arm, side in enumerate(SIDES):
         distance = np.sqrt(((f.joints_m[:, WRISTS[arm]] - f.joints_m[:, HEAD]) ** 2).sum(-1))
         near = (distance < AT_FACE_M) & (f.tilt_deg < 50) & (smooth(f.speed_m_s, 0.5, f.fps) < 0.4)
         # Hands held over the head or behind it are near it too.
         near &= (f.wrist_speed_m_s[:, arm] < 0.7) & (f.joints_m[:, WRISTS[arm], 2] < f.joints_m[:, HEAD, 2] + 0.12)
         near &= f.wrist_body_m[:, arm, 0] > 0.05
-        found += [spanning(f, "hand_to_face", a, b, 0.0, side) for a, b in closed(near, f.count(0.3), f.count(0.6))]
+        masks[side] = near
+    masks["both"] = masks["left"] & masks["right"]
+    spans = {side: closed(mask, f.count(0.6), f.count(0.6)) for side, mask in masks.items()}
+    for side, stretches in spans.items():
+        for a, b in stretches:
+            if side != "both" and any(min(b, d) - max(a, c) > 0.5 * (b - a) for c, d in spans["both"]):
+                continue
+            found.append(spanning(f, "hand_to_face", a, b, 0.0, side))
     return found
