@@ -20,6 +20,7 @@ Examples:
              --prompt "walks forward" --prompt "stands up from the bed" --out pair/
   motion-run --scene ward.ply --prompt "someone waves" --start 1.5,2 --heading 90 --seed 7 --out wave/
 """
+SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
 
 def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -33,7 +34,7 @@ def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     return x, y
 
 
-@click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings={"max_content_width": 110})
+@click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings=SETTINGS)
 @click.option("--prompt", "prompts", multiple=True, required=True, help="What happens; once for all, or once a person.")
 @click.option("--person", "persons", multiple=True, help="Class of a person: person, staff or patient; once a person.")
 @click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room: points in .ply, .npz or .npy.")
@@ -48,6 +49,7 @@ def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
 @click.option("--provider", default="auto", show_default=True, help="Where to run: auto, cpu or cuda.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make, one sub-folder a sample.")
+@click.option("--preview/--no-preview", default=True, help="Draw pictures as well.  [default: preview]")
 @click.option("--overwrite", is_flag=True, help="Replace an --out that an earlier run wrote.")
 @click.version_option(version("scene-motion"), prog_name="motion-run")
 def main(
@@ -65,6 +67,7 @@ def main(
     bundle: Path | None,
     provider: str,
     out: Path,
+    preview: bool,
     overwrite: bool,
 ) -> None:
     """Generate labelled 3D human motion from text, in a scanned room."""
@@ -82,4 +85,13 @@ def main(
         start_m=start,
         heading_deg=heading,
     )
-    run(request, num_samples, out, scene_path=scene_path, bundle=bundle, provider=provider, overwrite=overwrite)
+    run(
+        request,
+        num_samples,
+        out,
+        scene_path=scene_path,
+        bundle=bundle,
+        provider=provider,
+        preview=preview,
+        overwrite=overwrite,
+    )

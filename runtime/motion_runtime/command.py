@@ -18,8 +18,23 @@ INTERRUPTED: Final = 130
 """128 + SIGINT."""
 
 
+class Interrupted(click.ClickException):
+    """Ctrl-C, seen before click answers it with an empty line and exit code 1."""
+
+    exit_code = INTERRUPTED
+
+
 class OneLineCommand(click.Command):
     """A command whose expected failures are one line on stderr."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command's function."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():
+                click.echo(err=True)  # past the ^C that the terminal shows
+            raise Interrupted("interrupted, nothing was written") from None
 
     def main(
         self,
@@ -36,8 +51,6 @@ class OneLineCommand(click.Command):
             _fail(str(error), error.exit_code)
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
-            _fail("interrupted, nothing was written", INTERRUPTED)
         if standalone_mode:
             sys.exit(code if isinstance(code, int) else 0)
         return code

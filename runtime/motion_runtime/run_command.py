@@ -41,6 +41,7 @@ def run(
     scene_path: Path | None = None,
     bundle: Path | None = None,
     provider: str = "auto",
+    preview: bool = True,
     overwrite: bool = False,
 ) -> None:
     """Generate `num_samples` motions of a request and write them to `out`, all or nothing.
@@ -52,6 +53,7 @@ def run(
         scene_path: Room to load.
         bundle: Model bundle; None = the built-in one.
         provider: 'auto', 'cpu' or 'cuda'.
+        preview: Draw pictures as well.
         overwrite: Replace samples of an earlier run.
 
     Raises:
@@ -64,9 +66,18 @@ def run(
         request = replace(request, scene=load_scene(scene_path))
     loaded_s = time.perf_counter() - started
     # One folder for all samples, renamed into place at the very end: an interrupted run leaves nothing behind.
+    elapsed_s = []
     with atomic_folder(out, overwrite=True) as folder:
-        samples = [replace(request, sample=index) for index in range(num_samples)]
-        elapsed_s = [_write_one(generator, sample, folder, scene_path, loaded_s, num_samples) for sample in samples]
+        for index in range(num_samples):
+            sample = replace(request, sample=index)
+            label = f"sample {index + 1} of {num_samples}" if num_samples > 1 else "denoising"
+            started = time.perf_counter()
+            with _step_progress(label) as progress:
+                motion = generator.generate(sample, progress)
+            elapsed_s.append(time.perf_counter() - started)
+            run_info = _describe_run(generator, sample, motion, scene_path)
+            run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
+            write_sample(folder / f"{SAMPLE_PREFIX}{index:03d}", motion, request.scene, run_info, preview=preview)
     _summarise(generator, out, elapsed_s)
 
 
@@ -96,21 +107,6 @@ def _is_sample(entry: Path) -> bool:
     if not entry.name.startswith(SAMPLE_PREFIX) or entry.is_symlink() or not entry.is_dir():
         return False
     return all(any(file.match(own) for own in OWN_FILES) for file in entry.iterdir())
-
-
-def _write_one(
-    generator: Generator, request: GenerationRequest, folder: Path, scene_path: Path | None, loaded_s: float, of: int
-) -> float:
-    """Generate and write one sample; return how many seconds its generation took."""
-    started = time.perf_counter()
-    with _step_progress(f"sample {request.sample + 1} of {of}" if of > 1 else "denoising") as progress:
-        motion = generator.generate(request, progress)
-    elapsed_s = time.perf_counter() - started
-    run_info = _describe_run(generator, request, motion, scene_path) | {
-        "timings_s": {"load": round(loaded_s, 3), "generate": round(elapsed_s, 3)}
-    }
-    write_sample(folder / f"{SAMPLE_PREFIX}{request.sample:03d}", motion, request.scene, run_info)
-    return elapsed_s
 
 
 def _describe_run(

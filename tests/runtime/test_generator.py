@@ -1,0 +1,216 @@
+"""The generator on a tiny untrained bundle: what holds whatever the weights are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from motion_preprocessing.errors import BundleError, InputError
+from motion_preprocessing.groups import SceneTokens
+from motion_preprocessing.rotations import about_z
+from motion_preprocessing.scene import Scene
+from motion_preprocessing.skeleton import BONES, JOINT_INDEX, REST_OFFSETS_M
+from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
+from motion_runtime.generator import Generator
+from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.sampler import SAMPLERS
+
+TOY = Path(__file__).with_name("toy_bundle")
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return Generator.load(TOY, "cpu")
+
+
+def request(*prompts: str, **values: Any) -> GenerationRequest:
+    return GenerationRequest(prompts or ("a person walks",), **({"seconds": 1.0} | values))
+
+
+def difference(a: Motion, b: Motion) -> float:
+    return float(np.abs(a.joints_m - b.joints_m).max())
+
+
+def test_shapes_labels_and_settings(generator: Generator) -> None:
+    motion = generator.generate(request("walks", "waves", person_classes=("staff", "patient"), seconds=1.5, seed=3))
+    assert motion.joints_m.shape == (2, 30, 22, 3)
+    assert motion.joints_m.dtype == motion.local_rotations.dtype == motion.root_position_m.dtype == np.float32
+    assert (motion.prompts, motion.person_classes) == (("walks", "waves"), ("staff", "patient"))
+    assert (motion.fps, motion.seed, motion.sampler, motion.steps, motion.guidance) == (20.0, 3, "dpm++", 4, 2.0)
+
+
+def test_bones_keep_their_lengths(generator: Generator) -> None:
+    joints = generator.generate(request(seconds=2)).joints_m.astype(np.float64)
+    for parent, child in BONES:
+        length = np.linalg.norm(joints[:, :, child] - joints[:, :, parent], axis=-1)
+        np.testing.assert_allclose(length, np.linalg.norm(REST_OFFSETS_M[child]), atol=1e-6)
+
+
+def test_rotations_are_rotations(generator: Generator) -> None:
+    rotations = generator.generate(request(heading_deg=30)).local_rotations.astype(np.float64)
+    product = rotations @ rotations.swapaxes(-1, -2)
+    np.testing.assert_allclose(product, np.broadcast_to(np.eye(3), product.shape), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-6)
+
+
+def test_the_first_person_stands_at_the_start_and_faces_the_heading(generator: Generator) -> None:
+    # The toy's motion is small noise about a body that stands over the origin and faces +x.
+    motion = generator.generate(request(start_m=(3.0, -1.0), heading_deg=90.0))
+    np.testing.assert_allclose(motion.root_position_m[0, :, :2].mean(axis=0), [3, -1], atol=0.05)
+    left = motion.joints_m[0, :, JOINT_INDEX["left_hip"]] - motion.joints_m[0, :, JOINT_INDEX["right_hip"]]
+    np.testing.assert_allclose(left.mean(axis=0) / np.linalg.norm(left.mean(axis=0)), [-1, 0, 0], atol=0.2)
+    np.testing.assert_allclose(motion.room_from_canonical[:2, 3], [3, -1])
+
+
+def test_start_and_heading_move_the_motion_rigidly(generator: Generator) -> None:
+    plain, moved = generator.generate(request()), generator.generate(request(start_m=(2.0, 5.0), heading_deg=130.0))
+    turn = about_z(np.array(np.radians(130.0)))
+    np.testing.assert_allclose(moved.joints_m, plain.joints_m @ turn.T + [2, 5, 0], atol=5e-6)
+    here, there = plain.local_rotations, moved.local_rotations
+    np.testing.assert_allclose(there[..., 0, :, :], turn @ here[..., 0, :, :], atol=1e-6)
+    np.testing.assert_array_equal(there[..., 1:, :, :], here[..., 1:, :, :])
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_same_request_gives_the_same_bytes_and_another_seed_others(generator: Generator, sampler: str) -> None:
+    first = generator.generate(request(sampler=sampler, seed=1))
+    again = Generator.load(TOY, "cpu").generate(request(sampler=sampler, seed=1))
+    assert first.joints_m.tobytes() == again.joints_m.tobytes()
+    assert first.local_rotations.tobytes() == again.local_rotations.tobytes()
+    for other in (request(sampler=sampler, seed=2), request(sampler=sampler, seed=1, sample=1)):
+        assert difference(first, generator.generate(other)) > 1e-3
+
+
+@pytest.mark.parametrize(("persons", "seconds"), [(1, 1.0), (1, 0.5), (2, 0.8)])
+def test_the_result_does_not_depend_on_the_kernel_that_serves_it(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch, persons: int, seconds: float
+) -> None:
+    wanted = request(*["walks", "waves"][:persons], seconds=seconds)
+    snug = generator.generate(wanted)
+    monkeypatch.setattr(generator, "_kernel_shape", lambda *_: KernelShape(2, 40, 4))
+    np.testing.assert_allclose(generator.generate(wanted).joints_m, snug.joints_m, atol=1e-5)
+
+
+def test_guidance_0_ignores_the_prompt_and_1_is_not_0(generator: Generator) -> None:
+    walks, sits = request("a person walks"), request("a person sits down")
+    unconditional = [generator.generate(replace(wanted, guidance=0.0)) for wanted in (walks, sits)]
+    assert difference(*unconditional) == 0.0
+    conditional = [generator.generate(replace(wanted, guidance=1.0)) for wanted in (walks, sits)]
+    assert difference(*conditional) > 1e-5
+    assert difference(unconditional[0], conditional[0]) > 1e-5
+
+
+def test_guidance_1_is_the_conditional_branch_alone(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = generator.generate(request(guidance=1.0))
+    # With the conditions kept in both branches guidance has nothing to weigh: any scale gives the conditional motion.
+    monkeypatch.setattr("motion_runtime.generator.condition_inputs", lambda *a, keep: condition_inputs(*a, keep=True))
+    for guidance in (1.0, 3.0):
+        assert difference(plain, generator.generate(request(guidance=guidance))) < 1e-5
+
+
+def test_conditions_reach_the_network(generator: Generator) -> None:
+    plain = generator.generate(request())
+    assert difference(plain, generator.generate(request("a person falls"))) > 1e-5
+    assert difference(plain, generator.generate(request(person_classes=("patient",)))) > 1e-5
+    one_for_all = generator.generate(request("walks", person_classes=("person", "person")))
+    repeated = generator.generate(request("walks", "walks"))
+    assert difference(one_for_all, repeated) == 0.0
+    assert difference(repeated, generator.generate(request("walks", "falls"))) > 1e-5
+
+
+def test_the_room_reaches_the_network_in_the_canonical_frame(generator: Generator) -> None:
+    plain = generator.generate(request(start_m=(3.0, 3.0), heading_deg=0))
+    near, turned = (chair_room(angle) for angle in (0.0, np.pi / 2))
+    first = generator.generate(request(scene=near, start_m=(3.0, 3.0), heading_deg=0))
+    assert difference(plain, first) > 1e-5
+    # Room and person turned together: the model sees the same, and the motion turns with them.
+    second = generator.generate(request(scene=turned, start_m=(-3.0, 3.0), heading_deg=90))
+    turn = about_z(np.array(np.pi / 2))
+    np.testing.assert_allclose(second.joints_m, first.joints_m @ turn.T, atol=2e-5)
+
+
+def chair_room(angle_rad: float) -> Scene:
+    """A floor with a chair a metre in front of a person who stands at (3, 3), all of it turned about the origin."""
+    xs, ys = np.meshgrid(np.arange(0, 6, 0.1), np.arange(0, 6, 0.1))
+    floor = np.stack([xs.ravel(), ys.ravel(), np.zeros(xs.size)], axis=1)
+    # In the middle of the cells that scene tokens are thinned by, so that rounding cannot move a point to the next.
+    seat = 3 + 0.03 * np.stack(np.meshgrid(np.arange(30, 38), np.arange(-4, 4)), axis=-1).reshape(-1, 2) + 0.015
+    chair = np.concatenate([seat, np.full((len(seat), 1), 0.435)], axis=1)
+    points = np.concatenate([floor, chair + [0, 0, 0]]) @ about_z(np.array(angle_rad)).T
+    labels = np.repeat([0, 1], [len(floor), len(chair)]).astype(np.int32)
+    return Scene(points.astype(np.float32), labels, labels - 1, None, ("floor", "chair"), np.eye(4))
+
+
+def test_progress_is_told_after_every_step(generator: Generator) -> None:
+    seen: list[tuple[int, int]] = []
+    generator.generate(request(steps=3), lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ({"person_classes": ("cat",)}, InputError, "expected one of unknown, person, staff, patient, got 'cat'"),
+        ({"seconds": 0.1}, InputError, "expected at least 0.2 s, got 0.1 s"),
+        ({"seconds": 2.1}, BundleError, r"expected at most 2 persons and 40 frames \(2 s\), got 1 and 42"),
+        ({"person_classes": ("staff",) * 3}, BundleError, "expected at most 2 persons"),
+        ({"sampler": "euler"}, InputError, "expected one of ddpm, ddim, dpm"),
+        ({"steps": 1001}, InputError, "expected 1 to 1000 denoising steps, got 1001"),
+    ],
+)
+def test_what_the_bundle_cannot_do_is_refused(
+    generator: Generator, values: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        generator.generate(request(**values))
+
+
+def test_a_network_that_gives_nan_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = Generator.load(TOY, "cpu")
+    generator.generate(request())
+    session = generator._session("step", 1, 20)
+    monkeypatch.setattr(session, "run", lambda inputs: (inputs["x"] * np.nan, inputs["x"]))
+    with pytest.raises(BundleError, match="expected numbers, got NaN or infinity from the network"):
+        generator.generate(request())
+
+
+def test_a_bundle_of_another_pose_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("motion_runtime.generator.POSE_DIM", 262)
+    with pytest.raises(BundleError, match="expected 262 numbers a pose, got 258"):
+        Generator.load(TOY, "cpu")
+
+
+def test_key_bias_is_the_one_of_training() -> None:
+    torch = pytest.importorskip("torch")
+    from motion_train.denoiser import key_bias as reference
+
+    shape = KernelShape(people=3, frames=5, scene_tokens=4)
+    scene_mask = np.array([True, False, True, False])
+    pose_mask = torch.zeros(1, 3, 5, dtype=torch.bool)
+    pose_mask[0, :2, :4] = True
+    expected = reference(torch.tensor([[True, True, False]]), torch.from_numpy(scene_mask)[None], pose_mask)
+    np.testing.assert_array_equal(key_bias(shape, 2, 4, scene_mask), expected[0].numpy())
+
+
+def test_condition_inputs_fill_the_kernel() -> None:
+    shape = KernelShape(people=3, frames=5, scene_tokens=2)
+    scene = SceneTokens(
+        np.arange(2 * 64 * 3, dtype=np.float32).reshape(2, 64, 3), np.array([4, 0]), np.array([True, False])
+    )
+    inputs = condition_inputs(shape, np.ones((2, 8), np.float32), np.array([2, 3]), scene, keep=True)
+    assert {name: value.shape for name, value in inputs.items()} == {
+        "text": (1, 3, 8), "scene": (1, 2, 192), "scene_class": (1, 2), "person_class": (1, 3), "identity": (1, 3),
+        "keep_text": (1, 3), "keep_scene": (1,),
+    }  # fmt: skip
+    np.testing.assert_array_equal(inputs["scene"][0, 1, :6], [192, 193, 194, 195, 196, 197])  # point by point, x y z
+    assert inputs["person_class"].tolist() == [[2, 3, 0]]
+    assert len(set(inputs["identity"][0].tolist())) == 3
+    dropped = condition_inputs(shape, np.ones((2, 8), np.float32), np.array([2, 3]), scene, keep=False)
+    assert not dropped["keep_text"].any()
+    assert not dropped["keep_scene"].any()
+    assert not no_scene(shape, 64).mask.any()
+    assert padded(np.ones((2, 4, 7), np.float32), shape).sum() == 2 * 4 * 7
