@@ -390,7 +390,10 @@ def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_ctrl_c_in_the_middle_leaves_nothing_behind(tmp_path: Path, overwrite: bool) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "terminate"])
+def test_stopping_in_the_middle_leaves_nothing_behind(
+    tmp_path: Path, overwrite: bool, number: signal.Signals, code: int
+) -> None:
     out = tmp_path / "out"
     if overwrite:
         assert run(*QUICK, "--prompt", "walks", "--out", out).exit_code == 0
@@ -403,9 +406,9 @@ def test_ctrl_c_in_the_middle_leaves_nothing_behind(tmp_path: Path, overwrite: b
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert_one_line(stderr, "interrupted, nothing was written")
     assert stdout == ""
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in files_below(tmp_path)} == before
