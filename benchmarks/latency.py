@@ -1,0 +1,276 @@
+"""How fast: ONNX Runtime's step kernels against the same network in PyTorch, called twice a step as MDM does.
+
+    python benchmarks/latency.py --out benchmarks/results/latency [--bundle B] [--checkpoint RUN]
+
+Protocol. All contenders run in ONE process, interleaved: every round times each of them once, in a rotating order, so
+that noise of the machine meets all alike; minimum and median over the rounds. Threads: as many as the process is
+granted cores, for all. A *guided step* is two branches of the network, classifier-free guidance and the sampler's
+update. A *motion* is 6 s of one person in an empty room, prompt to joints. 'PyTorch, 50 steps' is MDM's way to the same
+result: eager mode, 50 DDPM steps, two calls a step; the bundle's own setting is what motion-run does by default.
+Cold start is a new process, with the operating system's file cache warm: from its start to the end of the first
+denoising step, and to the finished motion; peak memory is that process's.
+
+The network in PyTorch holds the checkpoint's weights where one is given, and its outputs are compared; else random
+ones of the same shapes, which take the same time. Prints one JSON line last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import machine
+import numpy as np
+import torch
+from torch import Tensor
+
+from motion_preprocessing.errors import InputError
+from motion_runtime import GenerationRequest, Generator
+from motion_runtime.atomic_output import atomic_file
+from motion_runtime.bundle import Bundle
+from motion_runtime.conditioning import KernelShape, key_bias
+from motion_runtime.manifest import FUSED, PLAIN, STEP
+from motion_runtime.sampler import philox_noise, plan_steps
+from motion_runtime.schedule import NoiseSchedule
+from motion_runtime.session import GraphSession, choose_provider
+from motion_train import checkpoint as checkpoints
+from motion_train.config import TrainConfig, from_dict
+from motion_train.denoiser import Denoiser
+
+Arrays = dict[str, Any]
+PROMPT = "a person walks forward and sits down"
+SECONDS = 6.0
+GUIDANCE = 2.5
+TORCH = "PyTorch eager, two calls"
+COLD = """
+import json, sys, time
+started = float(sys.argv[1])
+from pathlib import Path
+from motion_runtime import GenerationRequest, Generator
+first = []
+generator = Generator.load(Path(sys.argv[2]), provider="cpu")
+request = GenerationRequest(prompts=(sys.argv[3],), seconds=float(sys.argv[4]))
+generator.generate(request, progress=lambda done, total: first or first.append(time.time() - started))
+done = time.time() - started
+import resource
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(json.dumps({"first_step_s": first[0], "motion_s": done, "peak_mb": peak / 1e6, "torch": "torch" in sys.modules}))
+"""
+
+
+class Network:
+    """The denoiser in PyTorch, run as MDM runs its own: one call with the conditions, one without, a step."""
+
+    def __init__(self, bundle: Bundle, run: Path | None) -> None:
+        """Build it with a checkpoint's weights, or random ones."""
+        config = from_dict(TrainConfig, bundle.manifest.training["config"])
+        self.module = Denoiser(config.model).eval()
+        if run is not None:
+            saved = checkpoints.load(checkpoints.find(run))
+            checkpoints.load_weights(self.module, saved.ema, str(run))
+
+    @torch.inference_mode()
+    def step(self, inputs: dict[str, Tensor]) -> Tensor:
+        """One guided step; the conditions are embedded once, which MDM does not."""
+        x0 = []
+        for row in (slice(0, 1), slice(1, 2)):
+            given = [inputs[name][row] for name in ("prefix", "person", "key_bias")]
+            x0.append(self.module.denoise(inputs["x"], inputs["t"], *given))
+        g, a, b, c, s = inputs["coefficients"]
+        guided = x0[1] + g * (x0[0] - x0[1])
+        return a * inputs["x"] + b * guided + c * inputs["x0_prev"] + s * inputs["noise"]
+
+
+def step_inputs(bundle: Bundle, people: int, frames: int) -> Arrays:
+    """Inputs of a step kernel of one shape, everything in use."""
+    m = bundle.manifest
+    shape = KernelShape(people, frames, m.scene_tokens)
+    rng = np.random.default_rng(0)
+
+    def normal(*size: int) -> np.ndarray:
+        return rng.standard_normal(size, dtype=np.float32)
+
+    pose = (1, people, frames, m.pose_dim)
+    bias = key_bias(shape, people, frames, np.ones(m.scene_tokens, np.bool_))
+    return {
+        "x": normal(*pose),
+        "x0_prev": normal(*pose),
+        "noise": normal(*pose),
+        "t": np.array([500], np.float32),
+        "coefficients": np.array([GUIDANCE, 0.5, 0.5, 0.0, 0.1], np.float32),
+        "prefix": normal(2, people + m.scene_tokens, m.width),
+        "person": normal(2, people, m.width),
+        "key_bias": np.tile(bias, (2, 1)),
+    }
+
+
+def interleaved(contenders: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
+    """Time every contender once a round, in rotating order, after two rounds of warm-up."""
+    names = list(contenders)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for round_number in range(-2, rounds):
+        shift = round_number % len(names)
+        for name in names[shift:] + names[:shift]:
+            start = time.perf_counter()
+            contenders[name]()
+            if round_number >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: {"min_s": min(values), "median_s": float(np.median(values))} for name, values in seconds.items()}
+
+
+def measure_steps(bundle: Bundle, network: Network, rounds: int, compare: bool) -> list[dict[str, Any]]:
+    """Time a guided step of every kernel in the bundle."""
+    provider = choose_provider("cpu")
+    rows = []
+    for people in bundle.manifest.people:
+        for frames in bundle.manifest.frames:
+            inputs = step_inputs(bundle, people, frames)
+            tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
+            contenders: dict[str, Callable[[], Any]] = {TORCH: lambda tensors=tensors: network.step(tensors)}
+            for variant in (PLAIN, FUSED):
+                spec = bundle.find(STEP, variant, people, frames)
+                if spec is None:
+                    continue
+                session = GraphSession(bundle.path(spec.file), spec, provider)
+                contenders[f"ONNX Runtime, {variant} graph"] = lambda s=session, i=inputs: s.run(i)
+            row = {
+                "people": people,
+                "frames": frames,
+                "tokens": 1 + people + bundle.manifest.scene_tokens + people * frames,
+                "times": interleaved(contenders, rounds),
+            }
+            if compare:
+                expected = network.step(tensors).numpy()
+                row["max_abs_difference"] = float(np.abs(session.run(inputs)[0] - expected).max())
+            rows.append(row)
+    return rows
+
+
+def measure_motion(bundle: Bundle, network: Network, rounds: int) -> dict[str, Any]:
+    """Time 6 s of one person: the bundle's default, its 50-step DDPM, and MDM's way in PyTorch."""
+    generator = Generator(bundle, choose_provider("cpu"))
+    default = bundle.manifest.default
+    frames = round(SECONDS * bundle.manifest.fps)
+    kernel = bundle.smallest_kernel(1, frames)
+    inputs = {name: torch.from_numpy(value) for name, value in step_inputs(bundle, *kernel).items()}
+    schedule = NoiseSchedule.named(bundle.manifest.schedule.kind, bundle.manifest.schedule.steps)
+    plan = plan_steps(schedule, "ddpm", 50, guidance=GUIDANCE)
+
+    def torch_motion() -> None:
+        x = torch.from_numpy(philox_noise(0, 0, 0, tuple(inputs["x"].shape)))
+        for number, step in enumerate(plan, start=1):
+            noise = torch.from_numpy(philox_noise(0, 0, number, tuple(x.shape)))
+            coefficients = torch.from_numpy(step.coefficients)
+            t = torch.tensor([float(step.t)])
+            x = network.step({**inputs, "x": x, "noise": noise, "coefficients": coefficients, "t": t})
+
+    def ours(sampler: str, steps: int) -> Callable[[], Any]:
+        request = GenerationRequest(prompts=(PROMPT,), seconds=SECONDS, sampler=sampler, steps=steps)
+        return lambda: generator.generate(request)
+
+    return {
+        "seconds": SECONDS,
+        "kernel": list(kernel),
+        "times": interleaved(
+            {
+                f"{TORCH}, 50 DDPM steps": torch_motion,
+                "ONNX Runtime, 50 DDPM steps": ours("ddpm", 50),
+                f"ONNX Runtime, bundle's default ({default.sampler}, {default.steps} steps)": ours(
+                    default.sampler, default.steps
+                ),
+            },
+            rounds,
+        ),
+    }
+
+
+def measure_cold(bundle: Bundle, rounds: int) -> dict[str, Any]:
+    """Start new processes that make one motion each; the first one only warms the file cache."""
+    results = []
+    for _ in range(rounds + 1):
+        command = [sys.executable, "-c", COLD, str(time.time()), str(bundle.folder), PROMPT, str(SECONDS)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+        if done.returncode:
+            raise InputError(f"expected a motion, got '{done.stderr.strip().splitlines()[-1]}' from a new process")
+        results.append(json.loads(done.stdout))
+    kept = results[1:]
+    assert not any(result["torch"] for result in kept)
+    return {
+        key: {"min": min(r[key] for r in kept), "median": float(np.median([r[key] for r in kept]))}
+        for key in ("first_step_s", "motion_s", "peak_mb")
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    lines = [
+        f"{machine.in_words(result['machine'])}; load of the machine before: {result['machine']['load_before']}. "
+        f"fp32, minimum / median of {result['rounds']} interleaved rounds in one process, times the first row's; "
+        "protocol: [benchmarks/latency.py](../latency.py).",
+        "",
+        "| one guided step | " + " | ".join(f"{r['people']} x {r['frames']} frames" for r in result["steps"]) + " |",
+        "|---|" + "---|" * len(result["steps"]),
+    ]
+    for name in result["steps"][0]["times"]:
+        cells = []
+        for row in result["steps"]:
+            own, base = row["times"][name], row["times"][TORCH]
+            ratio = f"{own['min_s'] / base['min_s']:.2f} / {own['median_s'] / base['median_s']:.2f}"
+            cells.append(f"{own['min_s'] * 1e3:.1f} / {own['median_s'] * 1e3:.1f} ms (x {ratio})")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    times = result["motion"]["times"]
+    base = next(iter(times.values()))
+    lines += ["", f"| {result['motion']['seconds']:g} s of motion, one person | seconds | faster by |", "|---|---|---|"]
+    for name, own in times.items():
+        gain = f"{base['min_s'] / own['min_s']:.1f} / {base['median_s'] / own['median_s']:.1f}"
+        lines.append(f"| {name} | {own['min_s']:.2f} / {own['median_s']:.2f} | {gain} |")
+    cold = result["cold"]
+    lines += ["", "| new process, warm file cache | min / median |", "|---|---|"]
+    for key, label, form in (
+        ("first_step_s", "start to the end of the first step, s", "{:.2f}"),
+        ("motion_s", "start to the finished motion, s", "{:.2f}"),
+        ("peak_mb", "peak memory, MB", "{:.0f}"),
+    ):
+        lines.append(f"| {label} | {form.format(cold[key]['min'])} / {form.format(cold[key]['median'])} |")
+    return "\n".join(lines) + "\n"
+
+
+@click.command()
+@click.option("--bundle", "folder", type=click.Path(path_type=Path), help="Default: the built-in one.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Run that the bundle was exported from.")
+@click.option("--rounds", default=30, show_default=True, help="Rounds of the step times.")
+@click.option("--motion-rounds", default=5, show_default=True, help="Rounds of whole motions and of cold starts.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Stem of the .json and .md to write.")
+def main(folder: Path | None, checkpoint: Path | None, rounds: int, motion_rounds: int, out: Path) -> None:
+    """Measure latency."""
+    bundle = Bundle.open(folder)
+    torch.set_num_threads(choose_provider("cpu").threads)
+    network = Network(bundle, checkpoint)
+    description = machine.describe()
+    result = {
+        "benchmark": "latency",
+        "bundle": {"name": bundle.manifest.name, "sha256": bundle.sha256},
+        "machine": description,
+        "rounds": rounds,
+        "weights": "the checkpoint's" if checkpoint else "random in PyTorch, the bundle's in ONNX Runtime",
+        "cold": measure_cold(bundle, motion_rounds),
+        "steps": measure_steps(bundle, network, rounds, compare=checkpoint is not None),
+        "motion": measure_motion(bundle, network, motion_rounds),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", table(result))):
+        with atomic_file(out.with_name(out.name + suffix)) as path:
+            path.write_text(text, encoding="utf-8")
+    click.echo(table(result))
+    click.echo(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
