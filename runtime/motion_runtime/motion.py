@@ -92,7 +92,7 @@ class GenerationRequest:
         return self.prompts * self.persons if len(self.prompts) == 1 else self.prompts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Motion:
     """A generated motion of P persons over T frames, standing in the room."""
 
