@@ -117,14 +117,20 @@ def hidden_share(joints_m: AnyArray, room: RoomView, camera: Camera, azimuth_rad
     joints = np.asarray(joints_m, dtype=np.float64).reshape(-1, 3)
     towards = (math.cos(azimuth_rad), math.sin(azimuth_rad))
     centre = joints[:, :2].mean(axis=0)
-    points = room.opened(towards, (float(centre[0]), float(centre[1]))).obstacles()
+    opened = room.opened(towards, (float(centre[0]), float(centre[1])))
     cell = camera.width / _COARSE_PX
     rows = math.ceil(camera.height / cell)
     depth = np.full((rows, _COARSE_PX), np.inf)
-    x, y, z = camera.project(points)
+    x, y, z = camera.project(opened.points_m)
     column, row = np.floor(x / cell).astype(np.int64), np.floor(y / cell).astype(np.int64)
-    seen = (z > 0.1) & (column >= 0) & (column < _COARSE_PX) & (row >= 0) & (row < rows)
-    np.minimum.at(depth, (row[seen], column[seen]), z[seen])
+    ahead = (z > 0.1) & ~opened.floor
+    # A point near the camera stands for more than the cell it falls into.
+    wide = camera.focal_px * opened.size_m / np.maximum(z, 0.1) > cell
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            seen = ahead & (wide | (dx == dy == 0))
+            seen &= (column >= -dx) & (column < _COARSE_PX - dx) & (row >= -dy) & (row < rows - dy)
+            np.minimum.at(depth, (row[seen] + dy, column[seen] + dx), z[seen])
     x, y, z = camera.project(joints)
     column = np.clip(np.floor(x / cell).astype(np.int64), 0, _COARSE_PX - 1)
     row = np.clip(np.floor(y / cell).astype(np.int64), 0, rows - 1)

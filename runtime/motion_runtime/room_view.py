@@ -59,13 +59,10 @@ class RoomView:
         return self._pick(~self.wall | (ahead < 0))
 
     def thinned(self, most: int) -> RoomView:
-        """Keep at most about `most` points, evenly picked."""
+        """Keep at most `most` points, evenly picked and drawn larger."""
         step = math.ceil(len(self.points_m) / most) or 1
-        return self._pick(np.arange(0, len(self.points_m), step))
-
-    def obstacles(self) -> NDArray[np.float64]:
-        """Points (M, 3) that are not floor."""
-        return self.points_m[~self.floor]
+        thin = self._pick(np.arange(0, len(self.points_m), step))
+        return RoomView(thin.points_m, thin.colors, thin.wall, thin.floor, thin.size_m * math.sqrt(step))
 
     def _pick(self, chosen: NDArray[Any]) -> RoomView:
         return RoomView(

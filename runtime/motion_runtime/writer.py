@@ -126,7 +126,8 @@ def read_motion(path: Path) -> Motion:
         InputError: The file is missing, broken, or of another format version.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here: numpy leaves a broken archive's file open.
+        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             stored = {name: file[name] for name in file.files}
         if int(stored["format_version"]) != FORMAT_VERSION:
             raise InputError(
@@ -148,9 +149,8 @@ def read_motion(path: Path) -> Motion:
             room_from_canonical=stored["room_from_canonical"],
         )
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, IndexError) as error:
-        raise InputError(
-            f"expected a motion.npz, got {type(error).__name__} ({error}) for {path}; make it anew"
-        ) from error
+        reason = " ".join(str(error).split()) or "nothing in it"
+        raise InputError(f"expected a motion.npz, got '{reason}' for {path}; make it anew") from error
 
 
 def motion_from_rotations(
