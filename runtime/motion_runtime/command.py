@@ -20,6 +20,8 @@ from motion_preprocessing.errors import MotionError
 
 _SIGNAL_EXIT: Final = 128
 """Shells report a program that a signal ended as 128 + its number."""
+INTERRUPTED: Final = _SIGNAL_EXIT + signal.SIGINT
+"""Exit code of a program that stopped cleanly because it was asked to."""
 
 
 class Stopped(click.ClickException):

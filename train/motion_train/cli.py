@@ -103,6 +103,10 @@ def denoiser_command(ctx: click.Context, /, **options: Any) -> None:
     if options["show_config"]:
         click.echo(describe(run.config))
         return
-    outcome = train_denoiser(run, out)
+    try:
+        outcome = train_denoiser(run, out)
+    except KeyboardInterrupt:
+        click.echo("stopped at once; nothing after the last checkpoint is kept", err=True)
+        ctx.exit(INTERRUPTED)
     if outcome.reason == "signal":
         ctx.exit(INTERRUPTED)
