@@ -29,6 +29,8 @@ _DTYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "ten
 # ONNX Runtime 1.31's SkipLayerNormalization for CPU takes five times as long as the Add and LayerNormalization it
 # replaces (0.65 ms against 0.13 ms for 550 x 256 numbers on one core).
 _SLOW_ON_CPU: Final = ["SkipLayerNormFusion"]
+# TF32 keeps 10 bits of a product's factors: an fp32 graph would differ from the one that parity was measured on.
+_PROVIDER_OPTIONS: Final = {"cuda": {"use_tf32": "0"}}
 _PROBE_GRAPH: Final = bytes.fromhex(  # y = x + x, ONNX opset 17
     "08083a390a0e0a01780a01781201792203416464120570726f62655a0f0a0178120a"
     "0a08080112040a020801620f0a0179120a0a08080112040a02080142040a001011"
@@ -210,7 +212,10 @@ def _create(path: Path, provider: Provider) -> ort.InferenceSession:
         _preload()
     try:
         session = ort.InferenceSession(
-            str(path), session_options(provider), providers=[wanted], disabled_optimizers=disabled
+            str(path),
+            session_options(provider),
+            providers=[(wanted, _PROVIDER_OPTIONS.get(provider.name, {}))],
+            disabled_optimizers=disabled,
         )
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this
         reason = _one_line(error)

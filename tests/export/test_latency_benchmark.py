@@ -1,0 +1,40 @@
+"""The latency benchmark runs from end to end on a small model, and writes what README links to."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from motion_export.bundle_writer import Model, write_bundle
+from motion_train import config as configuration
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "latency.py"
+
+
+@pytest.mark.slow
+def test_benchmark_records_every_contender(toy_model: Model, tmp_path: Path) -> None:
+    sizes = [f"model.{key}={value}" for key, value in dataclasses.asdict(toy_model.denoiser.config).items()]
+    settings = configuration.load(None, [*sizes, "data.people=2", "data.identities=4"])
+    model = dataclasses.replace(toy_model, training={"config": configuration.to_dict(settings)})
+    write_bundle(model, tmp_path / "bundle", people=(1, 2), frames=(120,))
+    folders = ["--bundle", str(tmp_path / "bundle"), "--out", str(tmp_path / "out" / "x")]
+    command = [sys.executable, str(SCRIPT), *folders, "--rounds", "2", "--motion-rounds", "1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "out" / "x.json").read_text())
+    assert json.loads(done.stdout.splitlines()[-1]) == result
+    assert [row["people"] for row in result["steps"]] == [1, 2]
+    for row in (*result["steps"], result["motion"]):
+        assert len(row["times"]) == 3
+        assert all(0 < time["min_s"] <= time["median_s"] for time in row["times"].values())
+    assert result["cold"]["first_step_s"]["min"] < result["cold"]["motion_s"]["min"]
+    text = (tmp_path / "out" / "x.md").read_text()
+    assert "PyTorch eager, two calls" in text
+    assert result["machine"]["cpu"] in text
