@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -140,18 +140,16 @@ def write_bundle(
         specs = _write_graphs(model, manifest, folder, report)
         _write_texts(model, manifest, folder)
         parity = _check_parity(model, manifest, specs, folder, provider, report)
-        manifest = Manifest(
-            **{
-                **vars(manifest),
-                "graphs": tuple(specs),
-                "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
-                "parity": {
-                    "provider": provider.name,
-                    "onnxruntime": onnxruntime.__version__,
-                    "machine": platform.machine(),
-                    "graphs": {name: result.to_dict() for name, result in parity.items()},
-                },
-            }
+        manifest = replace(
+            manifest,
+            graphs=tuple(specs),
+            files={path.name: _sha256(path) for path in sorted(folder.iterdir())},
+            parity={
+                "provider": provider.name,
+                "onnxruntime": onnxruntime.__version__,
+                "machine": platform.machine(),
+                "graphs": {name: result.to_dict() for name, result in parity.items()},
+            },
         )
         text = json.dumps(to_dict(manifest), indent=1, ensure_ascii=False)
         (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
