@@ -25,6 +25,7 @@ from motion_preprocessing.motion_features import (
 
 FALL_SPEED_M_S: Final = 1.1  # downward speed of pelvis or neck at its peak; sitting down stays below .9
 FALL_DROP_M: Final = 0.30  # of the pelvis
+WALK_ON_S: Final = 0.4  # how long a walk carries on into a fall
 BED_FALL_SPEED_M_S: Final = 0.6  # lower, for a start in bed
 
 
@@ -57,7 +58,10 @@ def falls(f: Features) -> list[Event]:
             continue  # up again at once: a dive or a roll
         shift = f.joints_m[stop, NECK, :2] - f.joints_m[start, NECK, :2]
         yaw = f.yaw_rad[start]
-        ahead, left = shift @ [np.cos(yaw), np.sin(yaw)], shift @ [-np.sin(yaw), np.cos(yaw)]
+        # What the walk would have covered anyway says nothing about the fall.
+        carried = WALK_ON_S * f.velocity_m_s[max(0, start - f.count(0.2))]
+        ahead = float(shift @ [np.cos(yaw), np.sin(yaw)] - carried[0])
+        left = float(shift @ [-np.sin(yaw), np.cos(yaw)] - carried[1])
         way = way_name(ahead, left) if np.hypot(ahead, left) > 0.3 else ""
         found.append(spanning(f, "fall", start, stop, down[peak], way, "bed" if from_bed else ""))
     return found
