@@ -46,7 +46,8 @@ def normaliser_of(windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArr
     position_std[:, 2] = np.maximum(position_std[:, 2], 0.1)
     std[POSITIONS] = position_std.reshape(-1)
     velocity_std = std[VELOCITIES].reshape(-1, 3)
-    std[VELOCITIES] = np.maximum(velocity_std, 0.3 * np.sqrt(np.mean(velocity_std**2, axis=0))).reshape(-1)
+    floor = np.maximum(0.3 * np.sqrt(np.mean(velocity_std**2, axis=0)), 1e-3)
+    std[VELOCITIES] = np.maximum(velocity_std, floor).reshape(-1)
     std[ROTATIONS] = np.maximum(std[ROTATIONS], 0.1)
     # The canonical frame has no preferred side.
     mean[POSITIONS].reshape(-1, 3)[:, 1] = 0.0
