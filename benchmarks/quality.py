@@ -3,8 +3,8 @@
     python benchmarks/quality.py --out benchmarks/results/quality [--bundle B] [--data DATASET] [--pictures FOLDER]
 
 Protocol. Every prompt is generated once a seed with the bundle's default sampler, steps and guidance, 6 s, no room.
-Figures are those of `motion_preprocessing.metrics` (definitions in docs/metrics.md), the mean over motions. 'Real' is the
-held-out part (validation and test subjects) of the processed dataset, cut into pieces of at most 6 s. 'Asked and seen'
+Figures are those of `motion_preprocessing.metrics` (definitions in docs/metrics.md), the mean over motions. 'Real' is
+the held-out part (validation and test subjects) of the processed dataset, cut into pieces of at most 6 s. 'Asked and seen'
 counts the motions in which the event detectors of `motion_preprocessing.describe`, the ones that also caption training
 data, find what the prompt asked for: a stand-in for a person's eye, not a classifier's accuracy.
 
@@ -20,7 +20,7 @@ import click
 import numpy as np
 
 from motion_preprocessing.describe import describe
-from motion_preprocessing.metrics import evaluate_motion, ks_distance, jerk_m_s3, summarise
+from motion_preprocessing.metrics import evaluate_motion, jerk_m_s3, ks_distance, summarise
 from motion_runtime import GenerationRequest, Generator
 
 PROMPTS: dict[str, tuple[tuple[str, ...], set[str]]] = {

@@ -53,7 +53,7 @@ class NoiseSchedule:
         """Derive every coefficient from `betas` (K,), each in (0, 1)."""
         betas = np.array(betas, dtype=np.float64)
         if betas.ndim != 1 or len(betas) < 1 or not np.all((betas > 0) & (betas < 1)):
-            raise InputError("expected betas as one list of numbers in (0, 1) for the noise schedule; choose another kind")
+            raise InputError("expected betas as a list of numbers in (0, 1) for the noise schedule; choose another kind")
         alphas = 1.0 - betas
         cumprod = np.cumprod(alphas)
         previous = np.append(1.0, cumprod[:-1])
@@ -76,7 +76,7 @@ class NoiseSchedule:
 
     @classmethod
     def cosine(cls, steps: int = 1000) -> NoiseSchedule:
-        """Cosine schedule (eq. 3.15; Nichol and Dhariwal 2021): abar(u) ~ cos^2((u + s) / (1 + s) pi / 2), s = 0.008."""
+        """Cosine schedule (eq. 3.15; Nichol and Dhariwal 2021): abar ~ cos^2((u + s) / (1 + s) pi / 2), s = 0.008."""
         _check_steps(steps)
         u = np.arange(steps + 1, dtype=np.float64) / steps
         abar = np.cos((u + COSINE_OFFSET) / (1 + COSINE_OFFSET) * np.pi / 2) ** 2
