@@ -75,14 +75,10 @@ def _read_ply(path: Path) -> SceneFile:
 
 
 def _read_arrays(path: Path) -> SceneFile:
-    arrays: dict[str, NDArray[Any]] = {}
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            arrays["points"] = loaded
-        else:
-            with loaded:
-                arrays = {name: loaded[name] for name in loaded.files}
+        with path.open("rb") as stream:  # given a name, numpy leaves a broken archive open
+            loaded = np.load(stream, allow_pickle=False)
+            arrays = {"points": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"expected a numpy file, got '{reason}' for {path}; save it again with numpy") from error
