@@ -13,6 +13,7 @@ The model works in the canonical frame: at the start the first person stands ove
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias,
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Placement, Room, choose_placement
-from motion_runtime.sampler import philox_noise, plan_steps, sample
+from motion_runtime.sampler import StepKernel, philox_noise, plan_steps, sample
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider, choose_provider
 from motion_runtime.tokenizer import PromptTokenizer
@@ -37,6 +38,22 @@ Floats = NDArray[np.float32]
 
 MIN_FRAMES: Final = 4
 """The fewest of which every figure of `motion_preprocessing.metrics` can be measured."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says, before a body is fitted to it."""
+
+    pose_vectors: Floats
+    """(P, T, 258) in metres, in the canonical frame; positions and rotations need not agree."""
+    placement: Placement
+    """Where the canonical frame stands in the room."""
+    sampler: str
+    """Sampler in use."""
+    steps: int
+    """Denoising steps."""
+    guidance: float
+    """Scale of classifier-free guidance."""
 
 
 class Generator:
@@ -88,6 +105,25 @@ class Generator:
             InputError: The request cannot be met by any bundle (an unknown class, no free floor ...).
             BundleError: The request is beyond this bundle (too many persons, too long).
         """
+        made = self.predict(request, progress)
+        joints, rotations, root = _pose_in_room(made.pose_vectors, made.placement)
+        return Motion(
+            joints_m=joints,
+            local_rotations=rotations,
+            root_position_m=root,
+            fps=self.bundle.manifest.fps,
+            person_classes=request.person_classes,
+            prompts=request.prompt_of_each,
+            seed=request.seed,
+            sample=request.sample,
+            sampler=made.sampler,
+            steps=made.steps,
+            guidance=made.guidance,
+            room_from_canonical=made.placement.room_from_canonical,
+        )
+
+    def predict(self, request: GenerationRequest, progress: Callable[[int, int], None] | None = None) -> Prediction:
+        """Run the network only, before one body is fitted to what it says; arguments and errors of `generate`."""
         manifest = self.bundle.manifest
         default = manifest.default
         sampler = default.sampler if request.sampler is None else request.sampler
@@ -97,12 +133,28 @@ class Generator:
 
         frames = self._frames(request.seconds)
         shape = self._kernel_shape(request.persons, frames)
-        classes = self._class_rows(request.person_classes)
         room = self._room_of(request)
         placement = choose_placement(request, room)
         scene = self._scene_tokens(room, placement, shape)
-        text = np.concatenate([self._embed(prompt) for prompt in request.prompt_of_each])  # (p, Dt)
+        kernel = self._bind(request, shape, frames, scene)
 
+        def noise(draw: int) -> Floats:
+            # Drawn in the request's own size, so that it does not depend on which kernel serves it.
+            size = (request.persons, frames, manifest.pose_dim)
+            return padded(philox_noise(request.seed, request.sample, draw, size), shape)
+
+        clean = sample(kernel, plan, noise, progress)[0, : request.persons, :frames]  # (p, t, D)
+        if not np.isfinite(clean).all():
+            raise BundleError(
+                f"expected numbers, got NaN or infinity from the network of {self.bundle.folder}; "
+                "check the bundle, or try --provider cpu"
+            )
+        return Prediction(manifest.normaliser.denormalise(clean), placement, sampler, steps, guidance)
+
+    def _bind(self, request: GenerationRequest, shape: KernelShape, frames: int, scene: SceneTokens) -> StepKernel:
+        """Embed the conditions, with and without, and give the step kernel that has them."""
+        classes = self._class_rows(request.person_classes)
+        text = np.concatenate([self._embed(prompt) for prompt in request.prompt_of_each])  # (p, Dt)
         both = [
             self._session(CONDITION, shape.people).run(condition_inputs(shape, text, classes, scene, keep=keep))
             for keep in (True, False)
@@ -126,32 +178,7 @@ class Generator:
             )
             return x_next, x0
 
-        def noise(draw: int) -> Floats:
-            # Drawn in the request's own size, so that it does not depend on which kernel serves it.
-            size = (request.persons, frames, manifest.pose_dim)
-            return padded(philox_noise(request.seed, request.sample, draw, size), shape)
-
-        clean = sample(kernel, plan, noise, progress)[0, : request.persons, :frames]  # (p, t, D)
-        if not np.isfinite(clean).all():
-            raise BundleError(
-                f"expected numbers, got NaN or infinity from the network of {self.bundle.folder}; "
-                "check the bundle, or try --provider cpu"
-            )
-        joints, rotations, root = _pose_in_room(manifest.normaliser.denormalise(clean), placement)
-        return Motion(
-            joints_m=joints,
-            local_rotations=rotations,
-            root_position_m=root,
-            fps=manifest.fps,
-            person_classes=request.person_classes,
-            prompts=request.prompt_of_each,
-            seed=request.seed,
-            sample=request.sample,
-            sampler=sampler,
-            steps=steps,
-            guidance=guidance,
-            room_from_canonical=placement.room_from_canonical,
-        )
+        return kernel
 
     def _frames(self, seconds: float) -> int:
         """Number of frames of a motion."""
