@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from motion_preprocessing.errors import InputError
@@ -95,7 +95,7 @@ class MotionEncoder(nn.Module):
     def save(self, folder: Path) -> None:
         """Write `motion_encoder.safetensors` and `motion_encoder.json`, each renamed into place when whole."""
         weights = folder / f".{WEIGHTS_FILE}.part"
-        save_file({key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}, weights)
+        weights.write_bytes(save({key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}))
         weights.replace(folder / WEIGHTS_FILE)
         config = folder / f".{CONFIG_FILE}.part"
         config.write_text(json.dumps(asdict(self.config), indent=1) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from motion_preprocessing.dataset import MotionDataset
@@ -37,8 +38,8 @@ RETRIEVAL_FILE: Final = "retrieval.json"
 TEACHER_FILE: Final = "teacher.npz"
 _EVALUATION_WINDOWS: Final = 400
 _GENERAL_SENTENCES: Final = 12_000
-_PARAPHRASES: Final = 2
-"""Of each caption, for the teacher."""
+_TEACHER_CAPTIONS: Final = 4_000
+"""Captions that the teacher is asked about, each also in other words."""
 _RETRIEVAL_SEED: Final = 7
 
 
@@ -88,9 +89,11 @@ def train_text(run: TextRun, out: Path, *, distil: bool = False, teacher_file: P
     captions = sorted({caption for window in windows for caption in (*window.clip_captions, *window.measured_captions)})
     tokenizer = _tokenizer(run, out, captions)
     teacher = _teacher(distil, teacher_file, out, captions, settings.run.seed)
-    mean, std = normaliser_of(windows)
+    saved = checkpoint.load(checkpoint.find(out, "latest")) if run.resume else None
+    # A resumed encoder goes on with the normaliser that it has learned to live with.
+    normaliser = saved.normaliser if saved is not None else Normaliser(*normaliser_of(windows))
     torch.manual_seed(seed_of(settings.run.seed, INITIALISATION))
-    model = build_model(settings, tokenizer, mean, std)
+    model = build_model(settings, tokenizer, normaliser.mean, normaliser.std)
     tokenise = model.text.prompt_tokenizer().encode
     held_out = DataConfig(**{**asdict(settings.data), "mirror_fraction": 0.0, "join_fraction": 0.0})
     validation = load_windows(
@@ -102,13 +105,12 @@ def train_text(run: TextRun, out: Path, *, distil: bool = False, teacher_file: P
         PairSource(windows, tokenise, settings, augment=True, teacher=teacher),
         PairSource(validation, tokenise, settings, augment=False) if validation else None,
         TrainConfig(data=settings.data, optimiser=settings.optimiser, run=settings.run),
-        Normaliser(mean, std),
+        normaliser,
         out,
         accelerator,
         console,
     )
-    if run.resume:
-        saved = checkpoint.load(checkpoint.find(out, "latest"))
+    if saved is not None:
         trainer.restore(saved)
         console.line(f"resumed from {saved.folder}")
     write_json(out / CONFIG_FILE, config.to_dict(settings))
@@ -137,7 +139,7 @@ def load_windows(
 
 
 def build_model(
-    settings: ContrastiveConfig, tokenizer: str, mean: np.ndarray[Any, Any], std: np.ndarray[Any, Any]
+    settings: ContrastiveConfig, tokenizer: str, mean: NDArray[np.float32], std: NDArray[np.float32]
 ) -> ContrastiveModel:
     """Both sides, untrained; seed torch first."""
     tower = settings.tower
@@ -160,13 +162,11 @@ def build_model(
 def teacher_sentences(captions: Sequence[str], seed: int) -> list[str]:
     """What the teacher is asked: captions, the same in other words, seen and unseen, and general sentences."""
     rng = np.random.Generator(np.random.Philox(key=[seed, 2**42]))
-    asked = dict.fromkeys(captions)
-    for caption in captions:
-        for _ in range(_PARAPHRASES):
-            asked.setdefault(paraphrase(caption, rng), None)
+    asked: dict[str, None] = {}
+    for index in rng.permutation(len(captions))[:_TEACHER_CAPTIONS]:
+        caption = captions[int(index)]
         unseen = unseen_paraphrase(caption, rng)
-        if unseen is not None:
-            asked.setdefault(unseen, None)
+        asked |= dict.fromkeys((caption, paraphrase(caption, rng), unseen or caption))
     asked.update(dict.fromkeys(general_sentences(_GENERAL_SENTENCES, rng)))
     return list(asked)
 

@@ -16,11 +16,12 @@ import dataclasses
 import json
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from motion_preprocessing.errors import InputError
@@ -106,6 +107,7 @@ class TextTower(nn.Module):
             layers=config.layers,
             mlp_ratio=config.mlp_ratio,
             output_dim=config.output_dim,
+            pool_type="none",  # see encode
             act_layer=open_clip.transformer.QuickGELU if config.quick_gelu else nn.GELU,
         )
 
@@ -155,7 +157,7 @@ class TextTower(nn.Module):
             quick_gelu=quick_gelu,
             source=f"open_clip {name} {Path(weights).name}",
         )
-        tower = cls(config, tokenizer_json())
+        tower = cls(config, _clip_tokenizer())
         tower._load(_text_half(_read_state(path), set(tower.transformer.state_dict())), str(path))
         return tower.freeze()
 
@@ -184,7 +186,8 @@ class TextTower(nn.Module):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         weights = folder / f".{WEIGHTS_FILE}.part"
-        save_file({key: value.detach().cpu().contiguous() for key, value in self._state().items()}, weights)
+        # Not save_file, which hides the file from everybody but its owner.
+        weights.write_bytes(save({key: value.detach().cpu().contiguous() for key, value in self._state().items()}))
         weights.replace(folder / WEIGHTS_FILE)
         for name, text in (
             (TOKENIZER_FILE, self.tokenizer_text),
@@ -215,8 +218,14 @@ class TextTower(nn.Module):
         return self
 
     def encode(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, L) int64 -> pooled projection (B, Dt), not normalised."""
-        return cast(Tensor, self.transformer(tokens))
+        """Tokens (B, L) int64 -> pooled projection (B, Dt), not normalised.
+
+        The projection at the end token, CLIP's pooling; a gather, because open_clip's own indexing exports with a
+        warning that it may be wrong for negative indices.
+        """
+        every: Tensor = self.transformer(tokens)  # (B, L, Dt)
+        end = tokens.argmax(dim=-1)[:, None, None].expand(-1, 1, every.shape[-1])  # (B, 1, Dt)
+        return every.gather(1, end)[:, 0]
 
     def forward(self, tokens: Tensor) -> Tensor:
         """The same as `encode`, for tracing."""
@@ -236,6 +245,11 @@ class TextTower(nn.Module):
                 f"got others (first at '{first}') for {origin}; give the file that belongs to the model"
             )
         self.transformer.load_state_dict({key: value.float() for key, value in state.items()})
+
+
+@cache
+def _clip_tokenizer() -> str:
+    return tokenizer_json()
 
 
 def _find_weights(name: str, weights: Path | str, cache: Path | None) -> tuple[Path, bool | None]:
