@@ -116,7 +116,9 @@ def train_text(run: TextRun, out: Path, *, distil: bool = False, teacher_file: P
     write_json(out / CONFIG_FILE, config.to_dict(settings))
     _describe(console, model, teacher)
     outcome = trainer.fit()
-    if outcome.reason != "signal":
+    if outcome.reason == "signal":
+        console.line("no tower is written before the run is over; go on with --resume")
+    else:
         best = checkpoint.load(checkpoint.find(out, "best" if validation else "latest"))
         model.load_state_dict(best.ema)
         model.eval()
