@@ -4,9 +4,10 @@
 
 Protocol. All contenders run in ONE process, interleaved: every round times each of them once, in a rotating order, so
 that noise of the machine meets all alike; minimum and median over the rounds. Threads: as many as the process is
-granted cores, for all. A *guided step* is two branches of the network, classifier-free guidance and the sampler's
-update. A *motion* is 6 s of one person in an empty room, prompt to joints. 'PyTorch, 50 steps' is MDM's way to the same
-result: eager mode, 50 DDPM steps, two calls a step; the bundle's own setting is what motion-run does by default.
+granted cores, or --threads, for all (on a busy machine use 1: PyTorch's threads wait for each other, spinning).
+A *guided step* is two branches of the network, classifier-free guidance and the sampler's update. A *motion* is 6 s of
+one person in an empty room, prompt to joints. 'PyTorch, 50 steps' is MDM's way to the same result: eager mode, 50 DDPM
+steps, two calls a step; the bundle's own setting is what motion-run does by default.
 Cold start is a new process, with the operating system's file cache warm: from its start to the end of the first
 denoising step, and to the finished motion; peak memory is that process's.
 
@@ -39,7 +40,7 @@ from motion_runtime.conditioning import KernelShape, key_bias
 from motion_runtime.manifest import FUSED, PLAIN, STEP
 from motion_runtime.sampler import philox_noise, plan_steps
 from motion_runtime.schedule import NoiseSchedule
-from motion_runtime.session import GraphSession, choose_provider
+from motion_runtime.session import GraphSession, Provider, choose_provider
 from motion_train import checkpoint as checkpoints
 from motion_train.config import TrainConfig, from_dict
 from motion_train.denoiser import Denoiser
@@ -125,9 +126,10 @@ def interleaved(contenders: dict[str, Callable[[], Any]], rounds: int) -> dict[s
     return {name: {"min_s": min(values), "median_s": float(np.median(values))} for name, values in seconds.items()}
 
 
-def measure_steps(bundle: Bundle, network: Network, rounds: int, compare: bool) -> list[dict[str, Any]]:
+def measure_steps(
+    bundle: Bundle, network: Network, provider: Provider, rounds: int, compare: bool
+) -> list[dict[str, Any]]:
     """Time a guided step of every kernel in the bundle."""
-    provider = choose_provider("cpu")
     rows = []
     for people in bundle.manifest.people:
         for frames in bundle.manifest.frames:
@@ -153,9 +155,9 @@ def measure_steps(bundle: Bundle, network: Network, rounds: int, compare: bool) 
     return rows
 
 
-def measure_motion(bundle: Bundle, network: Network, rounds: int) -> dict[str, Any]:
+def measure_motion(bundle: Bundle, network: Network, provider: Provider, rounds: int) -> dict[str, Any]:
     """Time 6 s of one person: the bundle's default, its 50-step DDPM, and MDM's way in PyTorch."""
-    generator = Generator(bundle, choose_provider("cpu"))
+    generator = Generator(bundle, provider)
     default = bundle.manifest.default
     frames = round(SECONDS * bundle.manifest.fps)
     kernel = bundle.smallest_kernel(1, frames)
@@ -211,9 +213,9 @@ def measure_cold(bundle: Bundle, rounds: int) -> dict[str, Any]:
 def table(result: dict[str, Any]) -> str:
     """The figures as Markdown."""
     lines = [
-        f"{machine.in_words(result['machine'])}; load of the machine before: {result['machine']['load_before']}. "
-        f"fp32, minimum / median of {result['rounds']} interleaved rounds in one process, times the first row's; "
-        "protocol: [benchmarks/latency.py](../latency.py).",
+        f"{machine.in_words(result['machine'])}; load before: {result['machine']['load_before']}. fp32, "
+        f"{result['threads']} threads, minimum / median of {result['rounds']} interleaved rounds in one process; in "
+        "brackets the ratio to the first row. Protocol: [benchmarks/latency.py](../latency.py).",
         "",
         "| one guided step | " + " | ".join(f"{r['people']} x {r['frames']} frames" for r in result["steps"]) + " |",
         "|---|" + "---|" * len(result["steps"]),
@@ -247,22 +249,27 @@ def table(result: dict[str, Any]) -> str:
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Run that the bundle was exported from.")
 @click.option("--rounds", default=30, show_default=True, help="Rounds of the step times.")
 @click.option("--motion-rounds", default=5, show_default=True, help="Rounds of whole motions and of cold starts.")
+@click.option("--threads", type=click.IntRange(1), help="Default: as many as the process is granted cores.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Stem of the .json and .md to write.")
-def main(folder: Path | None, checkpoint: Path | None, rounds: int, motion_rounds: int, out: Path) -> None:
+def main(
+    folder: Path | None, checkpoint: Path | None, rounds: int, motion_rounds: int, threads: int | None, out: Path
+) -> None:
     """Measure latency."""
     bundle = Bundle.open(folder)
-    torch.set_num_threads(choose_provider("cpu").threads)
+    provider = choose_provider("cpu", threads)
+    torch.set_num_threads(provider.threads)
     network = Network(bundle, checkpoint)
     description = machine.describe()
     result = {
         "benchmark": "latency",
         "bundle": {"name": bundle.manifest.name, "sha256": bundle.sha256},
         "machine": description,
+        "threads": provider.threads,
         "rounds": rounds,
         "weights": "the checkpoint's" if checkpoint else "random in PyTorch, the bundle's in ONNX Runtime",
         "cold": measure_cold(bundle, motion_rounds),
-        "steps": measure_steps(bundle, network, rounds, compare=checkpoint is not None),
-        "motion": measure_motion(bundle, network, motion_rounds),
+        "steps": measure_steps(bundle, network, provider, rounds, compare=checkpoint is not None),
+        "motion": measure_motion(bundle, network, provider, motion_rounds),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", table(result))):
