@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from motion_export.kernels import reference
 from motion_export.parity import Array, Draw, Reference
 from motion_runtime.manifest import CONDITION, STEP, GraphSpec, Manifest
 from motion_runtime.sampler import SAMPLERS, plan_steps
@@ -28,7 +29,7 @@ class Drawing:
 
     def __init__(self, denoiser: Denoiser, manifest: Manifest, schedule: NoiseSchedule) -> None:
         """Draw for `denoiser`, whose sizes `manifest` holds."""
-        self._denoiser = denoiser.eval()
+        self._denoiser = reference(denoiser)
         self._manifest = manifest
         self._plans = [plan_steps(schedule, sampler, 20) for sampler in SAMPLERS]
 

@@ -19,10 +19,19 @@ from motion_train.denoiser import Attention, Denoiser
 
 def traceable(denoiser: Denoiser) -> Denoiser:
     """Copy a denoiser for tracing: evaluation mode, attention spelt out, on the CPU in fp32."""
+    return _twin(denoiser, explicit=True)
+
+
+def reference(denoiser: Denoiser) -> Denoiser:
+    """Copy a denoiser to compare with: the same, but attention by PyTorch's own kernel."""
+    return _twin(denoiser, explicit=False)
+
+
+def _twin(denoiser: Denoiser, *, explicit: bool) -> Denoiser:
     twin = copy.deepcopy(denoiser).to(device="cpu", dtype=torch.float32).eval().requires_grad_(False)
     for module in twin.modules():
         if isinstance(module, Attention):
-            module.explicit = True
+            module.explicit = explicit
     return twin
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
 from motion_export.bundle_writer import Model
-from motion_export.kernels import ConditionKernel, StepKernel, traceable
-from motion_train.denoiser import Attention
+from motion_export.kernels import ConditionKernel, StepKernel, reference, traceable
+from motion_train.denoiser import Attention, Denoiser
 
 P, T, S = 2, 10, 4
 
@@ -62,15 +65,19 @@ def test_each_coefficient_scales_its_own_term(
     np.testing.assert_array_equal(x_next.numpy(), -0.75 * inputs[name].numpy())
 
 
-def test_traceable_is_a_quiet_copy(toy_model: Model) -> None:
-    toy_model.denoiser.train()
-    twin = traceable(toy_model.denoiser)
+@pytest.mark.parametrize(("make", "explicit"), [(traceable, True), (reference, False)])
+def test_copies_are_quiet_and_leave_the_original(
+    toy_model: Model, make: Callable[[Denoiser], Denoiser], explicit: bool
+) -> None:
+    original = copy.deepcopy(toy_model.denoiser).train()
+    before = [module.explicit for module in original.modules() if isinstance(module, Attention)]
+    twin = make(original)
     assert not any(module.training for module in twin.modules())
     assert not any(parameter.requires_grad for parameter in twin.parameters())
-    assert all(module.explicit for module in twin.modules() if isinstance(module, Attention))
-    assert not any(module.explicit for module in toy_model.denoiser.modules() if isinstance(module, Attention))
-    assert toy_model.denoiser.training
-    toy_model.denoiser.eval()
+    assert all(module.explicit is explicit for module in twin.modules() if isinstance(module, Attention))
+    assert [module.explicit for module in original.modules() if isinstance(module, Attention)] == before
+    assert original.training
+    assert all(parameter.requires_grad for parameter in original.parameters())
 
 
 def test_condition_kernel_is_the_denoisers_condition(toy_model: Model) -> None:
