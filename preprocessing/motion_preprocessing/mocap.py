@@ -1,28 +1,27 @@
-"""From a folder of captures to motion sequences: read, clean, retarget, stand on the floor, resample, describe.
+"""From a folder of captures to motion sequences: read, clean, retarget, level, stand on the floor, resample, describe.
 
-The folder holds `manifest.csv` (one row a take) and the files that it names. The manifest is believed where it and a
-file disagree: about the frame rate always, about the added T-pose only if the first frame is one.
+`capture_sequences` works through the folder session by session: the takes of one subject, and of who danced with whom,
+share cameras and therefore a floor.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.amc import AsfSkeleton, amc_motion, read_amc, read_asf
-from motion_preprocessing.bvh import read_bvh
 from motion_preprocessing.captions import sentences_for_fall, sentences_for_label
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.falls import SimulatedFall, read_falls
 from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.level import find_stances, fit_floor_tilt, floor_height_m
+from motion_preprocessing.manifest import CaptureReader, Take, read_manifest
 from motion_preprocessing.metrics import foot_skate_ratio
 from motion_preprocessing.resample import resample
 from motion_preprocessing.retarget import (
@@ -30,15 +29,12 @@ from motion_preprocessing.retarget import (
     SIDES,
     JointMap,
     Retargeted,
-    joint_map,
     leg_length_m,
     project_leg_length_m,
-    rest_is_t_pose,
     retarget,
-    to_t_pose,
 )
 from motion_preprocessing.sequence import Event, MotionSequence
-from motion_preprocessing.skeleton import FEET, JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
+from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
 from motion_preprocessing.source_motion import SourceMotion
 from motion_preprocessing.spikes import Cleaned, clean
 from motion_preprocessing.splits import Splits, load_splits
@@ -51,125 +47,8 @@ FALL_LICENCE: Final = (
     "simulated from CMU mocap starting frames; CMU mocap terms: free for research and commercial products; "
     "do not resell the data itself; credit mocap.cs.cmu.edu (NSF EIA-0196217)"
 )
-FLOOR_PERCENTILE: Final = 5.0
 SHORTEST_S: Final = 0.5
-_FEET_AND_ANKLES: Final = (*FEET, JOINT_INDEX["left_ankle"], JOINT_INDEX["right_ankle"])
-_TEXTS: Final = ("file", "subject", "trial", "category", "label", "licence", "source")
-_COLUMNS: Final = (*_TEXTS, "fps", "frames", "tpose_frame0")
-
-
-@dataclass(frozen=True)
-class Take:
-    """One row of the manifest."""
-
-    file: str
-    """Path inside the folder."""
-    subject: str
-    """Who moved."""
-    trial: str
-    """Unique name of the take."""
-    fps: float
-    """The true frame rate."""
-    frames: int
-    """Frames of the file, an added T-pose included."""
-    t_pose_first: bool
-    """Whether the first frame is an added T-pose."""
-    category: str
-    """Coarse category."""
-    label: str
-    """The collection's short label."""
-    licence: str
-    """Licence terms."""
-    source: str
-    """Name of the collection."""
-
-    @property
-    def pair(self) -> str:
-        """Key of the take that several people share, '' for one person alone."""
-        return f"{self.label} {self.trial.rpartition('_')[2]}" if self.category == "two_person" else ""
-
-
-def read_manifest(folder: Path) -> list[Take]:
-    """Read `manifest.csv`.
-
-    Raises:
-        InputError: It is missing or empty, lacks a column, or a row holds what is no number where one must stand.
-    """
-    path = folder / "manifest.csv"
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"expected a readable manifest, got '{reason}' for {path}; check DATA_DIR") from None
-    if not rows:
-        raise InputError(f"expected a row a take, got none for {path}; the manifest is empty")
-    missing = [column for column in _COLUMNS if rows[0].get(column) is None]
-    if missing:
-        raise InputError(f"expected a column '{missing[0]}', got none for {path}; mend the manifest")
-    takes = []
-    for number, row in enumerate(rows, start=2):
-        try:
-            fps, frames, added = float(row["fps"]), int(row["frames"]), row["tpose_frame0"] == "1"
-        except (TypeError, ValueError):
-            raise InputError(f"expected numbers as fps and frames, got others for line {number} of {path}") from None
-        if not 1 <= fps <= 1000:
-            raise InputError(f"expected a frame rate of 1 to 1000, got {fps} for line {number} of {path}; mend it")
-        texts = {name: row[name] or "" for name in _TEXTS}
-        takes.append(Take(fps=fps, frames=frames, t_pose_first=added, **texts))
-    return takes
-
-
-class CaptureReader:
-    """Reads takes of one folder as T-pose-relative motion; skeleton files are read once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._skeletons: dict[Path, AsfSkeleton] = {}
-
-    def read(self, take: Take) -> tuple[SourceMotion, JointMap]:
-        """Read a take and the map of its skeleton.
-
-        Raises:
-            InputError: The file is bad, of an unknown skeleton or of another length than the manifest says.
-        """
-        path = self._folder / take.file
-        if path.suffix == ".bvh":
-            bvh = read_bvh(path)
-            self._check_length(take, len(bvh.frames))
-            nodes = joint_map(bvh.names, str(path))
-            if take.t_pose_first and len(bvh.frames) > 1:
-                source = bvh.motion(unit_m=nodes.unit_m, fps=take.fps, rest_frame=0)
-                if rest_is_t_pose(source, nodes):
-                    return source, nodes
-            # No T-pose was added whatever the manifest says, or one that is none: the first frame is motion.
-            return to_t_pose(bvh.motion(unit_m=nodes.unit_m, fps=take.fps), nodes), nodes
-        if path.suffix == ".amc":
-            asf = path.parent / f"{path.parent.name}.asf"
-            skeleton = self._skeletons.get(asf) or self._skeletons.setdefault(asf, read_asf(asf))
-            values = read_amc(path, skeleton)
-            self._check_length(take, len(values))
-            nodes = joint_map(tuple(bone.name for bone in skeleton.bones), str(asf))
-            return to_t_pose(amc_motion(skeleton, values, unit_m=nodes.unit_m, fps=take.fps), nodes), nodes
-        raise InputError(f"expected .bvh or .amc, got '{path.suffix}' for {path}; mend the manifest")
-
-    def _check_length(self, take: Take, frames: int) -> None:
-        if frames != take.frames:
-            raise InputError(
-                f"expected {take.frames} frames as in the manifest, got {frames} for {self._folder / take.file}; "
-                "the file is truncated or another"
-            )
-
-
-def floor_height_m(joints_m: NDArray[np.float64], which: tuple[int, ...] = _FEET_AND_ANKLES) -> float:
-    """Height of the floor under joints (T, 22, 3): the 5th percentile over time of the lowest of `which`.
-
-    Toes dip for moments when a foot rolls off, so the lowest value of all lies 1 to 3 cm under the height at which a
-    standing foot rests. Who climbs stands on the ground for more than a twentieth of the clip, or the lowest rung
-    becomes the floor.
-    """
-    lowest = joints_m[:, list(which), 2].min(axis=1)
-    return float(np.percentile(lowest, FLOOR_PERCENTILE))
+_UNEVEN_WORDS: Final = ("uneven", "ladder", "stairs")
 
 
 @dataclass
@@ -188,6 +67,10 @@ class Report:
     """Source frames that were interpolated."""
     cut_frames: int = 0
     """Source frames cut off."""
+    levelled: int = 0
+    """Sequences whose tilted floor was levelled."""
+    tilt_deg: float = 0.0
+    """The largest tilt."""
     limb_error_deg: float = 0.0
     """Largest angle between a source's limb and the project's."""
     source_skate: list[tuple[float, float]] = field(default_factory=list)
@@ -254,21 +137,40 @@ def capture_sequences(
         on_take: Called with each take's name once it is done.
     """
     splits = splits or load_splits()
-    takes = read_manifest(folder)[:limit]
     groups: dict[str, list[Take]] = {}
-    for take in takes:
+    for take in read_manifest(folder)[:limit]:
         groups.setdefault(take.pair or take.trial, []).append(take)
     reader = CaptureReader(folder)
-    for group in groups.values():
-        yield from _group_sequences(group, reader, fps, splits, report)
-        for take in group:
-            on_take(take.trial)
+    for session in sessions(list(groups.values())):
+        shared = []
+        for group in session:
+            shared.append(_share_time(_read_group(group, reader, report), report))
+            for take in group:
+                on_take(take.trial)
+        for people in _level(shared, report):
+            yield from _group_sequences(people, fps, splits, report)
 
 
-def _group_sequences(
-    group: list[Take], reader: CaptureReader, fps: float, splits: Splits, report: Report
-) -> Iterator[MotionSequence]:
-    """Make the sequences of people who share one world: one scale, one floor, one stretch of time."""
+def sessions(groups: list[list[Take]]) -> list[list[list[Take]]]:
+    """Put the groups together whose people were captured by the same cameras: those of one subject, and of partners."""
+    made: list[tuple[set[str], list[list[Take]]]] = []
+    for group in groups:
+        subjects = {take.subject for take in group}
+        joined = [session for session in made if session[0] & subjects]
+        if not joined:
+            made.append((subjects, [group]))
+            continue
+        for others in joined[1:]:
+            made.remove(others)
+            joined[0][0].update(others[0])
+            joined[0][1].extend(others[1])
+        joined[0][0].update(subjects)
+        joined[0][1].append(group)
+    return [session for _, session in made]
+
+
+def _read_group(group: list[Take], reader: CaptureReader, report: Report) -> list[_Person]:
+    """Read, retarget and clean the people who share one world, at one scale."""
     if len({take.fps for take in group}) > 1:
         raise InputError(f"expected one frame rate, got several for the takes of '{group[0].pair}'; mend the manifest")
     read = [(take, *reader.read(take)) for take in group]
@@ -281,22 +183,65 @@ def _group_sequences(
             report.dropped.append(take.trial)
             continue
         people.append(_Person(take, source, nodes, retargeted, cleaned))
+    return people
+
+
+def _share_time(people: list[_Person], report: Report) -> list[_Person]:
+    """Cut the people who share one world to the stretch of time that is left of all."""
     if not people:
-        return
+        return []
     kept = [person.cleaned for person in people]
     start = max(c.start for c in kept)
     stop = min(c.start + len(c.root_position_m) for c in kept)
     if stop - start < SHORTEST_S * people[0].take.fps:
         report.dropped.extend(person.take.trial for person in people)
+        return []
+    cut = []
+    for person, c in zip(people, kept, strict=True):
+        inside = slice(start - c.start, stop - c.start)
+        c = replace(
+            c, local_rotations=c.local_rotations[inside], root_position_m=c.root_position_m[inside], start=start
+        )
+        cut.append(replace(person, cleaned=c))
+    return cut
+
+
+def _level(session: list[list[_Person]], report: Report) -> list[list[_Person]]:
+    """Level the floor of a session: one plane for all of its clips if they agree, else one for each that shows its own.
+
+    Who climbs or walks on uneven ground neither votes nor is turned.
+    """
+    stances = [
+        [find_stances(_joints(p.cleaned), p.take.fps) for p in people if has_even_floor(p.take)] for people in session
+    ]
+    common = fit_floor_tilt([clip for clips in stances for clip in clips])
+    made = []
+    for people, clips in zip(session, stances, strict=True):
+        tilt = (common or fit_floor_tilt(clips)) if clips else None
+        if tilt is None:
+            made.append(people)
+            continue
+        report.levelled += len(people)
+        report.tilt_deg = max(report.tilt_deg, tilt.angle_deg)
+        turned = []
+        for person in people:
+            rotations, root = tilt.level(person.cleaned.local_rotations, person.cleaned.root_position_m)
+            cleaned = replace(person.cleaned, local_rotations=rotations, root_position_m=root)
+            turned.append(replace(person, cleaned=cleaned))
+        made.append(turned)
+    return made
+
+
+def _group_sequences(people: list[_Person], fps: float, splits: Splits, report: Report) -> Iterator[MotionSequence]:
+    """Make the sequences of people who share one world: one floor, one stretch of time."""
+    if not people:
         return
     shares = len(people) > 1
-    floor = float(np.mean([floor_height_m(_joints(c)[start - c.start : stop - c.start]) for c in kept]))
+    floor = float(np.mean([floor_height_m(_joints(person.cleaned)) for person in people]))
     for person in people:
-        cleaned = person.cleaned
-        inside = slice(start - cleaned.start, stop - cleaned.start)
-        rotations, root = cleaned.local_rotations[inside], cleaned.root_position_m[inside] - [0.0, 0.0, floor]
-        rotations, root = resample(rotations, root, person.take.fps, fps)
-        take = person.take
+        cleaned, take = person.cleaned, person.take
+        root = cleaned.root_position_m - [0.0, 0.0, floor]
+        rotations, root = resample(cleaned.local_rotations, root, take.fps, fps)
         sequence = MotionSequence(
             name=f"cmu_{take.trial}",
             fps=fps,
@@ -312,8 +257,9 @@ def _group_sequences(
             licence=take.licence,
             label=take.label,
         )
-        _measure(person, sequence, slice(start, stop), report)
-        report.cut_frames += len(person.source.joints_m) - (stop - start)
+        inside = slice(cleaned.start, cleaned.start + len(cleaned.root_position_m))
+        _measure(person, sequence, inside, report)
+        report.cut_frames += len(person.source.joints_m) - len(cleaned.root_position_m)
         report.mended_frames += cleaned.mended
         report.count(sequence)
         yield sequence
@@ -407,3 +353,9 @@ def coarse_action(label: str, category: str) -> str:
     if first[action] < 99:
         return action
     return "daily" if category == "daily_reach" else "other"
+
+
+def has_even_floor(take: Take) -> bool:
+    """Whether the label speaks of no climbing and no uneven ground."""
+    label = take.label.lower()
+    return coarse_action(label, take.category) != "climb" and not any(word in label for word in _UNEVEN_WORDS)

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from motion_preprocessing.dataset import write_dataset
+from motion_preprocessing.manifest import read_manifest
 from motion_preprocessing.mocap import (
     CREDITS,
     Report,
@@ -18,7 +19,6 @@ from motion_preprocessing.mocap import (
     capture_sequences,
     fall_sequences,
     mean_ratio,
-    read_manifest,
 )
 from motion_preprocessing.sequence import MotionSequence
 
@@ -50,7 +50,7 @@ def run_mocap(data_dir: Path, out: Path, *, fps: float, falls: Path | None, limi
             "tool": f"motion-preprocess mocap, scene-motion {version('scene-motion')}",
             "captures": f"{len(takes)} takes of manifest.csv",
             "falls": falls.name if falls is not None else "",
-            "steps": "rotations relative to the T-pose, limbs exact, spikes mended, floor at z = 0, resampled",
+            "steps": "rotations relative to the T-pose, limbs exact, spikes mended, floor level at z = 0, resampled",
         }
         write_dataset(out, sequences(), fps=fps, credits=CREDITS, provenance=provenance)
     Console().print(summary_table(report))
@@ -67,6 +67,7 @@ def summary_table(report: Report) -> Table:
     table.add_row("captions", str(report.captions))
     table.add_row("takes dropped", f"{len(report.dropped)} {' '.join(report.dropped)}".strip())
     table.add_row("source frames mended / cut", f"{report.mended_frames} / {report.cut_frames}")
+    table.add_row("tilted floors levelled, clips", f"{report.levelled} (up to {report.tilt_deg:.2f} degrees)")
     table.add_row("limb direction error, largest, degrees", f"{report.limb_error_deg:.1e}")
     table.add_row("limb length spread over takes, source", f"{bone_spread_percent(report.source_bones_m):.2f} %")
     table.add_row("limb length spread over takes, dataset", f"{bone_spread_percent(report.bones_m):.4f} %")

@@ -12,8 +12,9 @@ from scipy.spatial.transform import Rotation
 from motion_preprocessing import cli
 from motion_preprocessing.dataset import MotionDataset
 from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.manifest import read_manifest
 from motion_preprocessing.metrics import foot_skate_ratio
-from motion_preprocessing.mocap import Report, capture_sequences, coarse_action, read_manifest
+from motion_preprocessing.mocap import Report, capture_sequences, coarse_action
 from motion_preprocessing.pose_vector import decode
 from motion_preprocessing.rotations import geodesic_angle
 from motion_preprocessing.sequence import Event

@@ -12,7 +12,8 @@ from motion_preprocessing.amc import amc_motion, read_amc, read_asf
 from motion_preprocessing.bvh import read_bvh
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.kinematics import forward_kinematics
-from motion_preprocessing.mocap import CaptureReader, floor_height_m, read_manifest
+from motion_preprocessing.level import floor_height_m
+from motion_preprocessing.manifest import CaptureReader, read_manifest
 from motion_preprocessing.retarget import (
     JOINT_MAPS,
     LIMBS,
