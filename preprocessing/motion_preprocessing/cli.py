@@ -33,6 +33,49 @@ def mocap(data_dir: Path, out: Path, fps: float, falls: Path | None, limit: int 
     run_mocap(data_dir, out, fps=fps, falls=falls, limit=limit)
 
 
+@cli.command()
+@click.argument("captures", type=click.Path(path_type=Path))
+def validate(captures: Path) -> None:
+    """Check the captures in and below CAPTURES; every fault is a line with its file and field."""
+    from motion_preprocessing.captures.commands import run_validate
+
+    run_validate(captures)
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--captures", type=click.IntRange(min=1), default=10, show_default=True, help="How many to make.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other seed, other captures.")
+@click.option(
+    "--pitch", type=click.FloatRange(0, 80), nargs=2, default=(0.0, 60.0), show_default=True,
+    help="How far the camera looks down, degrees: from and to, spread evenly.",
+)
+@click.option("--frames", type=click.IntRange(min=1), default=100, show_default=True, help="Frames of each, 10 a s.")
+@click.option(
+    "--depth-noise", type=click.FloatRange(0, 0.5), default=0.03, show_default=True, help="Relative standard deviation."
+)
+@click.option(
+    "--occlusion", type=click.FloatRange(0, 1), default=0.2, show_default=True,
+    help="Share of frames in which people are hidden, as far as their ways allow.",
+)
+@click.option("--swapped", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of poses.")
+@click.option("--missing", type=click.FloatRange(0, 1), default=0.03, show_default=True, help="Share of poses.")
+@click.option("--motions", type=click.Path(path_type=Path), help="Processed dataset of motions  [default: walks]")
+def synthesise(
+    out: Path, captures: int, seed: int, pitch: tuple[float, float], frames: int, depth_noise: float, occlusion: float,
+    swapped: float, missing: float, motions: Path | None,
+) -> None:  # fmt: skip
+    """Write synthetic captures with ground truth to OUT, in the format of real ones."""
+    from motion_preprocessing.captures.commands import run_synthesise
+    from motion_preprocessing.captures.synthetic import SyntheticConfig
+
+    config = SyntheticConfig(
+        frames=frames, key_frames=min(5, frames), pitch_deg=pitch, depth_noise=depth_noise, occlusion=occlusion,
+        swapped=swapped, missing=missing,
+    )
+    run_synthesise(out, captures=captures, seed=seed, motions=motions, config=config)
+
+
 def main() -> None:
     """Run the command line; errors of the project become one line on stderr and their exit code."""
     try:

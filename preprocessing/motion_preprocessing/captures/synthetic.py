@@ -7,7 +7,7 @@ known up to scale and offset, depth that is noisy. Everything follows from one s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -195,6 +195,16 @@ def synthesise(config: SyntheticConfig, seed: int, source: MotionSource | None =
     )
     classes = tuple(CLASSES[i % len(CLASSES)] for i in rng.permutation(len(stage.actors)))
     return SyntheticCapture(config, stage, classes, boxes, keypoints, views, disparity, metric, poses, truth)
+
+
+def synthesise_of_set(
+    config: SyntheticConfig, *, seed: int, index: int, count: int, source: MotionSource | None = None
+) -> SyntheticCapture:
+    """Make capture `index` of a set of `count` whose pitches are spread evenly over their range."""
+    low, high = config.pitch_deg
+    pitch = low + (high - low) * (index / (count - 1) if count > 1 else 0.5)
+    mixed = np.random.SeedSequence([seed, index]).generate_state(1)[0]
+    return synthesise(replace(config, pitch_deg=(pitch, pitch)), int(mixed), source)
 
 
 def _capsules(actor: Actor) -> Capsules:

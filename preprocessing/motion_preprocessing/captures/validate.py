@@ -1,0 +1,141 @@
+"""Checks captures as they lie on disk and names every fault with its file and field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from motion_preprocessing.captures.layout import CAPTURE_FILE, find_captures
+from motion_preprocessing.captures.map_files import read_map
+from motion_preprocessing.captures.read import Capture, DepthSet, Fault, KeyFrame, parse
+from motion_preprocessing.errors import InputError
+
+_ASPECT_TOLERANCE: Final = 0.03
+_MANY: Final = 0.2
+"""Share of broken pixels from which a depth map gets a warning."""
+
+
+def check_set(folder: Path, on_capture: Callable[[Path], None] = lambda _: None) -> Iterator[tuple[Path, list[Fault]]]:
+    """Check every capture in and below a folder; yield each one's folder and faults.
+
+    Raises:
+        InputError: There is no capture.
+    """
+    captures = find_captures(folder)
+    if not captures:
+        raise InputError(f"expected captures (folders with {CAPTURE_FILE}), got none for {folder}; name their folder")
+    names: dict[str, Path] = {}
+    for path in captures:
+        on_capture(path)
+        capture, faults = check_capture(path)
+        if capture is not None:
+            first = names.setdefault(capture.name, path)
+            if first != path:
+                message = f"expected one capture called {capture.name}, got it in {first} as well"
+                faults.append(Fault(CAPTURE_FILE, "time", message))
+        yield path, faults
+
+
+def check_capture(folder: Path) -> tuple[Capture | None, list[Fault]]:
+    """Check one capture with all its files; the capture is None where capture.json is unusable."""
+    capture, faults = parse(folder)
+    if capture is None:
+        return None, faults
+    for key_frame in capture.key_frames:
+        faults += _mask_faults(capture, key_frame)
+    for depth in capture.depth:
+        faults += _depth_faults(capture, depth)
+    for prediction in capture.predictions:
+        name = _relative(capture, prediction.path)
+        if not prediction.path.is_file():
+            faults.append(Fault(name, "", "expected a file of predictions, got nothing"))
+        elif prediction.format == "hmr2":
+            faults += _hmr2_faults(capture, prediction.path)
+    return capture, faults
+
+
+def _relative(capture: Capture, path: Path) -> str:
+    return path.relative_to(capture.folder).as_posix()
+
+
+def _mask_faults(capture: Capture, key_frame: KeyFrame) -> list[Fault]:
+    faults = []
+    name = _relative(capture, key_frame.mask_file)
+    try:
+        mask = key_frame.mask()
+    except InputError as error:
+        faults.append(Fault(name, "", str(error)))
+    else:
+        known = {0, *(segment.id for segment in key_frame.segments)}
+        foreign = sorted(set(np.unique(mask).tolist()) - known)
+        if foreign:
+            shown = ", ".join(map(str, foreign[:5]))
+            faults.append(
+                Fault(name, "", f"expected the ids of key frame {key_frame.frame}'s segments, got {shown} as well")
+            )
+    if key_frame.image_file is not None:
+        try:
+            key_frame.image()
+        except InputError as error:
+            faults.append(Fault(_relative(capture, key_frame.image_file), "", str(error)))
+    return faults
+
+
+def _depth_faults(capture: Capture, depth: DepthSet) -> list[Fault]:
+    faults = []
+    missing = []
+    for key_frame in capture.key_frames:
+        path = depth.file(key_frame.frame)
+        if path is None:
+            missing.append(key_frame.frame)
+            continue
+        name = _relative(capture, path)
+        try:
+            values = read_map(path)
+        except InputError as error:
+            faults.append(Fault(name, "", str(error)))
+            continue
+        height, width = values.shape
+        wanted = capture.camera.width / capture.camera.height
+        if abs(width / height / wanted - 1) > _ASPECT_TOLERANCE:
+            message = f"expected the picture's proportions, {wanted:.2f}, got {width} x {height}"
+            faults.append(Fault(name, "", message))
+        finite = np.isfinite(values)
+        # A disparity may be zero or, without its offset, negative; a depth may not.
+        good = finite if depth.kind == "disparity" else finite & (values > 0)
+        if not good.any():
+            what = "NaN or infinity" if not finite.any() else "zero or less"
+            faults.append(Fault(name, "", f"expected {depth.kind} values, got {what} everywhere"))
+        elif depth.kind == "disparity" and float(np.ptp(values[good])) == 0.0:
+            faults.append(Fault(name, "", "expected a disparity that varies, got the same value everywhere"))
+        elif 1 - float(good.mean()) > _MANY:
+            message = f"expected values nearly everywhere, got none for {100 * (1 - good.mean()):.0f} % of the pixels"
+            faults.append(Fault(name, "", message, warning=True))
+    if missing:
+        shown = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
+        nothing = len(missing) == len(capture.key_frames)
+        message = f"expected a map for each key frame, got none for {shown}"
+        faults.append(Fault(f"depth/{depth.name}", "", message, warning=not nothing))
+    return faults
+
+
+def _hmr2_faults(capture: Capture, path: Path) -> list[Fault]:
+    from motion_preprocessing.poses.hmr2 import read_hmr2
+
+    name = _relative(capture, path)
+    try:
+        poses = read_hmr2(path, capture.camera)
+    except InputError as error:
+        return [Fault(name, "", str(error))]
+    tracks = {track.track_id for track in capture.tracks}
+    strangers = sorted(set(poses.ids.tolist()) - tracks)
+    faults = []
+    if strangers:
+        shown = ", ".join(map(str, strangers[:5]))
+        faults.append(Fault(name, "track_id", f"expected tracks of capture.json, got {shown} as well", warning=True))
+    if poses.dropped:
+        faults.append(Fault(name, "", f"expected usable poses, got {poses.dropped} that are not", warning=True))
+    return faults
