@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from motion_preprocessing.errors import InputError
 from motion_preprocessing.source_motion import END_SUFFIX, SourceMotion, axis_rotation
 
 ROOT = "root"
+INCH_M: Final = 0.0254
 _ROTATIONS = {"rx": "x", "ry": "y", "rz": "z"}
 _TRANSLATIONS = {"tx": 0, "ty": 1, "tz": 2}
 
@@ -52,6 +54,11 @@ class AsfSkeleton:
     """Radians of one unit of angle."""
     root_position: NDArray[np.float64]
     """(3,) position of the root in the rest pose."""
+
+    @property
+    def unit_m(self) -> float:
+        """Metres of the file's length unit."""
+        return INCH_M / self.length
 
 
 def _read(path: Path, kind: str) -> list[str]:
@@ -212,15 +219,21 @@ def _check_frame(rows: list[NDArray[np.float64]], seen: set[str], slots: dict[st
         )
 
 
-def amc_motion(skeleton: AsfSkeleton, values: NDArray[np.float64], *, unit_m: float, fps: float) -> SourceMotion:
+def amc_motion(
+    skeleton: AsfSkeleton, values: NDArray[np.float64], *, fps: float, unit_m: float | None = None
+) -> SourceMotion:
     """Turn channel values (T, C) of `read_amc` into motion relative to the skeleton's rest pose.
 
     Args:
         skeleton: The skeleton.
         values: Channel values.
-        unit_m: Metres of the file's length unit.
         fps: The true frame rate.
+        unit_m: Metres of the file's length unit; None takes what the .asf file says.
+
+    Raises:
+        InputError: A bone has a channel other than rotations and translations.
     """
+    unit_m = skeleton.unit_m if unit_m is None else unit_m
     count = len(values)
     bones = skeleton.bones
     rest: list[NDArray[np.float64]] = []

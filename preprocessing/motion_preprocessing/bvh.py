@@ -182,6 +182,8 @@ def _hierarchy(
             break
         word = tokens.next("ROOT, JOINT, End or '}'")
         if word == "}":
+            if not open_nodes:
+                raise InputError(f"expected ROOT, got '}}' for {tokens.path}; the file is not valid BVH")
             open_nodes.pop()
             continue
         if word not in ("ROOT", "JOINT", "End") or (word == "ROOT") != (not names):

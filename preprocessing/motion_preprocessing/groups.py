@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from motion_preprocessing.errors import InputError
 
 GROUP_SIZE: Final = 64
-SCENE_TOKENS: Final = 32
 SCENE_RADIUS_M: Final = 4.0
 CELL_M: Final = 0.03
 """Finest spacing of the points a token is made of: rooms scanned densely and sparsely give the same tokens."""
@@ -119,7 +118,7 @@ def scene_tokens(
     points: NDArray[np.floating[Any]],
     classes: NDArray[np.integer[Any]],
     *,
-    max_tokens: int = SCENE_TOKENS,
+    max_tokens: int,
     centre_xy: tuple[float, float] = (0.0, 0.0),
     radius_m: float = SCENE_RADIUS_M,
 ) -> SceneTokens:

@@ -22,9 +22,7 @@ _FLOOR_M: Final = 0.08
 """Unlabelled points this near to z = 0 show the floor."""
 _GAP_M: Final = 0.4
 """Unseen floor up to twice as wide as this, with seen floor around it, is taken for floor."""
-_HEADINGS: Final = 16
 _LONGEST_RUN_M: Final = 4.0
-_MAX_STARTS: Final = 4000
 
 
 def distance_to(seeds: NDArray[np.bool_], cell_m: float = 1.0, *, far_m: float = _FAR_M) -> NDArray[np.float64]:
@@ -126,27 +124,6 @@ class FreeSpace:
         open_so_far = np.logical_and.accumulate(self.clearance(x, y) >= self.body_radius_m, axis=-1)
         run: NDArray[np.float64] = np.maximum(np.count_nonzero(open_so_far, axis=-1) - 1, 0) * self.cell_m
         return run
-
-    def best_start(self) -> tuple[float, float, float]:
-        """Return the roomiest start (x, y in metres) and the heading (radians about z) with the longest free run.
-
-        Raises:
-            InputError: A body fits nowhere.
-        """
-        cells = np.argwhere(self.free)
-        if len(cells) == 0:
-            raise InputError(
-                f"expected free floor of {2 * self.body_radius_m:.1f} m width, got none for the scene; "
-                "scan the floor around the furniture too"
-            )
-        cells = cells[:: -(-len(cells) // _MAX_STARTS)]
-        places = np.array(self.origin_m) + cells * self.cell_m
-        yaws = np.arange(_HEADINGS) * (2 * np.pi / _HEADINGS)
-        run = self.free_run(places[:, :1], places[:, 1:], yaws[None, :])
-        # Ahead counts most; the way to the sides and back is worth something, as motions seldom go straight.
-        score = run + np.minimum(self.clearance(*places.T), 1.0)[:, None]
-        start, heading = np.unravel_index(int(np.argmax(score)), score.shape)
-        return float(places[start, 0]), float(places[start, 1]), float(yaws[heading])
 
 
 def _count(

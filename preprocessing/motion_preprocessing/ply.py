@@ -11,6 +11,7 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -199,6 +200,9 @@ def _row_lengths(content: bytes, offset: int, element: _Element, order: str, pat
             if lengths[-1] < 0:
                 raise InputError(f"expected a list length of 0 or more, got {lengths[-1]} for {path}; export it again")
             offset += width + lengths[-1] * np.dtype(prop.dtype).itemsize
+            # Checked here: a record type of the length that a broken file claims takes gigabytes, or cannot be made.
+            if offset > len(content):
+                raise _truncated(path, element)
         else:
             offset += np.dtype(prop.dtype).itemsize
     return lengths, offset
@@ -226,7 +230,7 @@ def _read_ascii(
     stream.seek(start)
     for element in before:
         for _ in range(element.count):
-            if not stream.readline():
+            if not _next_row(stream):
                 raise _truncated(path, element)
     body = content[stream.tell() :]
     if vertex.has_lists:
@@ -235,7 +239,8 @@ def _read_ascii(
         table = np.zeros((0, len(vertex.properties)))
     else:
         try:
-            table = np.loadtxt(io.BytesIO(body), comments=None, max_rows=vertex.count, ndmin=2)
+            filled = (line for line in io.BytesIO(body) if line.strip())
+            table = np.loadtxt(islice(filled, vertex.count), comments=None, ndmin=2)
         except ValueError as error:
             raise InputError(f"expected numbers, got '{error}' for {path}; export the scan again") from error
     if len(table) < vertex.count:
@@ -254,9 +259,18 @@ def _read_ascii(
     return columns
 
 
+def _next_row(stream: io.BytesIO) -> bytes:
+    """Read the next line that is not blank; empty at the end."""
+    for line in stream:
+        if line.strip():
+            return line
+    return b""
+
+
 def _ascii_rows_with_lists(body: bytes, vertex: _Element, path: Path) -> NDArray[np.float64]:
     rows: list[list[float]] = []
-    for line in body.splitlines()[: vertex.count]:
+    filled = (line for line in body.splitlines() if line.strip())
+    for line in islice(filled, vertex.count):
         words = iter(line.split())
         row = []
         try:

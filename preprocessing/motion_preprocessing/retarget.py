@@ -45,7 +45,7 @@ class JointMap:
     name: str
     """Name of the skeleton's flavour."""
     unit_m: float
-    """Metres of its length unit."""
+    """Metres of its length unit, for formats that do not say it themselves (an .asf file does)."""
     rotation: Mapping[str, str]
     """Joint -> the node whose rotation moves that joint's children."""
     position: Mapping[str, str]
@@ -110,7 +110,11 @@ JOINT_MAPS: Final[tuple[JointMap, ...]] = (
 
 
 def joint_map(names: tuple[str, ...], what: str) -> JointMap:
-    """Return the map whose nodes are all in `names`; `what` names the file in the error."""
+    """Return the map whose nodes are all in `names`; `what` names the file in the error.
+
+    Raises:
+        InputError: No known skeleton has all its nodes there.
+    """
     best, best_missing = None, list(names)
     for candidate in JOINT_MAPS:
         wanted = dict.fromkeys((*candidate.rotation.values(), *candidate.position.values(), *candidate.neck))

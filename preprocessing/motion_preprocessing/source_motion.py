@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.errors import InputError
-
 END_SUFFIX = "_end"
 """Ending of the names of nodes without rotations of their own: BVH's End Sites and the far ends of ASF's last bones."""
 
@@ -34,16 +32,6 @@ class SourceMotion:
     """(T, N, 3) node positions, metres."""
     fps: float
     """Frames a second."""
-
-    def index(self, name: str, what: str) -> int:
-        """Return the index of the node `name`; `what` names the file in the error."""
-        try:
-            return self.names.index(name)
-        except ValueError:
-            raise InputError(
-                f"expected a joint '{name}' in the skeleton, got {len(self.names)} joints without it for {what}; "
-                "use a recording with one of the known skeletons"
-            ) from None
 
 
 def axis_rotation(axis: str, angle_rad: NDArray[np.float64] | float) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.motion_features import runs
 from motion_preprocessing.resample import continuous
 from motion_preprocessing.rotations import matrix_from_quaternion, quaternion_from_matrix, quaternion_slerp
 
@@ -92,24 +93,19 @@ def clean(
         touched_next[1:-1] |= touched[:-2] | touched[2:]
         touched = touched_next if (measure(rotations, root) > LIMIT_M_S2).any() else touched
     usable = ~(measure(rotations, root) > LIMIT_M_S2)
-    for begin, end in _runs(touched):
+    for begin, end in runs(touched):
         if (end - begin) / fps > LONGEST_REPAIR_S:
             usable[begin:end] = False
-    begin, end = max(_runs(usable), key=lambda run: run[1] - run[0], default=(0, 0))
+    begin, end = max(runs(usable), key=lambda run: run[1] - run[0], default=(0, 0))
     if end - begin < 3:
         return None
     return Cleaned(rotations[begin:end], root[begin:end], first + begin, int(touched[begin:end].sum()))
 
 
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
 def _close_gaps(flags: NDArray[np.bool_], longest: int) -> NDArray[np.bool_]:
     closed = flags.copy()
-    runs = _runs(flags)
-    for (_, end), (begin, _) in zip(runs[:-1], runs[1:], strict=True):
+    stretches = runs(flags)
+    for (_, end), (begin, _) in zip(stretches[:-1], stretches[1:], strict=True):
         if begin - end <= longest:
             closed[end:begin] = True
     return closed
@@ -117,7 +113,7 @@ def _close_gaps(flags: NDArray[np.bool_], longest: int) -> NDArray[np.bool_]:
 
 def _interpolate(rotations: NDArray[np.float64], root: NDArray[np.float64], flags: NDArray[np.bool_]) -> None:
     """Replace the flagged stretches in place by the way between the frames around them."""
-    for begin, end in _runs(flags):
+    for begin, end in runs(flags):
         a, b = begin - 1, end
         share = (np.arange(begin, end) - a) / (b - a)
         around = continuous(np.asarray(quaternion_from_matrix(rotations[[a, b]])))

@@ -53,7 +53,7 @@ class NoiseSchedule:
         """Derive every coefficient from `betas` (K,), each in (0, 1)."""
         betas = np.array(betas, dtype=np.float64)
         if betas.ndim != 1 or len(betas) < 1 or not np.all((betas > 0) & (betas < 1)):
-            raise InputError("expected betas as a list of numbers in (0, 1) for the noise schedule; choose another kind")
+            raise InputError("expected betas as a list of numbers in (0, 1) for the noise schedule; choose another")
         alphas = 1.0 - betas
         cumprod = np.cumprod(alphas)
         previous = np.append(1.0, cumprod[:-1])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError, OutputError
 from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.resample import continuous
 from motion_preprocessing.rotations import matrix_from_quaternion, quaternion_from_matrix
 from motion_preprocessing.skeleton import JOINT_NAMES, PARENTS, REST_OFFSETS_M
 from motion_runtime.atomic_output import atomic_file, atomic_folder
@@ -180,7 +181,5 @@ def motion_from_rotations(
 
 def _continuous(quaternions: NDArray[np.float64]) -> NDArray[np.float32]:
     """Choose signs (P, T, 22, 4) so that neighbouring frames are less than half a turn apart: safe to interpolate."""
-    dot = np.sum(quaternions[:, 1:] * quaternions[:, :-1], axis=-1)
-    sign = np.cumprod(np.where(dot < 0, -1.0, 1.0), axis=1)
-    signs = np.concatenate([np.ones_like(sign[:, :1]), sign], axis=1)[..., None]
-    return np.ascontiguousarray(quaternions * signs, dtype=np.float32)
+    frames_first = continuous(np.swapaxes(quaternions, 0, 1))
+    return np.ascontiguousarray(np.swapaxes(frames_first, 0, 1), dtype=np.float32)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,20 @@ def test_rotation_order_against_scipy(tmp_path: Path) -> None:
     turn = Rotation.from_euler("xyz", (11, 22, 33), degrees=True)
     expected = Rotation.from_euler("y", 90, degrees=True) * axes * turn * axes.inv()
     np.testing.assert_allclose(motion.rotations[1, motion.names.index("lower")], expected.as_matrix(), atol=1e-12)
+
+
+def test_the_skeleton_says_its_length_unit(tmp_path: Path) -> None:
+    asf, amc = write(tmp_path)
+    skeleton = read_asf(asf)
+    values = read_amc(amc, skeleton)
+    length = re.search(r"length ([0-9.]+)", asf.read_text())
+    assert length is not None
+    # Values divided by `length` are inches.
+    expected = amc_motion(skeleton, values, unit_m=0.0254 / float(length[1]), fps=30.0)
+    assert (amc_motion(skeleton, values, fps=30.0).joints_m == expected.joints_m).all()
+    asf, _ = write(tmp_path, asf=asf.read_text().replace(length[0], "length 1.0", 1))
+    inches = amc_motion(read_asf(asf), values, fps=30.0)
+    np.testing.assert_allclose(inches.joints_m[0, 0], np.array([4, 5, 6]) * 0.0254, atol=1e-12)
 
 
 def test_every_child_lies_where_its_parents_rotation_puts_it(tmp_path: Path) -> None:

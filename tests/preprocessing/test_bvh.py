@@ -94,6 +94,7 @@ def test_without_a_rest_frame_the_zero_pose_is_the_reference(tmp_path: Path) -> 
         ("JOINT elbow", "JOINT base", "unique"),
         ("HIERARCHY", "HIERARCHIE", "HIERARCHY"),
         ("MOTION\n", "}\nMOTION\n", "one ROOT"),
+        ("HIERARCHY\n", "HIERARCHY\n}\n", "expected ROOT, got '}'"),
         ("  }\n}\nMOTION", "  }\nMOTION", "truncated"),
     ],
 )

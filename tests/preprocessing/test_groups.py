@@ -91,7 +91,7 @@ def room() -> tuple[np.ndarray, np.ndarray]:
 
 def test_tokens_keep_every_object_within_reach() -> None:
     points, classes = room()
-    tokens = scene_tokens(points, classes)
+    tokens = scene_tokens(points, classes, max_tokens=32)
     assert tokens.points.shape == (32, 64, 3)
     assert tokens.points.dtype == np.float32
     assert set(tokens.classes[tokens.mask].tolist()) == {1, 16}
@@ -107,7 +107,7 @@ def test_tokens_keep_every_object_within_reach() -> None:
 
 def test_tokens_fill_their_budget_and_are_ordered_by_distance() -> None:
     points, classes = room()
-    tokens = scene_tokens(points, classes, centre_xy=(4.0, 3.0), radius_m=9.0)
+    tokens = scene_tokens(points, classes, max_tokens=32, centre_xy=(4.0, 3.0), radius_m=9.0)
     assert 24 <= tokens.mask.sum() <= 32
     assert not np.any(np.diff(tokens.mask.astype(int)) > 0)
     distance = np.hypot(*(tokens.points[tokens.mask].mean(axis=1)[:, :2] - (4.0, 3.0)).T)
@@ -118,14 +118,14 @@ def test_tokens_fill_their_budget_and_are_ordered_by_distance() -> None:
 def test_tokens_do_not_depend_on_order_or_on_scan_density() -> None:
     points, classes = room()
     order = np.random.default_rng(4).permutation(len(points))
-    first, second = scene_tokens(points, classes), scene_tokens(points[order], classes[order])
+    first, second = (scene_tokens(points[i], classes[i], max_tokens=32) for i in (slice(None), order))
     for a, b in zip(vars(first).values(), vars(second).values(), strict=True):
         np.testing.assert_array_equal(a, b)
     # A surface scanned twice as densely is the same surface: as many tokens, each in nearly the same place.
     rng = np.random.default_rng(6)
     surface = np.column_stack([rng.uniform(0.5, 1.5, (60_000, 2)), np.full(60_000, 0.7)])
     none = np.zeros(60_000, np.int64)
-    dense, sparse = scene_tokens(surface, none), scene_tokens(surface[::2], none[::2])
+    dense, sparse = (scene_tokens(surface[::n], none[::n], max_tokens=32) for n in (1, 2))
     assert dense.mask.sum() == sparse.mask.sum()
     np.testing.assert_allclose(dense.points.mean(axis=(0, 1)), sparse.points.mean(axis=(0, 1)), atol=CELL_M)
 
@@ -149,4 +149,4 @@ def test_more_classes_than_tokens_keeps_the_nearest() -> None:
 
 def test_tokens_refuse_classes_that_do_not_fit() -> None:
     with pytest.raises(InputError, match="one class a point"):
-        scene_tokens(np.zeros((5, 3)), np.zeros(4, np.int64))
+        scene_tokens(np.zeros((5, 3)), np.zeros(4, np.int64), max_tokens=32)

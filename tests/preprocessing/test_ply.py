@@ -139,6 +139,8 @@ LISTS = header("binary_little_endian", "element face 9", "property list uchar in
         (BINARY + BODY[:-1], "cut short"),
         (BINARY, "cut short"),
         (LISTS + b"\x03" + 4 * b"\x01", "cut short"),
+        (LISTS.replace(b"uchar int", b"uint int") + b"\xff\xff\xff\xff" + bytes(200), "cut short"),
+        (LISTS.replace(b"uchar int", b"uint64 double") + b"\xff\xff\xff\xff\xff\xff\xff\x7f" + bytes(9), "cut short"),
         (ASCII + b"1 2 3 4 5\n1 2 3 4 5\n", "cut short"),
         (ASCII, "cut short"),
         (ASCII + 3 * b"1 2 3\n", "5 numbers a vertex, got 3"),
@@ -173,3 +175,15 @@ def test_a_ply_without_points_is_empty_not_broken(tmp_path: Path) -> None:
     for file_format in FORMATS:
         path.write_bytes(header(file_format, "element vertex 0", *VERTEX))
         assert len(read_ply(path)) == 0
+
+
+@pytest.mark.parametrize("lists", [False, True], ids=["plain", "with lists"])
+def test_blank_lines_of_an_ascii_file_are_no_rows(tmp_path: Path, lists: bool) -> None:
+    elements = ["element face 2", "property list uchar int vertex_indices", "element vertex 3", *VERTEX]
+    rows = ["3 0 1 2", "", "3 2 1 0"]
+    for point in POINTS:
+        rows += ["", " ".join(map(str, point)) + (" 2 5 6" if lists else ""), "  "]
+    if lists:
+        elements.append("property list uchar int neighbours")
+    (tmp_path / "a.ply").write_bytes(header("ascii", *elements) + "\n".join(["", *rows, ""]).encode())
+    check_points(tmp_path / "a.ply")

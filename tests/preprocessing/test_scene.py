@@ -284,7 +284,7 @@ def test_walls_of_the_example_room() -> None:
 
 
 def test_scene_to_tokens() -> None:
-    tokens = scene_tokens(*object_points(load_scene(WARD)), centre_xy=(2.0, 2.0))
+    tokens = scene_tokens(*object_points(load_scene(WARD)), max_tokens=32, centre_xy=(2.0, 2.0))
     assert tokens.mask.sum() > 24
     names = {OBJECT_CLASSES[c] for c in tokens.classes[tokens.mask]}
     assert names == {"bed", "chair", "table", "nightstand", "cabinet", "walker", "lamp"}
