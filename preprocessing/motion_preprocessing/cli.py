@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from motion_preprocessing.errors import MotionError
+from motion_preprocessing.command import OneLineGroup
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Prepare recordings: motion capture, bodies, scenes, video."""
 
@@ -77,18 +76,8 @@ def synthesise(
 
 
 def main() -> None:
-    """Run the command line; errors of the project become one line on stderr and their exit code."""
-    try:
-        cli(standalone_mode=False)
-    except MotionError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("error: interrupted; nothing was written", err=True)
-        sys.exit(130)
+    """Run the command line."""
+    cli()
 
 
 if __name__ == "__main__":

@@ -10,10 +10,7 @@ process loads only the pages that it samples and several share them.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing import pose_vector
+from motion_preprocessing.atomic_output import as_output_error, atomic_folder
+from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import InputError, MissingExtraError, OutputError
 from motion_preprocessing.pose_vector import POSE_DIM
 from motion_preprocessing.sequence import PERSON_CLASSES, SPLITS, Event, MotionSequence
@@ -116,7 +115,7 @@ def write_dataset(
     """Write a dataset folder atomically; an older dataset in its place is replaced.
 
     Args:
-        folder: The dataset's folder; its parent must exist.
+        folder: The dataset's folder; missing parents are made.
         sequences: What to write; consumed one at a time.
         fps: Their frame rate.
         credits: Lines of credit that the sources ask for.
@@ -126,32 +125,12 @@ def write_dataset(
         OutputError: The folder exists and is no dataset, or cannot be written.
         InputError: There is no sequence, names repeat, or a sequence holds NaN or another frame rate.
     """
-    if folder.exists() and not (folder / HEADER_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"expected a dataset or nothing, got something else for {folder}; name another folder")
+    with as_output_error(folder):
+        if folder.exists() and not (folder / HEADER_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OutputError(f"expected a dataset or nothing, got something else for {folder}; name another folder")
     pa = _arrow()
-    try:
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise OutputError(f"expected a writable place, got '{error.strerror}' for {folder}; name another") from None
-    try:
+    with atomic_folder(folder, overwrite=True) as partial:
         _write_files(pa, partial, sequences, fps, list(credits), dict(provenance))
-        partial.chmod(0o755)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            folder.rename(old / folder.name)
-            try:
-                partial.rename(folder)
-            except OSError:
-                (old / folder.name).rename(folder)
-                raise
-            finally:
-                shutil.rmtree(old, ignore_errors=True)
-        else:
-            partial.rename(folder)
-    except OSError as error:
-        raise OutputError(f"expected to write the dataset, got '{error.strerror or error}' for {folder}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_files(
@@ -206,7 +185,7 @@ def _write_files(
         "credits": credits,
         "licences": sorted({row["licence"] for row in rows}),
         "provenance": provenance,
-        "files": {name: _sha256(folder / name) for name in (FRAMES_FILE, SEQUENCES_FILE)},
+        "files": {name: sha256_of(folder / name) for name in (FRAMES_FILE, SEQUENCES_FILE)},
     }
     (folder / HEADER_FILE).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
 
@@ -222,11 +201,6 @@ def _check(sequence: MotionSequence, fps: float, names: set[str]) -> None:
         raise InputError(f"expected unique names, got '{sequence.name}' twice for the dataset; rename one")
     if sequence.fps != fps:
         raise InputError(f"expected {fps} frames a second, got {sequence.fps} for {sequence.name}; resample it")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class MotionDataset:
@@ -329,7 +303,7 @@ class MotionDataset:
             InputError: A file was altered.
         """
         for name, expected in self.header["files"].items():
-            if _sha256(self.folder / name) != expected:
+            if sha256_of(self.folder / name) != expected:
                 raise InputError(
                     f"expected the sha256 of dataset.json, got another for {self.folder / name}; make it anew"
                 )

@@ -24,15 +24,27 @@ from motion_preprocessing.sequence import MotionSequence
 
 
 def run_mocap(data_dir: Path, out: Path, *, fps: float, falls: Path | None, limit: int | None) -> Report:
-    """Make the dataset and print its summary."""
+    """Make the dataset and print its summary.
+
+    Args:
+        data_dir: Folder of captures with its manifest.csv.
+        out: The dataset's folder.
+        fps: Frame rate to write.
+        falls: File of simulated falls; None = the one in `data_dir`, where there is one.
+        limit: Take only the first so many captures and falls; None = all.
+
+    Raises:
+        InputError: The manifest, a capture or the falls do not hold what they must.
+        OutputError: The dataset could not be written, or something else is in its place.
+        MissingExtraError: pyarrow is not installed.
+    """
     console = Console(stderr=True)
     if falls is None and (data_dir / "simulated_falls.npz").is_file():
         falls = data_dir / "simulated_falls.npz"
     takes = read_manifest(data_dir)[:limit]
     report = Report()
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
-    ) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("captures", total=len(takes))
 
         def sequences() -> Iterator[MotionSequence]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import BundleError
 from motion_runtime.manifest import PLAIN, STEP, GraphSpec, Manifest, parse_manifest
 
@@ -99,8 +100,7 @@ def _verify_files(folder: Path, files: Mapping[str, str]) -> None:
     for name, digest in files.items():
         path = folder / name
         try:
-            with path.open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = sha256_of(path)
         except OSError as error:
             raise BundleError(
                 f"expected the file '{name}', got {error.strerror or 'an unreadable file'} for the bundle {folder}; "

@@ -18,9 +18,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS, REST_OFFSETS_M, WORLD_FROM_BODY
-from motion_runtime.atomic_output import atomic_file
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from motion_runtime.command import OneLineCommand
+from motion_preprocessing.command import OneLineCommand
 
 EXAMPLES = """\b
 Examples:

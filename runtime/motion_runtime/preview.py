@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.errors import InputError
-from motion_runtime.atomic_output import atomic_file
 from motion_runtime.canvas import Camera, Canvas
 from motion_runtime.figure import figure, person_color, twins
 from motion_runtime.framing import choose_camera, fit_camera, framed_points

@@ -15,10 +15,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from motion_preprocessing.atomic_output import atomic_folder
 from motion_preprocessing.errors import OutputError
 from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.scene import load_scene, object_points
-from motion_runtime.atomic_output import atomic_folder
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.writer import OWN_FILES, write_sample

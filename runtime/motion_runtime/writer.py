@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.atomic_output import atomic_file, atomic_folder
 from motion_preprocessing.errors import InputError, OutputError
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.resample import continuous
 from motion_preprocessing.rotations import matrix_from_quaternion, quaternion_from_matrix
 from motion_preprocessing.skeleton import JOINT_NAMES, PARENTS, REST_OFFSETS_M
-from motion_runtime.atomic_output import atomic_file, atomic_folder
 from motion_runtime.bvh_writer import write_bvh
 from motion_runtime.motion import Motion
 from motion_runtime.preview import render_contact_sheet, render_preview

@@ -145,9 +145,20 @@ def test_bad_sequences_are_refused(tmp_path: Path, change: dict[str, object], sa
 def test_an_empty_dataset_and_an_unwritable_place_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one"):
         write(tmp_path / "set")
-    with pytest.raises(OutputError, match="writable"):
-        write(tmp_path / "none" / "set", sequence("a", 3))
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file" / "set", tmp_path / ("x" * 300)):
+        with pytest.raises(OutputError, match="expected to write"):
+            write(folder, sequence("a", 3))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_missing_parents_are_made_and_taken_away_again(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / ("s" * 250) / "set"
+    with pytest.raises(InputError, match="'first' twice"):
+        write(folder, sequence("first", 3), sequence("first", 3))
+    assert list(tmp_path.iterdir()) == []
+    assert len(MotionDataset.open(write(folder, sequence("a", 3)))) == 1
 
 
 def test_bad_folders_are_refused(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from motion_preprocessing.atomic_output import atomic_file, atomic_folder
 from motion_preprocessing.errors import InputError, OutputError
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.rotations import matrix_from_quaternion
 from motion_preprocessing.skeleton import JOINT_NAMES, PARENTS
 from motion_runtime import writer
-from motion_runtime.atomic_output import atomic_file, atomic_folder
 from motion_runtime.motion import Motion
 from motion_runtime.writer import read_motion, write_motion, write_sample
 

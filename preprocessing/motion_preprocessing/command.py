@@ -1,0 +1,94 @@
+"""Click commands that fail in one line.
+
+Whatever a caller can get wrong ends as a single line on stderr and the exit code of its error class; a traceback is
+left to what is a bug. Ctrl-C ends with 130 and SIGTERM with 143, as shells expect.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+import click
+
+from motion_preprocessing.errors import MotionError
+
+_SIGNAL_EXIT: Final = 128
+"""Shells report a program that a signal ended as 128 + its number."""
+INTERRUPTED: Final = _SIGNAL_EXIT + signal.SIGINT
+"""Exit code of a program that stopped cleanly because it was asked to."""
+
+
+class Stopped(click.ClickException):
+    """Ctrl-C or a request to terminate: what was being written is taken away on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("interrupted, nothing was written")
+        self.number = number
+
+
+class OneLineCommand(click.Command):
+    """A command whose expected failures are one line on stderr."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command's function; SIGTERM unwinds it as Ctrl-C does."""
+        with _terminable():
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:  # before click answers it with an empty line and exit code 1
+                if sys.stderr.isatty():
+                    click.echo(err=True)  # past the ^C that the terminal shows
+                raise Stopped(signal.SIGINT) from None
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run, and exit with 0 or with the code of what went wrong."""
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except MotionError as error:
+            _fail(str(error), error.exit_code)
+        except Stopped as error:
+            _fail(error.format_message(), _SIGNAL_EXIT + error.number)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
+        if standalone_mode:
+            sys.exit(code if isinstance(code, int) else 0)
+        return code
+
+
+class OneLineGroup(OneLineCommand, click.Group):
+    """A group of commands whose expected failures are one line on stderr."""
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """Print one line and exit."""
+    click.echo(f"error: {' '.join(message.splitlines())}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM, which would end the program on the spot, into an exception while the block runs."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set signal handlers
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
