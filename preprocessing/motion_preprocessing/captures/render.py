@@ -155,7 +155,7 @@ def cast_people(
 def hit_capsules(rays: Array, starts: Array, ends: Array, radii: Array | float) -> Array:
     """Return how far along rays (..., 3) from the origin capsules are entered; infinity where they are missed.
 
-    All arguments broadcast: ends (..., 3), radii (...).
+    All arguments broadcast: ends (..., 3), radii (...). The distance counts in lengths of the ray.
     """
     along = ends - starts
     length = np.linalg.norm(along, axis=-1)
@@ -185,7 +185,7 @@ def _first_root(a: Array, half_b: Array, c: Array) -> Array:
     inside = half_b * half_b - a * c
     good = (inside >= 0) & (a > 1e-15)
     t = (-half_b - np.sqrt(np.where(good, inside, 0.0))) / np.where(good, a, 1.0)
-    return np.where(good & (t > _NEAR_M), t, np.inf)
+    return np.where(good & (t > 0), t, np.inf)
 
 
 def _window(camera: Intrinsics, points: Array, radius: float) -> tuple[slice, slice] | None:

@@ -12,10 +12,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.body_capsules import Capsules, body_capsules
 from motion_preprocessing.captures.camera import Intrinsics
+from motion_preprocessing.captures.keypoints import COCO_JOINTS
 from motion_preprocessing.captures.render import Box, Room
+from motion_preprocessing.captures.visibility import behind_body, behind_boxes
 from motion_preprocessing.captures.walks import Motion, MotionSource, move
-from motion_preprocessing.furnish import make
+from motion_preprocessing.furnish import Furniture, make
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.skeleton import JOINT_INDEX, REST_OFFSETS_M
 
@@ -27,6 +30,9 @@ _WALL_MARGIN_M: Final = 0.3
 _APART_M: Final = 0.55
 _TRIES: Final = 160
 _REDRAWS: Final = 12
+_SCREENS: Final = 4
+_SCREEN_TRIES: Final = 14
+_VISIBLE: Final = [*(5 * [JOINT_INDEX["head"]]), *COCO_JOINTS]
 _MARKS: Final = [JOINT_INDEX[n] for n in ("pelvis", "head", "left_ankle", "right_ankle", "left_wrist", "right_wrist")]
 
 
@@ -42,6 +48,11 @@ class Actor:
     """(T, 22, 3, 3)."""
     scale: float
     """Body size relative to the project's skeleton."""
+
+    def capsules(self) -> Capsules:
+        """The body as the camera sees it."""
+        capsules = body_capsules(self.joints_m)
+        return Capsules(capsules.starts_m, capsules.ends_m, capsules.radii_m * self.scale)
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,7 @@ def set_stage(
     people: int,
     frames: int,
     fps: float,
-    overlap: float,
+    occlusion: float,
     scale_spread: float,
     source: MotionSource,
     rng: np.random.Generator,
@@ -110,7 +121,7 @@ def set_stage(
         people: How many.
         frames: Length, T.
         fps: Frames a second.
-        overlap: Share of frames in which a person's box should overlap another's.
+        occlusion: Share of a person's frames in which more than a third of the keypoints should be hidden.
         scale_spread: Standard deviation of body size.
         source: Where motions come from.
         rng: Source of every choice.
@@ -123,14 +134,16 @@ def set_stage(
         for _ in range(_REDRAWS):
             scale = float(np.clip(1 + scale_spread * rng.standard_normal(), 0.85, 1.15))
             motion = source.draw(rng, frames, fps)
-            found = _place(motion, scale, room, camera, world_from_camera, actors, overlap, rng)
+            found = _place(motion, scale, room, camera, world_from_camera, actors, occlusion, rng)
             if found is not None and (best is None or found[0] > best[0]):
                 best = found
             if best is not None and best[0] > 0.8:
                 break
         if best is not None:
             actors.append(best[1])
-    boxes, items = _furnish(room, world_from_camera[:3, 3], actors, rng)
+    eye = world_from_camera[:3, 3]
+    boxes, items = _furnish(room, eye, actors, rng)
+    _hide_behind_furniture(room, eye, actors, boxes, items, occlusion, rng)
     return Stage(room, boxes, items, camera, world_from_camera, actors)
 
 
@@ -209,14 +222,12 @@ def _furnish(
     boxes: list[Box] = []
     items: list[Item] = []
     taken: list[tuple[Array, float]] = [(eye[:2], 0.7)]
-    joints = np.concatenate([actor.joints_m.reshape(-1, 3) for actor in actors]) if actors else np.zeros((0, 3))
+    joints = _all_joints(actors)
     size = np.array(room.size_m[:2])
     for _ in range(int(rng.integers(4, 8))):
         name = str(rng.choice(FURNITURE))
         item = make(name, rng)
         half = np.array(item.half_extent)
-        reach = float(np.linalg.norm(half))
-        low = joints[joints[:, 2] < item.height + 0.1, :2]
         for _ in range(25):
             wall, yaw = int(rng.integers(0, 5)), 0.0
             place = rng.uniform(0.5, size - 0.5)
@@ -226,20 +237,91 @@ def _furnish(
                 place[wall % 2] = gap if wall < 2 else size[wall % 2] - gap
             else:
                 yaw = rng.uniform(-np.pi, np.pi)
-            c, s = np.cos(yaw), np.sin(yaw)
-            corners = np.array([[x, y] for x in (-half[0], half[0]) for y in (-half[1], half[1])])
-            outline = corners @ np.array([[c, s], [-s, c]]) + place
-            own = np.abs((low - place) @ np.array([[c, -s], [s, c]]))
-            inside = bool(np.all(outline > 0.0) and np.all(outline < size))
-            free = not np.any((own < half + 0.2).all(axis=-1))
-            if inside and free and all(np.linalg.norm(place - p) > reach + r for p, r in taken):
-                segment = FIRST_FURNITURE_SEGMENT + len(items)
-                tint = rng.integers(60, 200, 3)
-                color = (int(tint[0]), int(tint[1]), int(tint[2]))
-                for x0, x1, y0, y1, z0, z1 in item.boxes:
-                    corner = np.array([x0, y0, z0]), np.array([x1, y1, z1])
-                    boxes.append(Box(*corner, place, yaw, segment, color))
-                items.append(Item(name, segment))
-                taken.append((place, reach))
+            if _is_free(item, place, yaw, size, joints, taken):
+                boxes += _boxes_of(item, place, yaw, FIRST_FURNITURE_SEGMENT + len(items), rng)
+                items.append(Item(name, FIRST_FURNITURE_SEGMENT + len(items)))
+                taken.append((place, float(np.linalg.norm(half))))
                 break
     return boxes, items
+
+
+def _hide_behind_furniture(
+    room: Room, eye: Array, actors: list[Actor], boxes: list[Box], items: list[Item], share: float,
+    rng: np.random.Generator,
+) -> None:  # fmt: skip
+    """Stand wardrobes and screens between the camera and people until about this share of poses is hidden."""
+    if not actors:
+        return
+    joints = _all_joints(actors)
+    size = np.array(room.size_m[:2])
+    marks = np.stack([actor.joints_m[:, _VISIBLE] for actor in actors])  # (P, T, M, 3)
+    hidden = behind_boxes(eye, marks, boxes)
+    for index, other in enumerate(actors):
+        for person in range(len(actors)):
+            if person != index:
+                hidden[person] |= behind_body(eye, marks[person], other.capsules())
+    for _ in range(_SCREENS):
+        gap = abs(_hidden_share(hidden) - share)
+        best: tuple[float, Furniture, Array, float, NDArray[np.bool_]] | None = None
+        for _ in range(_SCREEN_TRIES):
+            person, frame = int(rng.integers(len(actors))), int(rng.integers(marks.shape[1]))
+            body = marks[person, frame, :, :2].mean(axis=0)
+            ahead = (eye[:2] - body) / max(float(np.linalg.norm(eye[:2] - body)), 1e-9)
+            item = _screen(rng)
+            place = body + ahead * rng.uniform(0.45, 1.2) + 0.2 * rng.standard_normal(2)
+            yaw = float(np.arctan2(ahead[1], ahead[0]) + 0.3 * rng.standard_normal())
+            if not _is_free(item, place, yaw, size, joints, [(eye[:2], 0.9)]):
+                continue
+            now = hidden | behind_boxes(eye, marks, _boxes_of(item, place, yaw, 0, None))
+            miss = abs(_hidden_share(now) - share)
+            if miss < gap - 0.01 and (best is None or miss < best[0]):
+                best = (miss, item, place, yaw, now)
+        if best is None:
+            return
+        _, item, place, yaw, hidden = best
+        boxes += _boxes_of(item, place, yaw, FIRST_FURNITURE_SEGMENT + len(items), rng)
+        items.append(Item(item.name, FIRST_FURNITURE_SEGMENT + len(items)))
+
+
+def _hidden_share(hidden: NDArray[np.bool_]) -> float:
+    return float((hidden.mean(axis=-1) > 1 / 3).mean())
+
+
+def _screen(rng: np.random.Generator) -> Furniture:
+    """A wardrobe, or a screen as wards have them."""
+    if rng.uniform() < 0.4:
+        return make("cabinet", rng)
+    half = rng.uniform(0.3, 0.8)
+    return Furniture("other", ((-0.03, 0.03, -half, half, 0.0, rng.uniform(1.0, 1.8)),))
+
+
+def _all_joints(actors: list[Actor]) -> Array:
+    return np.concatenate([actor.joints_m.reshape(-1, 3) for actor in actors]) if actors else np.zeros((0, 3))
+
+
+def _is_free(
+    item: Furniture, place: Array, yaw: float, size: Array, joints: Array, taken: list[tuple[Array, float]]
+) -> bool:
+    """Whether an object stands in the room, in nobody's way and clear of circles (place, radius)."""
+    half = np.array(item.half_extent)
+    c, s = np.cos(yaw), np.sin(yaw)
+    corners = np.array([[x, y] for x in (-half[0], half[0]) for y in (-half[1], half[1])])
+    outline = corners @ np.array([[c, s], [-s, c]]) + place
+    if np.any(outline < 0.0) or np.any(outline > size):
+        return False
+    reach = float(np.linalg.norm(half))
+    if any(np.linalg.norm(place - other) <= reach + radius for other, radius in taken):
+        return False
+    low = joints[joints[:, 2] < item.height + 0.1, :2]
+    own = np.abs((low - place) @ np.array([[c, -s], [s, c]]))
+    return not bool(np.any((own < half + 0.2).all(axis=-1)))
+
+
+def _boxes_of(
+    item: Furniture, place: Array, yaw: float, segment: int, rng: np.random.Generator | None
+) -> list[Box]:
+    tint = rng.integers(60, 200, 3).tolist() if rng is not None else (0, 0, 0)
+    return [
+        Box(np.array([x0, y0, z0]), np.array([x1, y1, z1]), place, yaw, segment, (tint[0], tint[1], tint[2]))
+        for x0, x1, y0, y1, z0, z1 in item.boxes
+    ]

@@ -13,11 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.body_capsules import Capsules, body_capsules
+from motion_preprocessing.body_capsules import Capsules
 from motion_preprocessing.captures.camera import Intrinsics
 from motion_preprocessing.captures.keypoints import coco_keypoints
-from motion_preprocessing.captures.render import View, cast_people, cast_room, hit_capsules
-from motion_preprocessing.captures.staging import Actor, Stage, set_stage
+from motion_preprocessing.captures.render import View, cast_people, cast_room
+from motion_preprocessing.captures.staging import Stage, set_stage
+from motion_preprocessing.captures.visibility import behind_body, behind_boxes
 from motion_preprocessing.captures.walks import MotionSource
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.kinematics import forward_kinematics
@@ -31,8 +32,8 @@ RIGHT, SWAPPED, WRONG, MISSING, UNSEEN = range(5)
 FIRST_PERSON_SEGMENT: Final = 100
 MIN_KEYPOINTS: Final = 6
 """A person with fewer keypoints in the picture is not annotated."""
-HIDDEN_M: Final = 0.25
-"""How far in front of a keypoint something must be to hide it: more than the flesh around a joint."""
+OCCLUDED_NOISE: Final = 1.5
+"""How much larger an estimator's errors are for people who are partly hidden."""
 CLASSES: Final = ("patient", "staff", "person")
 
 
@@ -63,7 +64,8 @@ class SyntheticConfig:
     depth_outliers: float = 0.0
     """Share of depth pixels that say anything at all."""
     occlusion: float = 0.2
-    """Share of a person's frames in which another one's box overlaps theirs; met as far as their ways allow."""
+    """Share of a person's frames in which more than a third of the keypoints are hidden by furniture or by others; met
+    as far as rooms and ways allow."""
     swapped: float = 0.05
     """Share of poses that are another person's."""
     wrong: float = 0.02
@@ -157,7 +159,7 @@ def synthesise(config: SyntheticConfig, seed: int, source: MotionSource | None =
         people=int(rng.integers(config.people[0], config.people[1] + 1)),
         frames=config.frames,
         fps=config.fps,
-        overlap=config.occlusion,
+        occlusion=config.occlusion,
         scale_spread=config.body_scale,
         source=source or MotionSource(),
         rng=rng,
@@ -167,11 +169,11 @@ def synthesise(config: SyntheticConfig, seed: int, source: MotionSource | None =
             f"expected a motion that fits a room of {stage.room.size_m[0]:.1f} x {stage.room.size_m[1]:.1f} m, got "
             f"none for seed {seed}; ask for fewer frames or other motions"
         )
-    capsules = [_capsules(actor) for actor in stage.actors]
+    capsules = [actor.capsules() for actor in stage.actors]
     keypoints, boxes, occluded = _annotate(config, stage, capsules, rng)
     seen = boxes[..., 2] > boxes[..., 0]
     predicted, shown = _choose_errors(config, stage, keypoints, boxes, seen, rng)
-    poses = _predict(config, stage, boxes, predicted, shown, rng)
+    poses = _predict(config, stage, boxes, predicted, shown, occluded, rng)
     chosen = np.unique(np.round(np.linspace(0, config.frames - 1, config.key_frames)).astype(np.int64))
     views = _views(stage, capsules, chosen)
     alpha, beta = float(rng.uniform(0.01, 0.05)), float(rng.uniform(0.02, 0.1))
@@ -207,11 +209,6 @@ def synthesise_of_set(
     return synthesise(replace(config, pitch_deg=(pitch, pitch)), int(mixed), source)
 
 
-def _capsules(actor: Actor) -> Capsules:
-    capsules = body_capsules(actor.joints_m)
-    return Capsules(capsules.starts_m, capsules.ends_m, capsules.radii_m * actor.scale)
-
-
 def _to_camera(stage: Stage, points: Array) -> Array:
     return (points - stage.world_from_camera[:3, 3]) @ stage.world_from_camera[:3, :3]
 
@@ -241,21 +238,16 @@ def _annotate(
     config: SyntheticConfig, stage: Stage, capsules: list[Capsules], rng: np.random.Generator
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Keypoints (P, T, 17, 3), boxes (P, T, 4; zeros where not annotated), and who is hidden (P, T)."""
-    room = cast_room(stage.camera, stage.world_from_camera, stage.room, stage.boxes).depth_m
     keypoints, boxes, occluded = [], [], []
     for number, actor in enumerate(stage.actors):
-        points = _to_camera(stage, coco_keypoints(actor.joints_m, actor.world_rotations))
-        pixels = stage.camera.project(points)
+        places = coco_keypoints(actor.joints_m, actor.world_rotations)
+        pixels = stage.camera.project(_to_camera(stage, places))
         inside = stage.camera.contains(pixels)
-        column = np.clip(np.nan_to_num(pixels[..., 0]), 0, stage.camera.width - 1).astype(np.int64)
-        line = np.clip(np.nan_to_num(pixels[..., 1]), 0, stage.camera.height - 1).astype(np.int64)
-        hidden = room[line, column] < points[..., 2] - 0.05
-        rays = points / np.where(np.abs(points[..., 2:]) > 1e-6, points[..., 2:], 1e-6)
+        eye = stage.world_from_camera[:3, 3]
+        hidden = behind_boxes(eye, places, stage.boxes)
         for other, c in enumerate(capsules):
             if other != number:
-                starts, ends = _to_camera(stage, c.starts_m), _to_camera(stage, c.ends_m)
-                hit = hit_capsules(rays[:, :, None], starts[:, None], ends[:, None], c.radii_m).min(axis=-1)
-                hidden |= hit < points[..., 2] - HIDDEN_M
+                hidden |= behind_body(eye, places, c)
         noisy = pixels + config.keypoint_noise_px * rng.standard_normal(pixels.shape)
         inside &= stage.camera.contains(noisy)
         known = inside & (inside.sum(axis=-1, keepdims=True) >= MIN_KEYPOINTS)
@@ -337,7 +329,7 @@ def _confusion(keypoints: Array, boxes: Array, seen: NDArray[np.bool_], person: 
 
 def _predict(
     config: SyntheticConfig, stage: Stage, boxes: Array, predicted: NDArray[np.int8], shown: NDArray[np.int64],
-    rng: np.random.Generator,
+    occluded: NDArray[np.bool_], rng: np.random.Generator,
 ) -> Poses:  # fmt: skip
     """Poses in the form of HMR2's output."""
     camera = stage.camera
@@ -353,14 +345,15 @@ def _predict(
         scale = np.array([stage.actors[w].scale for w in whose])
         local[:, 0] = rotation @ local[:, 0]
         wrong = predicted[person, frames] == WRONG
-        spread = np.radians(np.where(wrong, 40.0, config.rotation_noise_deg))[:, None, None]
+        blur = np.where(occluded[whose, frames], OCCLUDED_NOISE, 1.0)
+        spread = np.radians(np.where(wrong, 40.0, blur * config.rotation_noise_deg))[:, None, None]
         noise = spread * rng.standard_normal((count, JOINT_COUNT, 3)) / np.sqrt(3)
         local = local @ np.asarray(matrix_from_rotation_vector(noise))
         place = _to_camera(stage, pelvis)
-        pixel = camera.project(place) + config.pose_noise_px * rng.standard_normal((count, 2))
+        pixel = camera.project(place) + config.pose_noise_px * blur[:, None] * rng.standard_normal((count, 2))
         pixel += np.where(wrong[:, None], 0.25 * (boxes[person, frames, 3] - boxes[person, frames, 1])[:, None]
                           * rng.standard_normal((count, 2)), 0.0)  # fmt: skip
-        depth = place[:, 2] / scale * np.maximum(1 + config.distance_noise * rng.standard_normal(count), 0.5)
+        depth = place[:, 2] / scale * np.maximum(1 + config.distance_noise * blur * rng.standard_normal(count), 0.5)
         translation = np.stack(
             [(pixel[:, 0] - camera.cx) / camera.fx * depth, (pixel[:, 1] - camera.cy) / camera.fy * depth, depth], -1
         )
