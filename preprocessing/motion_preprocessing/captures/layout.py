@@ -9,9 +9,6 @@ FORMAT: Final = "scene-motion capture"
 FORMAT_VERSION: Final = 1
 CAPTURE_FILE: Final = "capture.json"
 TRUTH_FILE: Final = "truth.npz"
-DEPTH_KINDS: Final = ("disparity", "metric", "depth")
-SEGMENT_KINDS: Final = ("person", "floor", "wall", "ceiling", "furniture")
-PREDICTION_FORMATS: Final = ("hmr2", "phalp", "gvhmr")
 DEPTH_SUFFIXES: Final = (".npy", ".npz", ".png")
 
 

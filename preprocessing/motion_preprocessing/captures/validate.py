@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motion_preprocessing.captures.layout import CAPTURE_FILE, find_captures
-from motion_preprocessing.captures.map_files import read_map
 from motion_preprocessing.captures.read import Capture, DepthSet, Fault, KeyFrame, parse
+from motion_preprocessing.depth.maps import METRIC_KINDS, DepthMap, load_depth_map
 from motion_preprocessing.errors import InputError
 
 _ASPECT_TOLERANCE: Final = 0.03
@@ -94,25 +95,18 @@ def _depth_faults(capture: Capture, depth: DepthSet) -> list[Fault]:
             continue
         name = _relative(capture, path)
         try:
-            values = read_map(path)
+            loaded = load_depth_map(path, depth.kind, unit_m=depth.unit_m)
+            known = _known(loaded, capture)
         except InputError as error:
             faults.append(Fault(name, "", str(error)))
             continue
-        height, width = values.shape
+        height, width = known.shape
         wanted = capture.camera.width / capture.camera.height
         if abs(width / height / wanted - 1) > _ASPECT_TOLERANCE:
             message = f"expected the picture's proportions, {wanted:.2f}, got {width} x {height}"
             faults.append(Fault(name, "", message))
-        finite = np.isfinite(values)
-        # A disparity may be zero or, without its offset, negative; a depth may not.
-        good = finite if depth.kind == "disparity" else finite & (values > 0)
-        if not good.any():
-            what = "NaN or infinity" if not finite.any() else "zero or less"
-            faults.append(Fault(name, "", f"expected {depth.kind} values, got {what} everywhere"))
-        elif depth.kind == "disparity" and float(np.ptp(values[good])) == 0.0:
-            faults.append(Fault(name, "", "expected a disparity that varies, got the same value everywhere"))
-        elif 1 - float(good.mean()) > _MANY:
-            message = f"expected values nearly everywhere, got none for {100 * (1 - good.mean()):.0f} % of the pixels"
+        elif 1 - float(known.mean()) > _MANY:
+            message = f"expected values nearly everywhere, got none for {100 * (1 - known.mean()):.0f} % of the pixels"
             faults.append(Fault(name, "", message, warning=True))
     if missing:
         shown = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
@@ -120,6 +114,18 @@ def _depth_faults(capture: Capture, depth: DepthSet) -> list[Fault]:
         message = f"expected a map for each key frame, got none for {shown}"
         faults.append(Fault(f"depth/{depth.name}", "", message, warning=not nothing))
     return faults
+
+
+def _known(depth: DepthMap, capture: Capture) -> NDArray[np.bool_]:
+    """Return which pixels (H, W) of a map say something; raises where none does."""
+    if depth.kind == "disparity":
+        return np.isfinite(depth.disparity())
+    if depth.kind in METRIC_KINDS:
+        return np.isfinite(depth.metres(capture.camera))
+    known = np.isfinite(depth.values) & (depth.values > 0)
+    if not known.any():
+        raise InputError(f"expected depths above 0, got none for {depth.name}; run the model anew")
+    return known
 
 
 def _hmr2_faults(capture: Capture, path: Path) -> list[Fault]:
