@@ -32,6 +32,66 @@ def mocap(data_dir: Path, out: Path, fps: float, falls: Path | None, limit: int 
     run_mocap(data_dir, out, fps=fps, falls=falls, limit=limit)
 
 
+_fps = click.option(
+    "--fps", type=click.FloatRange(5, 120), default=20.0, show_default=True, help="Frame rate to write."
+)
+_limit = click.option("--limit", type=click.IntRange(min=1), help="Take only the first so many takes.")
+_splits = click.option("--split", "splits", multiple=True, help="train, val or test; repeatable  [default: all lists]")
+_skip_bad = click.option("--skip-bad", is_flag=True, help="Report a bad take and go on, instead of stopping.")
+
+
+@cli.command()
+@click.argument("data_dir", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@_fps
+@_splits
+@click.option("--motion", default="auto", show_default=True, help="joints, features, or auto: what a take has.")
+@click.option("--mirror", default="skip", show_default=True, help="Takes marked M: skip, files (read), make (mirror).")
+@_limit
+@_skip_bad
+def humanml3d(
+    data_dir: Path, out: Path, fps: float, splits: tuple[str, ...], motion: str, mirror: str, limit: int | None,
+    skip_bad: bool,
+) -> None:  # fmt: skip
+    """Read HumanML3D (new_joints or new_joint_vecs, texts, split lists) and write the dataset folder OUT."""
+    from motion_preprocessing.readers.command import run_reader
+    from motion_preprocessing.readers.humanml3d import HumanML3D, HumanML3DOptions
+
+    options = HumanML3DOptions(motion=motion, mirror=mirror, splits=splits)
+    run_reader(HumanML3D(data_dir, options), out, fps=fps, limit=limit, skip_bad=skip_bad)
+
+
+@cli.command()
+@click.argument("data_dir", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@_fps
+@_splits
+@_limit
+@_skip_bad
+def interhuman(
+    data_dir: Path, out: Path, fps: float, splits: tuple[str, ...], limit: int | None, skip_bad: bool
+) -> None:
+    """Read InterHuman (motions_processed, annots, split lists) and write the dataset folder OUT."""
+    from motion_preprocessing.readers.command import run_reader
+    from motion_preprocessing.readers.interhuman import InterHuman
+
+    run_reader(InterHuman(data_dir, splits), out, fps=fps, limit=limit, skip_bad=skip_bad)
+
+
+@cli.command()
+@click.argument("data_dir", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@_fps
+@_limit
+@_skip_bad
+def amass(data_dir: Path, out: Path, fps: float, limit: int | None, skip_bad: bool) -> None:
+    """Read AMASS (.npz of SMPL-H or SMPL-X parameters, in any depth) and write the dataset folder OUT."""
+    from motion_preprocessing.readers.amass import Amass
+    from motion_preprocessing.readers.command import run_reader
+
+    run_reader(Amass(data_dir), out, fps=fps, limit=limit, skip_bad=skip_bad)
+
+
 @cli.command()
 @click.argument("captures", type=click.Path(path_type=Path))
 def validate(captures: Path) -> None:
