@@ -24,7 +24,8 @@ def read_array(path: Path, width: tuple[int, ...], what: str, min_frames: int = 
             than `min_frames`, or holds NaN or infinity.
     """
     try:
-        values = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            values = np.load(file, allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
         raise InputError(f"expected a readable .npy of {what}, got '{_reason(error)}' for {path}; check it") from None
     return check_array(values, width, what, path, min_frames)

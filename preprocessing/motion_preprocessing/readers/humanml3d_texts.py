@@ -48,10 +48,8 @@ def read_annotations(path: Path) -> list[Annotation]:
             raise InputError(
                 f"expected caption#tokens#start#end, got '{line[:60]}' for line {number} of {path}; mend the line"
             ) from None
-        if not (0 <= start < math.inf and (start < end < math.inf or start == end == 0)):
-            raise InputError(
-                f"expected a start before its end, got {start} to {end} for line {number} of {path}; mend the line"
-            )
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise InputError(f"expected finite times, got {start} to {end} for line {number} of {path}; mend the line")
         caption = " ".join(caption.split())
         if caption:
             annotations.append(Annotation(caption, start, end))

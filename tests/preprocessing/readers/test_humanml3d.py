@@ -95,6 +95,7 @@ def test_captions_about_a_part_make_a_sequence_of_its_own(humanml3d: Any, made: 
         "he sits down.#he/PRON#1.0#3.0\n"
         "the man sits.#the/DET#1.0#3.0\n"
         "he stands still.#he/PRON#3.9#9.0\n"
+        "he never was.#he/PRON#3.0#1.0\n"
     )
     humanml3d.add("000003", joints=joints, text=text, split="val")
     taken = HumanML3D(humanml3d.path).read("000003", 20.0)
@@ -106,7 +107,8 @@ def test_captions_about_a_part_make_a_sequence_of_its_own(humanml3d: Any, made: 
     assert part.name == "humanml3d_000003_1-3s"
     np.testing.assert_array_equal(part.root_position_m, whole.root_position_m[20:60])
     np.testing.assert_array_equal(part.local_rotations, whole.local_rotations[20:60])
-    assert taken.dropped == ("humanml3d_000003_3.9-9s",)  # two frames are left of it
+    # Two frames are left of the one, none of the other.
+    assert taken.dropped == ("humanml3d_000003_3.9-9s", "humanml3d_000003_3-1s")
 
 
 def test_mirrored_takes(humanml3d: Any, made: SimpleNamespace) -> None:
@@ -165,7 +167,7 @@ def make_bad(folder: Any, joints: np.ndarray, made: SimpleNamespace, fault: str)
     elif fault == "text":
         folder.add("1", joints=joints, text="a person walks\n")
     elif fault == "span":
-        folder.add("1", joints=joints, text="a person walks#a/DET#3.0#1.0\n")
+        folder.add("1", joints=joints, text="a person walks#a/DET#0.0#inf\n")
     elif fault == "empty text":
         folder.add("1", joints=joints, text="\n")
     elif fault == "normalised":
@@ -178,6 +180,10 @@ def make_bad(folder: Any, joints: np.ndarray, made: SimpleNamespace, fault: str)
     elif fault == "pickle":
         folder.add("1", joints=joints)
         np.save(folder.path / "new_joints" / "1.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    elif fault == "archive":
+        folder.add("1", joints=joints)
+        with (folder.path / "new_joints" / "1.npy").open("wb") as file:
+            np.savez(file, joints=joints)
     elif fault == "one frame":
         folder.add("1", joints=joints[:1])
 
@@ -190,12 +196,13 @@ def make_bad(folder: Any, joints: np.ndarray, made: SimpleNamespace, fault: str)
         ("no text", r"expected a text file, got 'No such file or directory' for .*texts/1.txt"),
         ("no motion", r"expected a readable .npy of joints, got 'No such file or directory'"),
         ("text", r"expected caption#tokens#start#end, got 'a person walks' for line 1"),
-        ("span", r"expected a start before its end, got 3.0 to 1.0 for line 1"),
+        ("span", r"expected finite times, got 0.0 to inf for line 1"),
         ("empty text", r"expected at least one caption, got none"),
         ("normalised", r"expected rotations that agree with the positions, .* take off Mean.npy and Std.npy"),
         ("one point", r"expected bones of 1 mm or more, got 0 mm"),
         ("two splits", r"expected a take in one split, got '1' in train and test"),
         ("pickle", r"expected a readable .npy of joints, got .*allow_pickle"),
+        ("archive", r"expected numbers as joints, got no array"),
         ("one frame", r"expected 2 frames or more, got 1"),
     ],
 )
