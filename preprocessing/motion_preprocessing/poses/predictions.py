@@ -69,7 +69,8 @@ class PosePredictions:
         count = len(self)
         finite = np.ones(count, dtype=np.bool_)
         for name in ("rotations", "betas", "translation_m", "predicted_2d", "score"):
-            finite &= np.isfinite(getattr(self, name).reshape(count, -1)).all(axis=1)
+            value = getattr(self, name)
+            finite &= np.isfinite(value).all(axis=tuple(range(1, value.ndim)))
         finite &= self.translation_m[:, 2] > 0
         rotations = np.where(finite[:, None, None, None], self.rotations, np.eye(3))
         gram = np.matmul(rotations, rotations.swapaxes(-1, -2))
