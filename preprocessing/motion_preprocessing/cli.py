@@ -135,6 +135,37 @@ def synthesise(
     run_synthesise(out, captures=captures, seed=seed, motions=motions, config=config)
 
 
+@cli.command()
+@click.argument("frames", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--model", required=True, type=click.Path(path_type=Path), help="Monocular depth model (.onnx).")
+@click.option("--kind", required=True, help="What its numbers are: disparity, metric, depth, focal_metric.")
+@click.option("--unit-m", type=float, default=1.0, show_default=True, help="Metres of one unit, for metric kinds.")
+@click.option(
+    "--short-side", type=int, default=518, show_default=True, help="Pixels shown to a model that takes any size."
+)
+@click.option("--multiple", type=int, default=14, show_default=True, help="Its sides are multiples of this.")
+@click.option("--mean", type=float, nargs=3, help="Taken off red, green, blue in 0..1  [default: ImageNet's]")
+@click.option("--std", type=float, nargs=3, help="Red, green, blue are divided by this  [default: ImageNet's]")
+@click.option("--output", default="", help="Output of the graph that is the map  [default: the first]")
+@click.option("--threads", type=click.IntRange(min=0), default=0, help="Of the CPU  [default: all]")
+@click.option("--overwrite", is_flag=True, help="Make maps anew that are there already.")
+@click.option("--preview", is_flag=True, help="Write a grey picture beside each map; near is light.")
+def depth(
+    frames: Path, out: Path, model: Path, kind: str, unit_m: float, short_side: int, multiple: int,
+    mean: tuple[float, float, float] | None, std: tuple[float, float, float] | None, output: str, threads: int,
+    overwrite: bool, preview: bool,
+) -> None:  # fmt: skip
+    """Run a depth model on the pictures FRAMES (a folder or one file) and write a map each (.npz) into OUT."""
+    from motion_preprocessing.depth.command import run_depth
+    from motion_preprocessing.depth.model import IMAGENET_MEAN, IMAGENET_STD, DepthModelConfig
+
+    config = DepthModelConfig(
+        kind, unit_m, short_side, multiple, mean or IMAGENET_MEAN, std or IMAGENET_STD, output, threads
+    )
+    run_depth(frames, out, model, config, overwrite=overwrite, preview=preview)
+
+
 def main() -> None:
     """Run the command line."""
     cli()
