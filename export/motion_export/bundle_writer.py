@@ -82,12 +82,12 @@ class Model:
     """Rows of the person-class table."""
     object_classes: tuple[str, ...]
     """Rows of the object-class table."""
+    credits: str
+    """Credit that the training data asks for; empty only where it is known to ask for none."""
     name: str = "scene-motion"
     """What the model is called."""
     licence: str = "Apache-2.0"
     """Licence of the weights, SPDX."""
-    credits: str = ""
-    """Credit that the training data asks for."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """What it was trained on and for how long."""
     default: SamplingDefaults = SamplingDefaults("dpm++", 20, 2.5)

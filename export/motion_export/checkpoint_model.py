@@ -9,16 +9,13 @@ from typing import Any, Final
 from motion_export.bundle_writer import Model
 from motion_preprocessing.dataset import HEADER_FILE
 from motion_preprocessing.errors import InputError
-from motion_preprocessing.scene import OBJECT_CLASSES
+from motion_preprocessing.labels import OBJECT_CLASSES, PERSON_CLASSES
 from motion_runtime.manifest import SamplingDefaults, ScheduleSpec
 from motion_train import checkpoint
 from motion_train.config import TrainConfig, to_dict
 from motion_train.denoiser import Denoiser
 from motion_train.text_tower import TextTower
-from motion_train.windows import PERSON_CLASSES
 
-DEFAULT_FPS: Final = 20.0
-"""Frame rate of every dataset that motion-preprocess writes unless told otherwise."""
 _HEADER_KEYS: Final = ("fps", "sequences", "frames", "provenance")
 
 
@@ -29,6 +26,7 @@ def load_model(
     dataset: Path | None = None,
     name: str = "scene-motion",
     licence: str = "Apache-2.0",
+    fps: float | None = None,
     credits: str | None = None,
     default: SamplingDefaults | None = None,
 ) -> Model:
@@ -37,19 +35,27 @@ def load_model(
     Args:
         path: A checkpoint, or the folder of a run, whose best one is taken.
         text_tower: Folder of the text tower; None = the one the training names.
-        dataset: Folder of the dataset, for frame rate and credits; None = the one the training names, if it is there.
+        dataset: Folder of the dataset, for frame rate and credits; None = what the checkpoint keeps of it or, where it
+            is an older one that keeps nothing, the folder the training names.
         name: What the model is called.
         licence: Licence of the weights, SPDX.
+        fps: Frames a second of the data; None = what the dataset says.
         credits: Credit that the data asks for; None = what the dataset says.
         default: Sampling where a request leaves it open.
 
     Raises:
-        InputError: A part is missing or does not fit the others.
+        InputError: A part is missing or does not fit the others, or nothing says what the data is and asks for.
     """
     saved = checkpoint.load(checkpoint.find(path))
     config = saved.config
     tower_folder = text_tower or _named(config.data.text_tower, "text tower", "--text-tower")
-    header = _header(dataset or (Path(config.data.dataset) if config.data.dataset else None), required=bool(dataset))
+    header = _header(saved, dataset)
+    if header is None and (fps is None or credits is None):
+        raise InputError(
+            "expected the dataset's frame rate and credits, got neither from the checkpoint nor from "
+            f"'{config.data.dataset}'; give --dataset, or both --fps and --credits"
+        )
+    header = header or {}
     denoiser = Denoiser(config.model)
     checkpoint.load_weights(denoiser, saved.ema, str(saved.folder))
     tower = TextTower.load(tower_folder)
@@ -59,14 +65,14 @@ def load_model(
         mean=saved.normaliser.mean,
         std=saved.normaliser.std,
         schedule=ScheduleSpec(config.diffusion.schedule, config.diffusion.steps),
-        fps=float(header.get("fps", DEFAULT_FPS)),
+        fps=float(header["fps"] if fps is None else fps),
         scene_tokens=config.data.scene_tokens,
         scene_radius_m=config.data.scene_radius_m,
         person_classes=PERSON_CLASSES,
         object_classes=OBJECT_CLASSES,
         name=name,
         licence=licence,
-        credits="\n".join(header.get("credits", [])) if credits is None else credits,
+        credits="\n".join(header["credits"]) if credits is None else credits,
         training=_training(config, saved.progress, header, tower),
         **({} if default is None else {"default": default}),
     )
@@ -97,16 +103,20 @@ def _named(folder: str, what: str, flag: str) -> Path:
     return Path(folder)
 
 
-def _header(dataset: Path | None, *, required: bool) -> dict[str, Any]:
-    """The dataset's description; empty where the dataset is gone and nobody asked for it."""
-    if dataset is None or (not required and not (dataset / HEADER_FILE).is_file()):
-        return {}
+def _header(saved: checkpoint.Checkpoint, dataset: Path | None) -> dict[str, Any] | None:
+    """The description of the dataset; None where the checkpoint is without it and the dataset is gone."""
+    if dataset is None:
+        if saved.data is not None:
+            return saved.data
+        dataset = Path(saved.config.data.dataset)
+        if not saved.config.data.dataset or not (dataset / HEADER_FILE).is_file():
+            return None
     try:
         header = json.loads((dataset / HEADER_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
             f"expected a dataset's {HEADER_FILE}, got '{error}' for {dataset}; give what motion-preprocess wrote"
         ) from None
-    if not isinstance(header, dict):
+    if not isinstance(header, dict) or not {"fps", "credits"} <= set(header):
         raise InputError(f"expected a dataset's {HEADER_FILE}, got other JSON for {dataset}; give another folder")
     return header

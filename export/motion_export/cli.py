@@ -50,6 +50,7 @@ def _counts(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 @click.option(
     "--dataset", type=click.Path(path_type=Path), help="Dataset, for frame rate and credits; default: the training's."
 )
+@click.option("--fps", type=click.FloatRange(1, 1000), help="Frames a second of the data; default: the dataset's.")
 @click.option("--name", default="scene-motion", show_default=True, help="What the model is called.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights (SPDX).")
 @click.option("--credits", "credits_file", type=click.Path(path_type=Path), help="Text file; default: the dataset's.")
@@ -65,6 +66,7 @@ def main(
     overwrite: bool,
     text_tower: Path | None,
     dataset: Path | None,
+    fps: float | None,
     name: str,
     licence: str,
     credits_file: Path | None,
@@ -94,6 +96,7 @@ def main(
         dataset=dataset,
         name=name,
         licence=licence,
+        fps=fps,
         credits=_read(credits_file),
         default=SamplingDefaults(sampler, steps, guidance),
     )
@@ -108,9 +111,12 @@ def _read(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"expected a text file, got '{error}' for --credits; check the path") from None
+    if not text:
+        raise InputError(f"expected the credit that the data asks for, got the empty '{path}' for --credits; fill it")
+    return text
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Names of what stands in a room: the model's object classes, and the label tables of scene files."""
+"""Names of who and what is in a room: the model's class tables, and the label tables of scene files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ OBJECT_CLASSES: Final[tuple[str, ...]] = (
     "wheelchair", "walker", "toilet", "sink", "bathtub", "lamp", "plant", "tv", "other",
 )  # fmt: skip
 """The model's class table; its order is part of every trained bundle."""
+
+PERSON_CLASSES: Final[tuple[str, ...]] = ("unknown", "person", "staff", "patient")
+"""The model's table of who a person is; its order is part of every trained bundle. Row 0 says nothing of them."""
 
 DEFAULT_LABELS: Final[Mapping[int, str]] = dict(
     enumerate(

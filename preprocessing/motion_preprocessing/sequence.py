@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing import labels
+
 SPLITS = ("train", "validation", "test")
-PERSON_CLASSES = ("person", "staff", "patient")
+PERSON_CLASSES = labels.PERSON_CLASSES[1:]
+"""Who a recorded person can be: of everybody something is known."""
 
 
 @dataclass(frozen=True)

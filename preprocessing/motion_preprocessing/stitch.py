@@ -89,7 +89,7 @@ def join(
     moved = moved + np.append(first_root_m[leave, :2] - moved[entry, :2], 0.0)
     turned = np.array(second_rotations)
     turned[:, 0] = about_z(np.asarray(yaw)) @ second_rotations[:, 0]
-    # The first motion's last pose is carried along by its own velocity while it fades out.
+    # The first motion's last pose is carried along by the second motion's velocity while it fades out.
     weight = _ease(np.arange(1, BLEND + 1) / (BLEND + 1))[:, None]
     hold = first_root_m[leave] + (moved[entry + 1 : entry + 1 + BLEND] - moved[entry])
     fade_root = (1 - weight) * hold + weight * moved[entry + 1 : entry + 1 + BLEND]

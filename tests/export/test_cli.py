@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,30 +15,45 @@ from click.testing import CliRunner, Result
 from motion_export.bundle_writer import Model
 from motion_export.cli import main
 from motion_runtime.bundle import Bundle
+from motion_runtime.manifest import Normaliser
 from motion_train import checkpoint
 from motion_train import config as configuration
 from motion_train.denoiser import Denoiser
 from motion_train.optimiser import make_optimizer
 
+CREDIT = "The data were made by Somebody, who wants to be named."
+HEADER = {"fps": 25.0, "credits": [CREDIT], "sequences": 3, "frames": 90, "provenance": {}}
+
 
 @pytest.fixture(scope="module")
 def run(toy_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training run: its weights and their average differ."""
-    folder = tmp_path_factory.mktemp("run")
+    """The folder of a training run: its weights and their average differ, its dataset is gone."""
+    return write_run(toy_model, tmp_path_factory.mktemp("run"), HEADER)
+
+
+@pytest.fixture(scope="module")
+def old_run(toy_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose checkpoint says nothing of its dataset."""
+    return write_run(toy_model, tmp_path_factory.mktemp("old"), None)
+
+
+def write_run(toy_model: Model, folder: Path, header: dict[str, Any] | None) -> Path:
     tower = folder / "tower"
     toy_model.tower.save(tower)
     sizes = [f"model.{key}={value}" for key, value in dataclasses.asdict(toy_model.denoiser.config).items()]
-    data = {"text_tower": f"'{tower}'", "scene_tokens": 4, "frames": 12, "min_frames": 5, "people": 2, "identities": 4}
+    data = {"text_tower": f"'{tower}'", "dataset": f"'{folder / 'gone'}'"}
+    data |= {"scene_tokens": "4", "frames": "12", "min_frames": "5", "people": "2", "identities": "4"}
     settings = configuration.load(None, [*sizes, *(f"data.{key}={value}" for key, value in data.items())])
     live = Denoiser(toy_model.denoiser.config)
     checkpoint.save(
         folder,
         settings,
-        checkpoint.Normaliser(toy_model.mean, toy_model.std),
+        Normaliser(toy_model.mean, toy_model.std),
         checkpoint.Progress(step=3, elapsed_s=60.0, validation_loss=0.5),
         live,
         toy_model.denoiser,
         make_optimizer(live, settings.optimiser),
+        header,
     )
     return folder
 
@@ -63,6 +80,56 @@ def test_exports_the_averaged_weights(run: Path, exported: Bundle, tmp_path: Pat
 def test_frames_default_to_the_trainings(run: Path, tmp_path: Path) -> None:
     assert export("--checkpoint", run, "--people", "1", "--out", tmp_path / "b").exit_code == 0
     assert Bundle.open(tmp_path / "b").manifest.frames == (12,)
+
+
+def said_of_the_data(folder: Path) -> tuple[float, str]:
+    """Frame rate and credits of a bundle, and that both files agree on the latter."""
+    manifest = Bundle.open(folder).manifest
+    assert manifest.credits in (folder / "CREDITS.txt").read_text()
+    assert "No credit" not in (folder / "CREDITS.txt").read_text()
+    return manifest.fps, manifest.credits
+
+
+def test_the_checkpoint_knows_frame_rate_and_credits(run: Path, tmp_path: Path) -> None:
+    result = export("--checkpoint", run, "--people", "1", "--frames", "4", "--out", tmp_path / "b")
+    assert result.exit_code == 0, result.output
+    assert said_of_the_data(tmp_path / "b") == (25.0, CREDIT)
+    assert Bundle.open(tmp_path / "b").manifest.training["dataset"]["sequences"] == 3
+
+
+@pytest.mark.parametrize(
+    "given", [[], ["--fps", "30"], ["--credits", "credits.txt"], ["--credits", "empty.txt", "--fps", "30"]]
+)
+def test_credit_of_unknown_data_is_never_left_out(
+    old_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str]
+) -> None:
+    (tmp_path / "credits.txt").write_text("Me.\n")
+    (tmp_path / "empty.txt").write_text(" \n")
+    monkeypatch.chdir(tmp_path)
+    result = export("--checkpoint", old_run, "--people", "1", "--frames", "4", "--out", "b", *given)
+    assert result.exit_code == 2
+    assert "--credits" in result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert not (tmp_path / "b").exists()
+
+
+def test_older_checkpoints_export_with_what_is_missing(old_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "credits.txt").write_text("Me.\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dataset.json").write_text(json.dumps(HEADER))
+    known = ["--fps", 30, "--credits", tmp_path / "credits.txt"]
+    for name, given, expected in (
+        ("dataset", ["--dataset", tmp_path / "data"], (25.0, CREDIT)),
+        ("named", known, (30.0, "Me.")),
+    ):
+        out = tmp_path / name
+        result = export("--checkpoint", old_run, "--people", "1", "--frames", "4", "--out", out, *given)
+        assert result.exit_code == 0, result.output
+        assert said_of_the_data(out) == expected
+    (tmp_path / "data" / "dataset.json").write_text("{}")
+    result = export("--checkpoint", old_run, "--out", tmp_path / "b", "--dataset", tmp_path / "data")
+    assert result.exit_code == 2
+    assert "expected a dataset's dataset.json" in result.output
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,13 @@ import numpy as np
 import torch
 
 from motion_export.bundle_writer import Model, write_bundle
+from motion_preprocessing.labels import OBJECT_CLASSES, PERSON_CLASSES
 from motion_preprocessing.pose_vector import POSE_DIM, encode
-from motion_preprocessing.scene import OBJECT_CLASSES
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY, rest_joints
 from motion_runtime.manifest import SamplingDefaults, ScheduleSpec
 from motion_train.denoiser import Denoiser, DenoiserConfig
 from motion_train.text_tower import TextTower, TextTowerConfig
 from motion_train.tokenizer_build import tokenizer_json, vocabulary_size
-from motion_train.windows import PERSON_CLASSES
 
 FOLDER = Path(__file__).with_name("toy_bundle")
 FPS = 20.0

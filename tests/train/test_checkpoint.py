@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from motion_preprocessing.errors import InputError, OutputError
+from motion_runtime.manifest import Normaliser
 from motion_train import checkpoint
 from motion_train import config as configuration
-from motion_train.checkpoint import Normaliser, Progress, exists, find, load, load_optimizer, load_weights, save
+from motion_train.checkpoint import Progress, check_normaliser, exists, find, load, load_optimizer, load_weights, save
 from motion_train.optimiser import make_optimizer
 
 SETTINGS = configuration.load(None, ["run.keep_checkpoints=2", "model.width=32"])
@@ -67,6 +68,27 @@ def test_reads_back_what_was_written(tmp_path: Path) -> None:
     assert torch.equal(model.weight, other.weight)  # type: ignore[arg-type]
     assert torch.equal(model.bias, other.bias)  # type: ignore[arg-type]
     assert all(torch.equal(ema.state_dict()[name], tensor) for name, tensor in read.ema.items())
+    # Whoever may read the other files may read the weights.
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
+
+
+def test_keeps_what_a_bundle_must_say_of_the_data(tmp_path: Path) -> None:
+    header = {"fps": 25.0, "credits": ["Somebody."], "sequences": 2, "frames": 9, "provenance": {}, "files": {"a": "b"}}
+    folder = save(tmp_path, SETTINGS, NORMALISER, Progress(1), *parts(), header)
+    del header["files"]
+    assert load(folder).data == header
+    (folder / "data.json").write_text("{}")
+    with pytest.raises(InputError, match="it is damaged"):
+        load(folder)
+    (folder / "data.json").unlink()
+    with pytest.raises(InputError, match="expected the file 'data.json'"):
+        load(folder)
+
+
+def test_older_checkpoints_are_without_it(tmp_path: Path) -> None:
+    folder = write(tmp_path, 1)
+    assert not (folder / "data.json").exists()
+    assert load(folder).data is None
 
 
 def test_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
@@ -161,6 +183,8 @@ def test_interrupted_write_is_no_checkpoint(tmp_path: Path) -> None:
     (half / "state.json").write_text("{}")
     (tmp_path / "checkpoints" / "step_00000009").mkdir()
     assert find(tmp_path, "latest").name == "step_00000001"
+    write(tmp_path, 3)
+    assert not half.exists()
 
 
 def test_weights_of_another_model_are_refused() -> None:
@@ -177,9 +201,9 @@ def test_weights_of_another_model_are_refused() -> None:
 
 
 def test_normaliser_checks_itself() -> None:
-    NORMALISER.check(2, "it")
+    check_normaliser(NORMALISER, 2, "it")
     with pytest.raises(InputError, match="expected a normaliser of 3 features"):
-        NORMALISER.check(3, "it")
+        check_normaliser(NORMALISER, 3, "it")
     for bad in (replace(NORMALISER, std=np.zeros(2, np.float32)), replace(NORMALISER, mean=np.full(2, np.nan, "f4"))):
         with pytest.raises(InputError, match="expected finite means and stds above 0"):
-            bad.check(2, "it")
+            check_normaliser(bad, 2, "it")

@@ -14,8 +14,9 @@ import torch
 from click.testing import CliRunner, Result
 from torch import Tensor
 
+from motion_runtime.manifest import Normaliser
 from motion_train import denoiser_run
-from motion_train.checkpoint import Normaliser, find, load
+from motion_train.checkpoint import find, load
 from motion_train.cli import main
 from motion_train.config import TrainConfig
 from motion_train.denoiser import Denoiser

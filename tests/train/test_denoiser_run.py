@@ -15,7 +15,7 @@ from motion_preprocessing.dataset import write_dataset
 from motion_preprocessing.rotations import matrix_from_rotation_vector
 from motion_preprocessing.sequence import MotionSequence
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
-from motion_train.checkpoint import find, load
+from motion_train.checkpoint import check_normaliser, find, load
 from motion_train.cli import main
 from motion_train.text_tower import TextTower, TextTowerConfig
 from motion_train.tokenizer_build import tokenizer_json, vocabulary_size
@@ -67,7 +67,7 @@ def sequence(name: str, split: str, seed: int, stride_m: float) -> MotionSequenc
 def dataset(folder: Path, stride_m: float = 0.05) -> Path:
     splits = ("train", "train", "train", "validation")
     sequences = [sequence(f"clip {i}", split, i, stride_m) for i, split in enumerate(splits)]
-    write_dataset(folder, sequences, fps=20.0, credits=[], provenance={})
+    write_dataset(folder, sequences, fps=20.0, credits=["Somebody, somewhere."], provenance={})
     return folder
 
 
@@ -101,7 +101,9 @@ def test_trains_on_a_dataset_and_a_tower(tmp_path: Path, toml: Path, tower: Path
     assert saved.progress.validation_loss is not None
     assert np.isfinite(saved.progress.validation_loss)
     assert saved.config.data.dataset == str(data)
-    saved.normaliser.check(258, "the run")
+    check_normaliser(saved.normaliser, 258, "the run")
+    assert saved.data is not None
+    assert (saved.data["fps"], saved.data["credits"]) == (20.0, ["Somebody, somewhere."])
 
     # A resumed run takes data and tower from its own settings, and only the data that it began with.
     assert run("--out", out, "--resume", "--steps", "5").exit_code == 0

@@ -18,14 +18,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 
 from motion_preprocessing.errors import InputError, MotionError
+from motion_runtime.manifest import Normaliser
 from motion_train import config as configuration
 from motion_train import trainer as trainer_module
-from motion_train.checkpoint import Normaliser, find, load, optimizer_tensors
+from motion_train.checkpoint import find, load, optimizer_tensors
 from motion_train.console import TrainingConsole
 from motion_train.loader import Prefetcher
 from motion_train.optimiser import lr_factor, make_optimizer
 from motion_train.seeds import seed_of
-from motion_train.trainer import Trainer, granted_cores
+from motion_train.trainer import Trainer
 
 WIDTH = 6
 SMALL = (
@@ -303,10 +304,6 @@ def test_only_matrices_decay() -> None:
     assert {(group["weight_decay"], p.dim()) for group in groups for p in group["params"]} == {(0.3, 2), (0.0, 1)}
 
 
-def test_granted_cores_are_some() -> None:
-    assert 1 <= granted_cores() <= (os.cpu_count() or 1)
-
-
 TWO_PROCESSES = """
 import sys
 from pathlib import Path
@@ -314,7 +311,7 @@ import numpy as np
 import torch
 from torch import nn
 from motion_train import config
-from motion_train.checkpoint import Normaliser
+from motion_runtime.manifest import Normaliser
 from motion_train.console import TrainingConsole
 from motion_train.trainer import Trainer
 

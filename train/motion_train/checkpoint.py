@@ -2,6 +2,7 @@
 
     RUN/checkpoints/step_00001000/
         config.json             the resolved configuration
+        data.json               frame rate, credits and origin of the dataset; not in older checkpoints
         normaliser.json         mean[D] and std[D] of the pose vector
         model.safetensors       weights being trained
         ema.safetensors         their moving average: what is validated, exported and sampled from
@@ -24,40 +25,40 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from motion_preprocessing.errors import InputError, OutputError
+from motion_runtime.manifest import Normaliser
 from motion_train.config import TrainConfig, read_json, to_dict
+from motion_train.files import json_text, tensor_bytes
 
 FORMAT_VERSION: Final = 1
 FOLDER: Final = "checkpoints"
 _PREFIX: Final = "step_"
 _TEMPORARY: Final = ".writing-"
+_DATA_FILE: Final = "data.json"
+DATA_KEYS: Final = ("fps", "credits", "sequences", "frames", "provenance")
+"""What a checkpoint keeps of the header of the dataset it was trained on: a bundle must not depend on finding it."""
 _FILES: Final = ("config.json", "normaliser.json", "model.safetensors", "ema.safetensors", "optimizer.safetensors")
 
 
-@dataclass(frozen=True)
-class Normaliser:
-    """Per-feature affine map of the pose vector: normalised = (x - mean) / std."""
+def check_normaliser(normaliser: Normaliser, width: int, owner: str) -> None:
+    """Refuse another width, and what cannot be divided by.
 
-    mean: NDArray[np.float32]
-    """(D,)"""
-    std: NDArray[np.float32]
-    """(D,), above 0."""
-
-    def check(self, width: int, owner: str) -> None:
-        """Refuse another width, and what cannot be divided by."""
-        if self.mean.shape != (width,) or self.std.shape != (width,):
-            raise InputError(
-                f"expected a normaliser of {width} features, got mean {self.mean.shape} and std {self.std.shape} for "
-                f"{owner}; preprocess the dataset again or set model.pose_dim"
-            )
-        if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and (self.std > 0).all()):
-            raise InputError(f"expected finite means and stds above 0, got others for {owner}; preprocess it again")
+    Raises:
+        InputError: It is such a one.
+    """
+    mean, std = normaliser.mean, normaliser.std
+    if mean.shape != (width,) or std.shape != (width,):
+        raise InputError(
+            f"expected a normaliser of {width} features, got mean {mean.shape} and std {std.shape} for {owner}; "
+            "preprocess the dataset again or set model.pose_dim"
+        )
+    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
+        raise InputError(f"expected finite means and stds above 0, got others for {owner}; preprocess it again")
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Checkpoint:
     model: dict[str, Tensor]
     ema: dict[str, Tensor]
     optimizer: dict[str, Tensor]
+    data: dict[str, Any] | None = None
+    """`DATA_KEYS` of the dataset's header; None in checkpoints written before they were kept."""
 
 
 def save(
@@ -97,26 +100,44 @@ def save(
     model: nn.Module,
     ema: nn.Module,
     optimizer: Optimizer,
+    data: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write the checkpoint of `progress.step`, drop those no longer kept, and return its folder."""
+    """Write the checkpoint of `progress.step`, drop those no longer kept, and return its folder.
+
+    Args:
+        run: The run's folder.
+        config: The run's configuration.
+        normaliser: Of the pose vectors.
+        progress: How far the run has come.
+        model: The weights being trained.
+        ema: Their moving average.
+        optimizer: Of the model's parameters.
+        data: The dataset's header, of which `DATA_KEYS` are kept.
+
+    Raises:
+        OutputError: It cannot be written; the checkpoints that are there stay as they are.
+    """
     parent = run / FOLDER
     folder = parent / f"{_PREFIX}{progress.step:08d}"
     temporary = parent / f"{_TEMPORARY}{folder.name}"
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for stale in parent.glob(f"{_TEMPORARY}*"):  # of a process that was killed while it wrote
+            shutil.rmtree(stale, ignore_errors=True)
         temporary.mkdir(parents=True)
         _write_json(temporary / "config.json", to_dict(config))
         _write_json(
             temporary / "normaliser.json", {"mean": normaliser.mean.tolist(), "std": normaliser.std.tolist()}
         )
-        save_file(_on_cpu(model.state_dict()), temporary / "model.safetensors")
-        save_file(_on_cpu(ema.state_dict()), temporary / "ema.safetensors")
-        save_file(_on_cpu(optimizer_tensors(model, optimizer)), temporary / "optimizer.safetensors")
+        if data is not None:
+            _write_json(temporary / _DATA_FILE, {key: data[key] for key in DATA_KEYS if key in data})
+        (temporary / "model.safetensors").write_bytes(tensor_bytes(model.state_dict()))
+        (temporary / "ema.safetensors").write_bytes(tensor_bytes(ema.state_dict()))
+        (temporary / "optimizer.safetensors").write_bytes(tensor_bytes(optimizer_tensors(model, optimizer)))
         state = {
             "format_version": FORMAT_VERSION,
             "progress": progress.__dict__,
             "torch": torch.__version__,
-            "files": {name: _sha256(temporary / name) for name in _FILES},
+            "files": {path.name: _sha256(path) for path in sorted(temporary.iterdir())},
         }
         _write_json(temporary / "state.json", state)
         for path in temporary.iterdir():
@@ -140,7 +161,11 @@ def exists(run: Path) -> bool:
 
 
 def find(path: Path, prefer: Literal["latest", "best"] = "best") -> Path:
-    """Return the checkpoint folder that `path` names: itself, or the best or latest one of a run's folder."""
+    """Return the checkpoint folder that `path` names: itself, or the best or latest one of a run's folder.
+
+    Raises:
+        InputError: It names none, or one that is damaged.
+    """
     if (path / "state.json").is_file():
         return path
     folders = _folders(path / FOLDER)
@@ -151,14 +176,19 @@ def find(path: Path, prefer: Literal["latest", "best"] = "best") -> Path:
 
 
 def load(folder: Path) -> Checkpoint:
-    """Read a checkpoint; a damaged or newer one is refused in one line."""
+    """Read a checkpoint.
+
+    Raises:
+        InputError: It is incomplete, damaged or of a newer format.
+    """
     state = _read_state(folder)
     version = state.get("format_version")
     if version != FORMAT_VERSION:
         raise InputError(
             f"expected checkpoint format {FORMAT_VERSION}, got {version} for '{folder}'; use the version that wrote it"
         )
-    for name in _FILES:
+    kept = _DATA_FILE in state["files"]
+    for name in (*_FILES, _DATA_FILE) if kept else _FILES:
         path = folder / name
         if not path.is_file():
             raise InputError(f"expected the file '{name}', got none for the checkpoint '{folder}'; use another one")
@@ -176,11 +206,16 @@ def load(folder: Path) -> Checkpoint:
         model=load_file(folder / "model.safetensors"),
         ema=load_file(folder / "ema.safetensors"),
         optimizer=load_file(folder / "optimizer.safetensors"),
+        data=json.loads((folder / _DATA_FILE).read_text(encoding="utf-8")) if kept else None,
     )
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], owner: str) -> None:
-    """Copy weights into a module whose names and shapes must agree with them."""
+    """Copy weights into a module whose names and shapes must agree with them.
+
+    Raises:
+        InputError: They do not.
+    """
     wanted = module.state_dict()
     for name in [*wanted, *tensors]:
         have, want = tensors.get(name), wanted.get(name)
@@ -202,7 +237,11 @@ def optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tenso
 
 
 def load_optimizer(model: nn.Module, optimizer: Optimizer, tensors: Mapping[str, Tensor], owner: str) -> None:
-    """Give the optimiser back the state that `optimizer_tensors` took from it."""
+    """Give the optimiser back the state that `optimizer_tensors` took from it.
+
+    Raises:
+        InputError: It is that of other parameters.
+    """
     states: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         parameter_name, _, key = name.rpartition(".")
@@ -248,12 +287,8 @@ def _read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
 def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json_text(value), encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:

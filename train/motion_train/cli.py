@@ -1,19 +1,21 @@
-"""`motion-train`: `text` trains the text tower, `denoiser` the denoiser that it conditions.
+"""`motion-train`: `text` trains a text tower, `clip` takes a pretrained one, `denoiser` trains what it conditions.
 
 torch is imported inside the commands, so that `--help` and a missing extra answer at once.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from motion_preprocessing.errors import InputError, MissingExtraError, OutputError
+from motion_preprocessing.errors import MissingExtraError
 from motion_runtime.command import INTERRUPTED, OneLineCommand
+from motion_train.files import check_writable
 
 EXAMPLES = """\b
 Examples:
@@ -24,21 +26,24 @@ Examples:
 """
 
 
+_LATE: Final = {"text": "motion_train.text_command:text_command", "clip": "motion_train.clip_command:clip_command"}
+"""Commands whose modules load torch."""
+
+
 class Group(OneLineCommand, click.Group):
-    """Commands whose expected failures are one line; `text` is there once it is asked for."""
+    """Commands whose expected failures are one line; those of `_LATE` are there once they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names for the help."""
-        return ["text", "denoiser"]
+        return [*_LATE, "denoiser"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the text tower's command only when it is used."""
-        if cmd_name != "text":
+        """Import a command of `_LATE` only when it is used."""
+        if cmd_name not in _LATE:
             return super().get_command(ctx, cmd_name)
         require_extra()
-        from motion_train.text_command import text_command
-
-        command: click.Command = text_command
+        module, _, name = _LATE[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
 
@@ -47,15 +52,6 @@ def require_extra() -> None:
     for module in ("torch", "safetensors", "accelerate", "tensorboard", "open_clip"):
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError.for_extra(module, "train")
-
-
-def check_writable(out: Path) -> None:
-    """Refuse a place that cannot be written before the work for it begins."""
-    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not existing.is_dir():
-        raise InputError(f"expected a folder, got the file '{existing}' for --out; choose another")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise OutputError(f"expected a folder that can be written, got '{existing}' for --out; choose another")
 
 
 @click.group(cls=Group, context_settings={"max_content_width": 110})

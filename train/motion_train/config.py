@@ -183,7 +183,7 @@ def load(
     flags: Mapping[str, Any] | None = None,
     base: TrainConfig | None = None,
 ) -> TrainConfig:
-    """Resolve the denoiser's configuration; see `resolve`."""
+    """Resolve the denoiser's configuration; arguments and errors of `resolve`."""
     return resolve(TrainConfig, path, settings, flags, base)
 
 
@@ -202,6 +202,9 @@ def resolve(
         settings: Lines 'section.key=value'.
         flags: Values by 'section.key'.
         base: What stands before all these; None for the defaults.
+
+    Raises:
+        InputError: The file is no TOML, or a key or value is not one of `kind`'s.
     """
     values: dict[str, Any] = {} if base is None else to_dict(base)
     if path is not None:
@@ -217,7 +220,11 @@ def resolve(
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Parse a TOML file, or say in one line why it cannot be."""
+    """Parse a TOML file.
+
+    Raises:
+        InputError: It cannot be read or is no TOML.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -228,8 +235,20 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"expected TOML, got '{path}' ({reason}) for --config; mend that line") from None
 
 
-def from_dict(kind: type[Config], values: Mapping[str, Any], where: str = "") -> Config:
-    """Build the dataclass `kind` from nested mappings; unknown keys and wrong types are refused by name."""
+def from_dict(
+    kind: type[Config], values: Mapping[str, Any], where: str = "", owner: str = "the configuration"
+) -> Config:
+    """Build the dataclass `kind` from nested mappings.
+
+    Args:
+        kind: A dataclass, its fields dataclasses or plain values.
+        values: By key.
+        where: Section that the keys stand in, for messages.
+        owner: What holds the values, for messages.
+
+    Raises:
+        InputError: A key is unknown or missing, or a value of the wrong type or out of range.
+    """
     hints = typing.get_type_hints(kind)
     known = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
     arguments: dict[str, Any] = {}
@@ -238,10 +257,14 @@ def from_dict(kind: type[Config], values: Mapping[str, Any], where: str = "") ->
         if key not in known:
             nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
             raise InputError(
-                f"expected a known key, got '{name}' for the configuration; did you mean "
+                f"expected a known key, got '{name}' for {owner}; did you mean "
                 f"'{f'{where}.{nearest}' if where else nearest}'?"
             )
-        arguments[key] = _convert(hints[key], value, name)
+        arguments[key] = _convert(hints[key], value, name, owner)
+    required = (f for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING)  # type: ignore[arg-type]
+    if missing := next((f.name for f in required if f.name not in values), None):
+        name = f"{where}.{missing}" if where else missing
+        raise InputError(f"expected the key '{name}', got none for {owner}; add it")
     try:
         return kind(**arguments)
     except ValueError as error:
@@ -254,12 +277,18 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def read_json(kind: type[Config], path: Path) -> Config:
-    """Read a configuration that `to_dict` and JSON wrote."""
+    """Read a configuration that `to_dict` and JSON wrote.
+
+    Raises:
+        InputError: The file cannot be read or holds something else.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"expected a saved configuration, got '{path}' ({error}); the run is damaged") from None
-    return from_dict(kind, values)
+    if not isinstance(values, dict):
+        raise InputError(f"expected a saved configuration, got other JSON for '{path}'; the run is damaged")
+    return from_dict(kind, values, owner=f"'{path}'")
 
 
 def differences(old: Any, new: Any) -> list[str]:
@@ -301,11 +330,11 @@ def _value_of(text: str) -> Any:
         return text
 
 
-def _convert(hint: Any, value: Any, name: str) -> Any:
+def _convert(hint: Any, value: Any, name: str, owner: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, Mapping):
             raise InputError(f"expected a table, got {value!r} for {name}; write [{name}] with one line a key")
-        return from_dict(hint, value, name)
+        return from_dict(hint, value, name, owner)
     origin, choices = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         if value in choices:

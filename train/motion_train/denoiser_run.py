@@ -11,10 +11,13 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from motion_preprocessing.dataset import MotionDataset
 from motion_preprocessing.errors import InputError
+from motion_runtime.cores import granted_cores
+from motion_runtime.manifest import Normaliser
 from motion_runtime.schedule import NoiseSchedule
 from motion_train import checkpoint, config
-from motion_train.checkpoint import Checkpoint, Normaliser
+from motion_train.checkpoint import Checkpoint, check_normaliser
 from motion_train.config import TrainConfig
 from motion_train.console import TrainingConsole
 from motion_train.denoiser import Denoiser
@@ -22,7 +25,7 @@ from motion_train.diffusion import GaussianDiffusion
 from motion_train.loader import BatchSource
 from motion_train.losses import Objective
 from motion_train.seeds import INITIALISATION, seed_of
-from motion_train.trainer import Outcome, Trainer, granted_cores, make_accelerator, require_unfinished
+from motion_train.trainer import Outcome, Trainer, make_accelerator, require_unfinished
 
 _VALIDATION_WINDOWS: Final = 600
 _SAME: Final = 1e-3
@@ -51,6 +54,8 @@ class Data:
     training: BatchSource
     validation: BatchSource | None
     normaliser: Normaliser
+    header: Mapping[str, Any] | None = None
+    """What the dataset says of itself."""
 
 
 def resolve_run(
@@ -64,6 +69,10 @@ def resolve_run(
         flags: Values of named flags by their key; they win over everything.
         out: The run's folder.
         resume: Go on from its newest checkpoint if it has one.
+
+    Raises:
+        InputError: A setting is wrong or may not change on resume, the run has begun and `resume` is not set, the run
+            is over, or its newest checkpoint is damaged.
     """
     saved: Checkpoint | None = None
     if checkpoint.exists(out):
@@ -81,7 +90,13 @@ def resolve_run(
 
 
 def train_denoiser(run: Run, out: Path) -> Outcome:
-    """Train until the run is over; everything is written below `out`."""
+    """Train until the run is over; everything is written below `out`.
+
+    Raises:
+        InputError: Dataset, text tower and settings do not fit each other or the checkpoint.
+        OutputError: The run's folder cannot be written.
+        MotionError: The loss is not finite any more.
+    """
     settings = run.config
     # Threads and processes are set before the first large tensor is made.
     accelerator = make_accelerator(settings.run)
@@ -101,6 +116,7 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
         out,
         accelerator,
         console,
+        data.header,
     )
     if run.resumed is not None:
         trainer.restore(run.resumed)
@@ -126,6 +142,9 @@ def load_data(settings: TrainConfig, saved: Normaliser | None, console: Training
         settings: The run's configuration.
         saved: The normaliser that a resumed run began with; the data must agree with it.
         console: Is told how far the windows are.
+
+    Raises:
+        InputError: The dataset or the text tower is none or does not fit the settings or the checkpoint.
     """
     dataset = _folder(settings.data.dataset, "dataset.json", "--data", "motion-preprocess")
     tower_folder = _folder(settings.data.text_tower, "config.json", "--text", "motion-train text")
@@ -144,7 +163,7 @@ def load_data(settings: TrainConfig, saved: Normaliser | None, console: Training
         dataset, "train", embed, settings.data, seed, workers=workers, progress=_every_tenth(console)
     )
     normaliser = Normaliser(made.mean, made.std)
-    normaliser.check(settings.model.pose_dim, f"'{dataset}'")
+    check_normaliser(normaliser, settings.model.pose_dim, f"'{dataset}'")
     if saved is not None:
         _check_same(saved, normaliser, dataset)
         # Another machine may round the last digit differently: the run goes on with what it began with.
@@ -163,7 +182,7 @@ def load_data(settings: TrainConfig, saved: Normaliser | None, console: Training
             normaliser=(normaliser.mean, normaliser.std),
             workers=workers,
         )
-    return Data(made, validation, normaliser)
+    return Data(made, validation, normaliser, MotionDataset.open(dataset).header)
 
 
 def _folder(path: str, marker: str, flag: str, maker: str) -> Path:

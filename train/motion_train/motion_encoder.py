@@ -7,19 +7,19 @@ is pose vectors in metres, in the canonical frame of their first frame.
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.pose_vector import POSE_DIM
-from motion_train.config import read_json
+from motion_train.config import read_json, to_dict
+from motion_train.denoiser import sinusoidal
+from motion_train.files import write_json, write_tensors
 
 WEIGHTS_FILE: Final = "motion_encoder.safetensors"
 CONFIG_FILE: Final = "motion_encoder.json"
@@ -63,7 +63,7 @@ class MotionEncoder(nn.Module):
         self.config = config
         self.register_buffer("mean", mean.clone().float())
         self.register_buffer("std", std.clone().float())
-        self.register_buffer("positions", _sinusoids(config.max_frames, config.width), persistent=False)
+        self.register_buffer("positions", sinusoidal(torch.arange(config.max_frames), config.width), persistent=False)
         self.input = nn.Linear(POSE_DIM, config.width)
         self.summary = nn.Parameter(torch.randn(config.width) * 0.02)
         layer = nn.TransformerEncoderLayer(
@@ -93,13 +93,13 @@ class MotionEncoder(nn.Module):
         return out
 
     def save(self, folder: Path) -> None:
-        """Write `motion_encoder.safetensors` and `motion_encoder.json`, each renamed into place when whole."""
-        weights = folder / f".{WEIGHTS_FILE}.part"
-        weights.write_bytes(save({key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}))
-        weights.replace(folder / WEIGHTS_FILE)
-        config = folder / f".{CONFIG_FILE}.part"
-        config.write_text(json.dumps(asdict(self.config), indent=1) + "\n", encoding="utf-8")
-        config.replace(folder / CONFIG_FILE)
+        """Write `motion_encoder.safetensors` and `motion_encoder.json`, each renamed into place when whole.
+
+        Raises:
+            OutputError: A file cannot be written.
+        """
+        write_tensors(folder / WEIGHTS_FILE, self.state_dict())
+        write_json(folder / CONFIG_FILE, to_dict(self.config))
 
     @classmethod
     def load(cls, folder: Path) -> MotionEncoder:
@@ -118,10 +118,3 @@ class MotionEncoder(nn.Module):
                 "give the folder that 'motion-train text' wrote"
             ) from error
         return encoder.eval()
-
-
-def _sinusoids(count: int, width: int) -> Tensor:
-    """Position codes (count, width) (Vaswani et al. 2017)."""
-    rate = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
-    angle = torch.arange(count)[:, None] * rate  # (count, width/2)
-    return torch.cat([angle.sin(), angle.cos()], dim=1)

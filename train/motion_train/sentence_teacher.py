@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.errors import InputError, MissingExtraError
 from motion_train.open_clip_import import import_open_clip
 
@@ -31,10 +32,14 @@ class TeacherSentences:
     """(N, 384), of length 1."""
 
     def save(self, path: Path) -> None:
-        """Write an .npz, renamed into place when whole."""
-        part = path.with_name(f".{path.name}.part.npz")
-        np.savez_compressed(part, sentences=np.array(self.sentences), embeddings=self.embeddings)
-        part.replace(path)
+        """Write an .npz, renamed into place when whole.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        # An open file, because savez appends .npz to a name without it.
+        with atomic_file(path) as part, part.open("wb") as stream:
+            np.savez_compressed(stream, sentences=np.array(self.sentences), embeddings=self.embeddings)
 
     @classmethod
     def load(cls, path: Path) -> TeacherSentences:

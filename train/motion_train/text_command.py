@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from motion_preprocessing.errors import InputError
 from motion_runtime.command import INTERRUPTED
 from motion_train.config import to_dict
+from motion_train.files import check_writable
 from motion_train.text_run import resolve_text_run, train_text
 
 EXAMPLES = """\b
@@ -43,11 +43,8 @@ def text_command(ctx: click.Context, /, **options: Any) -> None:
     }
     flags = {key: options[name] for name, key in named.items() if options[name] is not None}
     flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
-    if flags.get("run.max_minutes"):
-        flags["optimiser.schedule_by"] = "time"  # the learning rate must have come down when the time is over
     out: Path = options["out"]
-    if out.exists() and not out.is_dir():
-        raise InputError(f"expected a folder, got the file '{out}' for --out; choose another")
+    check_writable(out)
     run = resolve_text_run(options["config_path"], options["settings"], flags, out, resume=options["resume"])
     if options["show_config"]:
         click.echo(json.dumps(to_dict(run.config), indent=1))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +14,14 @@ from torch import Tensor, nn
 
 from motion_preprocessing.dataset import MotionDataset
 from motion_preprocessing.errors import InputError
+from motion_runtime.cores import granted_cores
+from motion_runtime.manifest import Normaliser
 from motion_train import checkpoint, config
 from motion_train.caption_meaning import same_meanings
-from motion_train.checkpoint import Normaliser
 from motion_train.config import DataConfig, TrainConfig
 from motion_train.console import TrainingConsole
 from motion_train.contrastive import ContrastiveConfig, ContrastiveModel, PairSource, draw_caption, stack
+from motion_train.files import make_folder, write_json, write_text
 from motion_train.loader import Batch
 from motion_train.motion_encoder import MotionEncoder
 from motion_train.paraphrase import general_sentences, paraphrase, unseen_paraphrase, vocabulary
@@ -29,7 +30,7 @@ from motion_train.seeds import INITIALISATION, seed_of
 from motion_train.sentence_teacher import TeacherSentences, embed_sentences
 from motion_train.text_tower import TOKENIZER_FILE, TextTower, TextTowerConfig
 from motion_train.tokenizer_build import tokenizer_json, vocabulary_size
-from motion_train.trainer import Outcome, Trainer, granted_cores, make_accelerator
+from motion_train.trainer import Outcome, Trainer, make_accelerator
 from motion_train.window_pool import Window, make_windows
 from motion_train.windows import normaliser_of
 
@@ -54,8 +55,18 @@ class TextRun:
 def resolve_text_run(
     path: Path | None, settings: Sequence[str], flags: Mapping[str, Any], out: Path, *, resume: bool
 ) -> TextRun:
-    """Resolve the configuration; nothing is written. A resumed run starts from its own settings."""
+    """Resolve the configuration; nothing is written. A resumed run starts from its own settings.
+
+    With a limit of minutes as a flag the learning rate follows the clock, so that it has come down when the time is
+    over, unless the file or a setting says otherwise.
+
+    Raises:
+        InputError: A setting is wrong or missing or may not change on resume, or the run has begun and `resume` is not
+            set.
+    """
     base = ContrastiveConfig()
+    if flags.get("run.max_minutes"):
+        base = replace(base, optimiser=replace(base.optimiser, schedule_by="time"))
     going_on = checkpoint.exists(out)
     if going_on and not resume:
         raise InputError(f"expected no checkpoints, got some in '{out}' for --out; add --resume or choose another")
@@ -79,16 +90,24 @@ def train_text(run: TextRun, out: Path, *, distil: bool = False, teacher_file: P
         out: The run's folder, which is the tower's folder too.
         distil: Ask the installed teacher for embeddings; they are kept in `out`.
         teacher_file: Embeddings made before, in place of `distil`.
+
+    Raises:
+        InputError: The dataset is none or has too little, or the teacher's file is none.
+        MissingExtraError: The teacher's package is not installed.
+        OutputError: The folder cannot be written.
+        MotionError: The loss is not finite any more.
     """
     settings = run.config
     accelerator = make_accelerator(settings.run)
     console = TrainingConsole(settings.run.steps, enabled=accelerator.is_main_process)
-    out.mkdir(parents=True, exist_ok=True)
+    teacher = None if teacher_file is None else TeacherSentences.load(teacher_file)
     windows = load_windows(settings.data, "train", settings.run.seed, settings.data.windows, settings.run.threads)
     console.line(f"{len(windows)} training windows")
+    make_folder(out)  # not before the data are known to be there
     captions = sorted({caption for window in windows for caption in (*window.clip_captions, *window.measured_captions)})
     tokenizer = _tokenizer(run, out, captions)
-    teacher = _teacher(distil, teacher_file, out, captions, settings.run.seed)
+    if distil and teacher is None:
+        teacher = _teacher(out, captions, settings.run.seed)
     saved = checkpoint.load(checkpoint.find(out, "latest")) if run.resume else None
     # A resumed encoder goes on with the normaliser that it has learned to live with.
     normaliser = saved.normaliser if saved is not None else Normaliser(*normaliser_of(windows))
@@ -133,7 +152,11 @@ def train_text(run: TextRun, out: Path, *, distil: bool = False, teacher_file: P
 def load_windows(
     data: DataConfig, split: str, seed: int, count: int, threads: int = 0, *, required: bool = True
 ) -> list[Window]:
-    """Make `count` windows of one person; of a split without clips none, unless they are required."""
+    """Make `count` windows of one person; of a split without clips none, unless they are required.
+
+    Raises:
+        InputError: The dataset is none, or the split is empty and required.
+    """
     folder = Path(data.dataset)
     if not required and not len(MotionDataset.open(folder, split=split)):
         return []
@@ -211,13 +234,6 @@ def retrieve(
     return retrieval(text.numpy(), motion.numpy(), same, rng)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON, renamed into place when whole."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
 def _objective(model: nn.Module, batch: Batch, generator: torch.Generator) -> Mapping[str, Tensor]:
     values: Mapping[str, Tensor] = model(batch)
     return values
@@ -227,21 +243,20 @@ def _tokenizer(run: TextRun, out: Path, captions: Sequence[str]) -> str:
     """The vocabulary of a resumed run is the one it began with."""
     path = out / TOKENIZER_FILE
     if run.resume:
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"expected the vocabulary that the run began with, got {type(error).__name__} for {path}; start a new "
+                "run"
+            ) from error
     text = tokenizer_json(run.config.tower.merges, vocabulary(captions))
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_text(path, text)
     return text
 
 
-def _teacher(
-    distil: bool, teacher_file: Path | None, out: Path, captions: Sequence[str], seed: int
-) -> TeacherSentences | None:
-    if teacher_file is not None:
-        return TeacherSentences.load(teacher_file)
-    if not distil:
-        return None
+def _teacher(out: Path, captions: Sequence[str], seed: int) -> TeacherSentences:
+    """Ask the teacher; a resumed run goes on with the answers that are in `out`."""
     kept = out / TEACHER_FILE
     if not kept.is_file():
         embed_sentences(teacher_sentences(captions, seed)).save(kept)

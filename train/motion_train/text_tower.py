@@ -12,8 +12,6 @@ vector says something. A tower's folder holds `config.json`, `text_tower.safeten
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -21,11 +19,13 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from motion_preprocessing.errors import InputError
 from motion_runtime.tokenizer import PromptTokenizer
+from motion_train import config as configuration
+from motion_train.files import make_folder, write_json, write_tensors, write_text
 from motion_train.open_clip_import import import_open_clip
 from motion_train.tokenizer_build import tokenizer_json
 
@@ -72,16 +72,6 @@ class TextTowerConfig:
             raise InputError(
                 f"expected a divisor of the width {self.width}, got {self.heads} for the text tower's heads; change one"
             )
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any], origin: str = "the text tower") -> TextTowerConfig:
-        """Read a config back; unknown and missing keys are refused."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise InputError(f"expected the keys {sorted(known)}, got {unknown} for {origin}; remove the unknown keys")
-        if "vocabulary_size" not in values:
-            raise InputError(f"expected the key 'vocabulary_size', got none for {origin}; restore the file")
-        return cls(**values)
 
 
 class TextTower(nn.Module):
@@ -170,32 +160,27 @@ class TextTower(nn.Module):
         """
         folder = Path(folder)
         try:
-            values = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
             tokenizer = (folder / TOKENIZER_FILE).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise InputError(
                 f"expected a text tower's {CONFIG_FILE} and {TOKENIZER_FILE}, got {type(error).__name__} for {folder}; "
-                "give the folder that 'motion-train text' wrote"
+                "give the folder that 'motion-train text' or 'motion-train clip' wrote"
             ) from error
-        tower = cls(TextTowerConfig.from_dict(values, str(folder / CONFIG_FILE)), tokenizer)
+        tower = cls(configuration.read_json(TextTowerConfig, folder / CONFIG_FILE), tokenizer)
         tower._load(_read_state(folder / WEIGHTS_FILE), str(folder / WEIGHTS_FILE))
         return tower.freeze() if frozen else tower
 
     def save(self, folder: Path | str) -> None:
-        """Write `config.json`, `text_tower.safetensors` and `tokenizer.json`, each renamed into place when whole."""
+        """Write `config.json`, `text_tower.safetensors` and `tokenizer.json`, each renamed into place when whole.
+
+        Raises:
+            OutputError: A file cannot be written.
+        """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = folder / f".{WEIGHTS_FILE}.part"
-        # Not save_file, which hides the file from everybody but its owner.
-        weights.write_bytes(save({key: value.detach().cpu().contiguous() for key, value in self._state().items()}))
-        weights.replace(folder / WEIGHTS_FILE)
-        for name, text in (
-            (TOKENIZER_FILE, self.tokenizer_text),
-            (CONFIG_FILE, json.dumps(dataclasses.asdict(self.config), indent=1) + "\n"),
-        ):
-            part = folder / f".{name}.part"
-            part.write_text(text, encoding="utf-8")
-            part.replace(folder / name)
+        make_folder(folder)
+        write_tensors(folder / WEIGHTS_FILE, self._state())
+        write_text(folder / TOKENIZER_FILE, self.tokenizer_text)
+        write_json(folder / CONFIG_FILE, configuration.to_dict(self.config))
 
     @property
     def width(self) -> int:

@@ -23,9 +23,11 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from motion_preprocessing.errors import InputError, MotionError
+from motion_preprocessing.errors import InputError, MotionError, OutputError
+from motion_runtime.cores import granted_cores
+from motion_runtime.manifest import Normaliser
 from motion_train import checkpoint
-from motion_train.checkpoint import Checkpoint, Normaliser, Progress
+from motion_train.checkpoint import Checkpoint, Progress
 from motion_train.config import RunConfig, TrainConfig
 from motion_train.console import TrainingConsole, clock
 from motion_train.ema import ExponentialMovingAverage
@@ -60,16 +62,6 @@ class Outcome:
     """'steps', 'time' or 'signal'."""
 
 
-def granted_cores() -> int:
-    """CPU cores this process may use: its affinity mask, cut by a control group's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return cores
-
-
 def over(run: RunConfig, progress: Progress) -> str:
     """Why the run ends here ('steps' or 'time'), or nothing."""
     if progress.step >= run.steps:
@@ -78,7 +70,11 @@ def over(run: RunConfig, progress: Progress) -> str:
 
 
 def require_unfinished(run: RunConfig, progress: Progress) -> None:
-    """Refuse to go on with a run that is over."""
+    """Refuse to go on with a run that is over.
+
+    Raises:
+        InputError: It is.
+    """
     if over(run, progress):
         raise InputError(
             f"expected something left to do, got step {progress.step} of {run.steps} after "
@@ -113,7 +109,26 @@ class Trainer:
         folder: Path,
         accelerator: Accelerator | None = None,
         console: TrainingConsole | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
+        """Put a run together.
+
+        Args:
+            model: What is trained.
+            objective: What is minimised.
+            source: Batches of the training.
+            validation: Batches to validate on, if any.
+            config: The run's configuration.
+            normaliser: Of the pose vectors; kept in every checkpoint.
+            folder: The run's folder.
+            accelerator: Devices; None makes one from the configuration.
+            console: Where progress is told; None makes one.
+            data: The dataset's header; what a bundle says of it is kept in every checkpoint.
+
+        Raises:
+            InputError: The learning rate is to follow the clock in several processes.
+        """
+        self.data = data
         self.config, self.normaliser, self.folder = config, normaliser, folder
         self.objective, self.source, self.validation = objective, source, validation
         self.accelerator = accelerator or make_accelerator(config.run)
@@ -132,7 +147,11 @@ class Trainer:
         self._stop_asked: float | None = None
 
     def restore(self, saved: Checkpoint) -> None:
-        """Continue from a checkpoint; call before `fit`."""
+        """Continue from a checkpoint; call before `fit`.
+
+        Raises:
+            InputError: It is that of another model or other data, or the run is over.
+        """
         require_unfinished(self.config.run, saved.progress)
         old, new = saved.normaliser, self.normaliser
         if not (np.array_equal(old.mean, new.mean) and np.array_equal(old.std, new.std)):
@@ -147,7 +166,12 @@ class Trainer:
         self.progress = saved.progress
 
     def fit(self) -> Outcome:
-        """Train until the steps or the minutes are over or a signal asks to stop; always ends with a checkpoint."""
+        """Train until the steps or the minutes are over or a signal asks to stop; always ends with a checkpoint.
+
+        Raises:
+            MotionError: The loss is not finite any more.
+            OutputError: The run's folder cannot be written.
+        """
         run, accelerator = self.config.run, self.accelerator
         start = time.monotonic() - self.progress.elapsed_s
         wrapped = accelerator.prepare_model(self.model)
@@ -249,6 +273,7 @@ class Trainer:
                 self.model,
                 self.ema.module,
                 self.optimizer,
+                self.data,
             )
         self.accelerator.wait_for_everyone()
         return name
@@ -318,7 +343,13 @@ class Trainer:
         if not self.accelerator.is_main_process:
             return None
         done = self.progress.step
-        return SummaryWriter(str(self.folder / "tensorboard"), purge_step=done + 1 if done else None)
+        folder = self.folder / "tensorboard"
+        try:
+            return SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+        except OSError as error:
+            raise OutputError(
+                f"expected to write '{folder}', got '{error.strerror}' for the log; choose another --out"
+            ) from error
 
     def _report(self, console: TrainingConsole, folder: Path, reason: str) -> None:
         progress = self.progress

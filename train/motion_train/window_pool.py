@@ -23,9 +23,11 @@ from motion_preprocessing.errors import InputError
 from motion_preprocessing.furnish import furnish
 from motion_preprocessing.groups import scene_tokens
 from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.labels import PERSON_CLASSES
 from motion_preprocessing.mirror import mirror_motion, mirror_text
-from motion_preprocessing.pose_vector import encode
+from motion_preprocessing.pose_vector import POSITIONS, encode
 from motion_preprocessing.rotations import about_z
+from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_preprocessing.stitch import join, unpack
 from motion_train.config import DataConfig
 
@@ -46,13 +48,17 @@ GROUP_WEIGHTS: Final[dict[str, float]] = {
 _OTHER_WEIGHT: Final = 2.0
 _CHUNK: Final = 50
 
-CLASS_SHARES: Final[dict[str, tuple[float, ...]]] = {
-    # unknown, person, staff, patient: what a clip says about its person leaves room for the other classes, so that
-    # a class shifts the motion without excluding any.
-    "person": (0.15, 0.5, 0.2, 0.15),
-    "staff": (0.1, 0.2, 0.7, 0.0),
-    "patient": (0.1, 0.25, 0.0, 0.65),
+# What a clip says about its person leaves room for the other classes, so that a class shifts the motion without
+# excluding any.
+_SHARES: Final[dict[str, dict[str, float]]] = {
+    "person": {"unknown": 0.15, "person": 0.5, "staff": 0.2, "patient": 0.15},
+    "staff": {"unknown": 0.1, "person": 0.2, "staff": 0.7},
+    "patient": {"unknown": 0.1, "person": 0.25, "patient": 0.65},
 }
+CLASS_SHARES: Final[dict[str, tuple[float, ...]]] = {
+    told: tuple(shares.get(name, 0.0) for name in PERSON_CLASSES) for told, shares in _SHARES.items()
+}
+"""By the class a clip tells, how often each row of the class table is drawn."""
 
 
 @dataclass(frozen=True)
@@ -187,12 +193,12 @@ class WindowMaker:
             turned = np.array(rotations, dtype=np.float32)
             turned[:, 0] = about_z(np.asarray(yaw)) @ turned[:, 0]
             poses.append(encode(turned, move_points(root, yaw, shift).astype(np.float32), self.fps).astype(np.float32))
-        joints = np.stack(poses)[..., :66].reshape(len(poses), -1, 22, 3)
+        joints = np.stack(poses)[..., POSITIONS].reshape(len(poses), -1, JOINT_COUNT, 3)
         measured = describe(joints[0], self.fps, rng).sentences if len(poses) == 1 else ()
         budget = self.config.scene_tokens
         if rng.uniform() < self.config.scene_fraction:
             # Furniture keeps clear of everybody: all joints of all persons are given as one long motion.
-            path = joints.reshape(-1, 22, 3)
+            path = joints.reshape(-1, JOINT_COUNT, 3)
             points, classes = furnish(path, rng, free_objects=int(rng.integers(0, 6)))
         else:
             points, classes = np.zeros((0, 3)), np.zeros(0, dtype=np.int64)

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from motion_preprocessing.canonical import move_points, move_pose_vectors
 from motion_preprocessing.errors import InputError
+from motion_preprocessing.groups import GROUP_SIZE
+from motion_preprocessing.labels import PERSON_CLASSES
 from motion_preprocessing.pose_vector import POSE_DIM, POSITIONS, ROTATIONS, VELOCITIES
 from motion_train.config import DataConfig
 from motion_train.window_pool import CLASS_SHARES, Window, make_windows
@@ -23,7 +25,6 @@ from motion_train.window_pool import CLASS_SHARES, Window, make_windows
 FloatArray = NDArray[np.floating[Any]]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
-PERSON_CLASSES: Final = ("unknown", "person", "staff", "patient")
 FALLBACK_CAPTION: Final = "a person moves"
 MIN_DISTANCE_M: Final = 0.65
 """Composed persons' pelves keep at least this far apart over the whole window."""
@@ -158,7 +159,10 @@ class WindowSampler:
         return {
             "poses": poses,
             "text": [self._row[caption] for caption in captions],
-            "classes": [int(rng.choice(4, p=CLASS_SHARES.get(name, CLASS_SHARES["person"]))) for name in classes],
+            "classes": [
+                int(rng.choice(len(PERSON_CLASSES), p=CLASS_SHARES.get(name, CLASS_SHARES["person"])))
+                for name in classes
+            ],
             # Without replacement: two persons of one sample never share an identity.
             "identity": rng.permutation(self.config.identities)[: len(poses)],
             "scene": window.scene_points,
@@ -184,7 +188,7 @@ class WindowSampler:
         scene_mask = np.stack([row["scene_mask"] for row in rows])
         used = max(1, int(scene_mask.sum(axis=1).max()))
         order = np.argsort(~scene_mask, axis=1, kind="stable")[:, :used]  # unused groups to the end, then cut off
-        scene = np.stack([row["scene"].reshape(-1, 192)[o] for row, o in zip(rows, order, strict=True)])
+        scene = np.stack([row["scene"].reshape(-1, 3 * GROUP_SIZE)[o] for row, o in zip(rows, order, strict=True)])
         scene_class = np.stack([row["scene_class"][o] for row, o in zip(rows, order, strict=True)])
         return {
             "x0": torch.from_numpy(x0),
