@@ -90,15 +90,30 @@ def test_foot_term_of_a_sliding_foot():
     assert float(terms(sliding, x)["foot"]) == pytest.approx(weight * 0.02**2 / 3, rel=1e-6)
 
 
-def test_masked_frames_cost_nothing():
+@pytest.mark.parametrize("target", ["x0", "epsilon", "variational"])
+def test_masked_frames_cost_nothing(target):
     x = motion()
     wrong = x.clone()
     wrong[..., 5:, :] += 1.0
     mask = torch.ones(1, 1, FRAMES, dtype=torch.bool)
     mask[..., 5:] = False
-    got = terms(wrong, x, mask=mask)
+    got = terms(wrong, x, LossConfig(target=target), mask=mask, t=5)
     for name in ("simple", "velocity", "bone", "kinematics"):
         assert float(got[name]) == pytest.approx(0.0, abs=1e-9), name
+
+
+@pytest.mark.parametrize("target", ["x0", "epsilon", "variational"])
+@pytest.mark.parametrize("t", [0, 5])
+def test_padding_does_not_thin_the_error(target, t):
+    """Frames that are not there neither cost nor count: the loss is that of the shorter motion."""
+    x = motion()
+    wrong = x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)).double()
+    mask = torch.ones(1, 1, FRAMES, dtype=torch.bool)
+    mask[..., 5:] = False
+    config = LossConfig(target=target)
+    padded = terms(wrong, x, config, mask=mask, t=t)
+    short = terms(wrong[..., :5, :], x[..., :5, :], config, mask=mask[..., :5], t=t)
+    assert float(padded["simple"]) == pytest.approx(float(short["simple"]), rel=1e-9)
 
 
 def test_geometry_fades_with_the_signal():

@@ -55,8 +55,8 @@ class GaussianDiffusion:
         error = (predicted - target) ** 2
         return masked_mean(error, mask)
 
-    def variational_term(self, x0: Tensor, xt: Tensor, t: Tensor, predicted_x0: Tensor) -> Tensor:
-        """Return each sample's term of the variational bound in nats a dimension, (B,) (3.11-3.13).
+    def variational_entries(self, x0: Tensor, xt: Tensor, t: Tensor, predicted_x0: Tensor) -> Tensor:
+        """Return each entry's share of the bound's term at `t` in nats, shaped like `x0` (3.11-3.13).
 
         For t > 0 this is L_{t-1} = KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) with the posterior variance on both
         sides (3.12); for t = 0 it is the decoder's -log p(x_0 | x_1) of a Gaussian with the variance beta_0 (3.13:
@@ -69,7 +69,11 @@ class GaussianDiffusion:
         safe = torch.where(at_zero, first, variance)
         divergence = (true_mean - model_mean) ** 2 / (2 * safe)
         likelihood = 0.5 * (math.log(2 * math.pi) + torch.log(first) + (x0 - predicted_x0) ** 2 / first)
-        return torch.where(at_zero, likelihood, divergence).flatten(1).mean(dim=1)
+        return torch.where(at_zero, likelihood, divergence)
+
+    def variational_term(self, x0: Tensor, xt: Tensor, t: Tensor, predicted_x0: Tensor) -> Tensor:
+        """Return each sample's mean of `variational_entries`, nats a dimension, (B,)."""
+        return self.variational_entries(x0, xt, t, predicted_x0).flatten(1).mean(dim=1)
 
     def prior_term(self, x0: Tensor) -> Tensor:
         """L_T = KL(q(x_T | x_0) || N(0, I)) in nats a dimension, (B,) (3.11): what the schedule leaves at its end."""

@@ -25,7 +25,7 @@ from motion_preprocessing.pose_vector import POSITIONS, ROTATIONS
 from motion_preprocessing.rotations import matrix_from_6d
 from motion_preprocessing.skeleton import BONES, FEET, JOINT_COUNT, JOINT_INDEX, REST_OFFSETS_M, rest_joints
 from motion_train.denoiser import key_bias
-from motion_train.diffusion import GaussianDiffusion
+from motion_train.diffusion import GaussianDiffusion, masked_mean
 
 STANDING_M: float = 0.005
 """A foot that moves less than this from one frame to the next (0.1 m/s at 20 fps) counts as standing."""
@@ -108,7 +108,7 @@ class Objective:
         elif c.target == "epsilon":
             main = self.diffusion.simple_loss(self.diffusion.epsilon_from_x0(xt, t, predicted), noise, mask)
         else:
-            main = self.diffusion.variational_term(x0 * mask, xt * mask, t, predicted * mask).mean()
+            main = masked_mean(self.diffusion.variational_entries(x0, xt, t, predicted), mask)
         result = {"simple": main}
         if c.velocity or c.bone or c.kinematics or c.foot:
             count = max(1, round(c.geometry_share * len(t)))
