@@ -50,6 +50,16 @@ def test_bones_keep_their_lengths(generator: Generator) -> None:
         np.testing.assert_allclose(length, np.linalg.norm(REST_OFFSETS_M[child]), atol=1e-6)
 
 
+def test_a_motion_is_its_prediction_posed(generator: Generator) -> None:
+    """What the network says can be looked at before the body is fitted, for one run of the network."""
+    wanted = request("a person walks", seconds=0.5, seed=4)
+    made = generator.predict(wanted)
+    posed, whole = generator.pose(wanted, made), generator.generate(wanted)
+    np.testing.assert_array_equal(posed.joints_m, whole.joints_m)
+    np.testing.assert_array_equal(posed.local_rotations, whole.local_rotations)
+    assert made.pose_vectors.shape[:2] == posed.joints_m.shape[:2]
+
+
 def test_rotations_are_rotations(generator: Generator) -> None:
     rotations = generator.generate(request(heading_deg=30)).local_rotations.astype(np.float64)
     product = rotations @ rotations.swapaxes(-1, -2)
