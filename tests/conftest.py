@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from motion_runtime.bundle import DEFAULT_BUNDLE
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real recordings and scans, which are no part of the repository; skips where it is absent."""
-    folder = Path(os.environ.get("SCENE_MOTION_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no recordings at {folder}; set SCENE_MOTION_DATA to their folder")
+    """The folder of real recordings and scans, which are no part of the repository; skips where none is named."""
+    name = os.environ.get("SCENE_MOTION_DATA")
+    if not name:
+        pytest.skip("set SCENE_MOTION_DATA to the folder of recordings and scans")
+    folder = Path(name)
+    assert folder.is_dir(), f"expected a folder, got {folder} for SCENE_MOTION_DATA"
     return folder
+
+
+@pytest.fixture(scope="session")
+def default_bundle() -> Path:
+    """The bundle that comes with the package. Skips in a checkout that does not hold it yet, and only there."""
+    if not (DEFAULT_BUNDLE / "manifest.json").is_file():
+        git = ["git", "-C", str(Path(__file__).parent), "ls-files"]
+        files = subprocess.run(git, capture_output=True, text=True, check=False).stdout
+        held = subprocess.run([*git, str(DEFAULT_BUNDLE)], capture_output=True, text=True, check=False).stdout
+        if files and not held:
+            pytest.skip("this checkout holds no built-in bundle yet")
+        pytest.fail(f"expected the built-in bundle, got nothing at {DEFAULT_BUNDLE}")
+    return DEFAULT_BUNDLE

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from motion_runtime.bundle import DEFAULT_BUNDLE
 from motion_runtime.writer import read_motion
 
 ROOT = Path(__file__).parents[1]
@@ -54,9 +53,8 @@ def test_the_base_install_is_light_and_whole(installed: Path, tmp_path: Path) ->
     assert str(installed.parent) in where
 
 
+@pytest.mark.usefixtures("default_bundle")
 def test_motion_run_generates_with_the_built_in_bundle(installed: Path, tmp_path: Path) -> None:
-    if not (DEFAULT_BUNDLE / "manifest.json").is_file():
-        pytest.skip("this checkout holds no built-in bundle yet")
     shutil.copy(ROOT / "examples" / "ward.ply", tmp_path)
     prompt = "a person walks forward, turns and sits down"
     said = call(installed / "motion-run", "--scene", "ward.ply", "--prompt", prompt, "--out", "out", cwd=tmp_path)
@@ -74,12 +72,37 @@ def test_motion_run_generates_with_a_given_bundle(installed: Path, tmp_path: Pat
     assert read_motion(tmp_path / "out" / "sample_000" / "motion.npz").frames == 20
 
 
-def test_the_other_commands_name_the_extra_they_need(installed: Path, tmp_path: Path) -> None:
-    for command, extra in (("motion-train", "train"), ("motion-export", "export")):
-        assert (installed / command).exists()
-        done = subprocess.run(
-            [str(installed / command), "--help"], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
-        )
-        output = done.stdout + done.stderr
-        assert "Traceback" not in output, output
-        assert done.returncode == 0 or f"scene-motion[{extra}]" in output, output
+CAPTURE = (
+    "HIERARCHY ROOT Hips { OFFSET 0 0 0 CHANNELS 6 Xposition Yposition Zposition Zrotation Yrotation Xrotation "
+    "End Site { OFFSET 0 1 0 } }\nMOTION\nFrames: 1\nFrame Time: 0.03\n0 0 0 0 0 0\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"),
+    [
+        ("motion-train denoiser --out x", "train"),
+        ("motion-export --checkpoint x --out y", "export"),
+        ("motion-preprocess mocap data y", "preprocess"),
+    ],
+)
+def test_the_other_commands_name_the_extra_they_need(
+    installed: Path, tmp_path: Path, command: str, extra: str
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    columns = "file,subject,trial,category,label,licence,source,fps,frames,tpose_frame0"
+    (data / "manifest.csv").write_text(f"{columns}\na.bvh,1,1_1,walk,walk,free,CMU,30,1,0\n", encoding="utf-8")
+    (data / "a.bvh").write_text(CAPTURE, encoding="utf-8")
+    (tmp_path / "x").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    program, *arguments = command.split()
+    done = subprocess.run(
+        [installed / program, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert f"pip install 'scene-motion[{extra}]'" in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before

@@ -111,9 +111,9 @@ def find_floor(
         InputError: No plane of the scan can be its floor, or the floor labels contradict the geometry.
     """
     if up != "auto" and up not in UP_AXES:
-        raise InputError(f"expected auto, {', '.join(UP_AXES)}, got '{up}' for the up axis; choose one of these")
+        raise InputError(f"expected auto, {', '.join(UP_AXES)}, got '{up}' for the up axis; choose --up among these")
     if units != "auto" and units not in UNITS:
-        raise InputError(f"expected auto, {', '.join(UNITS)}, got '{units}' for the units; choose one of these")
+        raise InputError(f"expected auto, {', '.join(UNITS)}, got '{units}' for the units; choose --units among these")
     rng = np.random.default_rng(seed)
     cloud = np.asarray(points, dtype=np.float64)
     sample = subsample(cloud, MAX_POINTS, rng)
@@ -159,7 +159,7 @@ def _nearest_axis(normal: NDArray[np.float64], axes: tuple[str, ...]) -> tuple[s
 
 def _labelled_floor(cloud: NDArray[np.float64], is_floor: NDArray[np.bool_], threshold: float) -> Plane:
     marked = cloud[is_floor]
-    remedy = "check the label table, or load the scene with labels ignored"
+    remedy = "check the label table (--labels FILE), or leave the labels out with --labels ignore"
     if len(marked) < 3:
         raise InputError(f"expected 3 floor points or more, got {len(marked)} for the scene; {remedy}")
     plane = fit_plane(marked, 2 * threshold)
@@ -199,7 +199,8 @@ def _best_candidate(
     if not candidates:
         raise InputError(
             "expected a floor with the rest of the scan above it, got no such plane for the scene; "
-            "scan the floor too, or say which axis is up"
+            f"scan the floor too, or say which axis is up with --up ({', '.join(UP_AXES)}) and the unit with --units "
+            f"({', '.join(UNITS)})"
         )
     best = max(candidates, key=lambda c: c.score)
     # Of parallel planes that qualify the lowest is the floor: a platform or a mattress can be the larger one.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -68,6 +69,14 @@ class Scene:
     def __len__(self) -> int:
         return len(self.points_m)
 
+    @cached_property
+    def objects(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """What `object_points` returns, worked out once; read-only."""
+        points, classes = _object_points(self)
+        points.setflags(write=False)
+        classes.setflags(write=False)
+        return points, classes
+
     def labelled(self, names: frozenset[str]) -> NDArray[np.bool_]:
         """Return (N,) True where the label's name is one of `names`."""
         hit = np.array([plain_name(name) in names for name in self.label_names] + [False])
@@ -122,7 +131,7 @@ def load_scene(
     if farthest > _MAX_DISTANCE_M:
         raise InputError(
             f"expected a room within {_MAX_DISTANCE_M / 1000:.0f} km of the origin, got {farthest / 1000:.0f} km for "
-            f"{path}; subtract the map offset"
+            f"{path}; subtract the map offset, or name the unit with --units"
         )
     instances = np.full(len(points), -1, dtype=np.int32) if content.instances is None else content.instances
     return Scene(aligned.astype(np.float32), numbers, instances, content.colors, names, world_from_file, floor)
@@ -138,7 +147,7 @@ def _name_labels(
         shown = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
         raise InputError(
             f"expected labels {min(table)} to {max(table)} of the table, got {shown} for {path}; name each in a PLY "
-            f"line 'comment label {unknown[0]} NAME' or in {path.stem}.labels.json"
+            f"line 'comment label {unknown[0]} NAME', in {path.stem}.labels.json or in a table given with --labels"
         )
     names = tuple(name for _, name in sorted(table.items()) if plain_name(name) not in UNLABELLED)
     index_of = {name: index for index, name in reversed(list(enumerate(names)))}
@@ -192,8 +201,12 @@ def object_points(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.int64]]
 
     Labelled points are objects unless they belong to the room itself (floor, wall, ceiling, door, window). Points
     without a label are objects of class 0 where they lie 8 cm to 2 m above the floor, in front of the outer walls, and
-    hang together with others.
+    hang together with others. Worked out once a scene; the arrays are read-only.
     """
+    return scene.objects
+
+
+def _object_points(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     classes_of = np.array([object_class(name) for name in scene.label_names] + [0], dtype=np.int64)
     keep = (scene.labels >= 0) & ~scene.labelled(STRUCTURE)
     open_points = np.flatnonzero(scene.labels < 0)

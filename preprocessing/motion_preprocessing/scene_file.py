@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -45,9 +46,9 @@ def read_scene_file(path: Path) -> SceneFile:
     suffix = path.suffix.lower()
     content = _read_arrays(path) if suffix in (".npz", ".npy") else _read_ply(path)
     side = path.with_name(f"{path.stem}.labels.json")
-    if not side.is_file():
+    if not os.path.isfile(side):  # unlike the method of `Path`, no error where the name is too long to exist
         return content
-    return SceneFile(content.points, content.labels, content.instances, content.colors, _read_side_file(side))
+    return SceneFile(content.points, content.labels, content.instances, content.colors, read_label_table(side))
 
 
 def _read_ply(path: Path) -> SceneFile:
@@ -107,16 +108,24 @@ def _read_arrays(path: Path) -> SceneFile:
     )
 
 
-def _read_side_file(path: Path) -> dict[int, str]:
+def read_label_table(path: Path) -> dict[int, str]:
+    """Read what label numbers mean from a file such as {"4": "bed"}, or {"labels": {"4": "bed"}}.
+
+    Raises:
+        InputError: The file cannot be read, or is no such table.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         table = content.get("labels", content)
+        if not table:
+            raise ValueError("no entries")
         if not all(isinstance(name, str) for name in table.values()):
             raise ValueError("a name that is no text")
         return {int(number): name for number, name in table.items()}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f'expected a table like {{"4": "bed"}}, got \'{error}\' for {path}; write numbers and their names'
+            f'expected a table like {{"4": "bed"}}, got \'{reason}\' for {path}; write numbers and their names'
         ) from error
 
 

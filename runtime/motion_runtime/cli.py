@@ -18,8 +18,12 @@ Examples:
   motion-run --scene ward.ply --prompt "a person falls" --person patient --num-samples 8 --out falls/
   motion-run --scene ward.ply --person staff --person patient \\
              --prompt "walks forward" --prompt "stands up from the bed" --out pair/
+  motion-run --scene phone_scan.ply --up y --units cm --labels ignore --prompt "a person turns left" --out turn/
   motion-run --scene ward.ply --prompt "someone waves" --start 1.5,2 --heading 90 --seed 7 --out wave/
 """
+# Written out, since importing them from `motion_preprocessing.floor` would load numpy; a test compares them.
+UP = ("auto", "z", "y", "x", "-z", "-y", "-x")
+UNITS = ("auto", "m", "cm", "mm", "ft", "in")
 SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
 
@@ -38,6 +42,9 @@ def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--prompt", "prompts", multiple=True, required=True, help="What happens; once for all, or once a person.")
 @click.option("--person", "persons", multiple=True, help="Class of a person: person, staff or patient; once a person.")
 @click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room: points in .ply, .npz or .npy.")
+@click.option("--up", type=click.Choice(UP), default="auto", show_default=True, help="Axis of the file that is up.")
+@click.option("--units", type=click.Choice(UNITS), default="auto", show_default=True, help="Unit of the file.")
+@click.option("--labels", metavar="FILE", help="What label numbers mean, as .json: {\"4\": \"bed\"}; or 'ignore'.")
 @click.option("--seconds", type=float, default=6.0, show_default=True, help="Length of the motion.")
 @click.option("--num-samples", type=click.IntRange(1, 1000), default=1, show_default=True, help="Motions to make.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same bytes.")
@@ -56,6 +63,9 @@ def main(
     prompts: tuple[str, ...],
     persons: tuple[str, ...],
     scene_path: Path | None,
+    up: str,
+    units: str,
+    labels: str | None,
     seconds: float,
     num_samples: int,
     seed: int,
@@ -71,6 +81,8 @@ def main(
     overwrite: bool,
 ) -> None:
     """Generate labelled 3D human motion from text, in a scanned room."""
+    if scene_path is None and (up, units, labels) != ("auto", "auto", None):
+        raise click.UsageError("expected --scene beside --up, --units or --labels, got none; name the room's file")
     from motion_runtime.motion import GenerationRequest
     from motion_runtime.run_command import run
 
@@ -90,6 +102,9 @@ def main(
         num_samples,
         out,
         scene_path=scene_path,
+        up=up,
+        units=units,
+        labels=labels,
         bundle=bundle,
         provider=provider,
         preview=preview,

@@ -105,10 +105,7 @@ class Generator:
             InputError: The request cannot be met by any bundle (an unknown class, no free floor ...).
             BundleError: The request is beyond this bundle (too many persons, too long).
         """
-        return self.pose(request, self.predict(request, progress))
-
-    def pose(self, request: GenerationRequest, made: Prediction) -> Motion:
-        """Fit one body to each predicted pose and set it in the room: the second half of `generate`."""
+        made = self.predict(request, progress)
         joints, rotations, root = _pose_in_room(made.pose_vectors, made.placement)
         return Motion(
             joints_m=joints,
@@ -124,6 +121,14 @@ class Generator:
             guidance=made.guidance,
             room_from_canonical=made.placement.room_from_canonical,
         )
+
+    def split_prompt(self, prompt: str) -> tuple[str, str]:
+        """Split a prompt, cleaned, into what the model reads and what is beyond its context, '' for most prompts.
+
+        Raises:
+            InputError: The prompt is empty, too long, or not Unicode text.
+        """
+        return self._tokenizer.split(prompt)
 
     def predict(self, request: GenerationRequest, progress: Callable[[int, int], None] | None = None) -> Prediction:
         """Run the network only, before one body is fitted to what it says; arguments and errors of `generate`."""

@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import BundleError
 from motion_runtime.manifest_values import Reader
+from motion_runtime.sampler import SAMPLERS
+from motion_runtime.schedule import SCHEDULE_KINDS
 
 FORMAT_VERSION: Final = 1
+MAX_SCHEDULE_STEPS: Final = 100_000
+"""A hundred times the usual: beyond, a damaged number would only fill the memory."""
 ALLOWED_SUFFIXES: Final = (".onnx", ".bin", ".json", ".txt", ".md")
 
 STEP: Final = "step"
@@ -216,7 +220,9 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         identities=top.integer("identities"),
         graphs=tuple(_graph(reader) for reader in top.tables("graphs")),
         normaliser=Normaliser(normaliser.vector("mean"), normaliser.vector("std")),
-        schedule=ScheduleSpec(schedule.text("kind"), schedule.integer("steps")),
+        schedule=ScheduleSpec(
+            schedule.choice("kind", SCHEDULE_KINDS), schedule.integer("steps", most=MAX_SCHEDULE_STEPS)
+        ),
         text=TextSpec(
             context_length=text.integer("context_length"),
             width=text.integer("width"),
@@ -227,7 +233,9 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         ),
         person_classes=top.texts("person_classes"),
         object_classes=top.texts("object_classes"),
-        default=SamplingDefaults(default.text("sampler"), default.integer("steps"), default.number("guidance")),
+        default=SamplingDefaults(
+            default.choice("sampler", SAMPLERS), default.integer("steps"), default.number("guidance")
+        ),
         licence=top.text("licence"),
         credits=top.text("credits"),
         files={name: top.table("files").text(name) for name in top.table("files").values},
@@ -235,6 +243,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         parity=dict(top.table("parity").values),
     )
     _check_names(manifest, where)
+    _check_sizes(manifest, where)
     _check_shapes(manifest, where)
     return manifest
 
@@ -313,6 +322,16 @@ def _check_names(manifest: Manifest, where: str) -> None:
             raise BundleError(f"expected '{name}' among the files, got no entry for it in {where}; restore the bundle")
 
 
+def _check_sizes(manifest: Manifest, where: str) -> None:
+    """Numbers that limit each other do."""
+    for what, value, limit, of in (
+        ("people", max(manifest.people), manifest.identities, "identities"),
+        ("default steps", manifest.default.steps, manifest.schedule.steps, "steps of the schedule"),
+    ):
+        if value > limit:
+            raise BundleError(f"expected {what} up to the {limit} {of}, got {value} in {where}; restore the bundle")
+
+
 def _check_shapes(manifest: Manifest, where: str) -> None:
     """The graphs a runtime needs exist and have the inputs and outputs that follow from the manifest's sizes."""
     for label, vector in (("mean", manifest.normaliser.mean), ("std", manifest.normaliser.std)):
@@ -321,7 +340,8 @@ def _check_shapes(manifest: Manifest, where: str) -> None:
                 f"expected {manifest.pose_dim} numbers, got {len(vector)} for the normaliser's {label} in {where}; "
                 "restore the bundle"
             )
-    if not (np.isfinite(manifest.normaliser.mean).all() and (manifest.normaliser.std > 0).all()):
+    mean, std = manifest.normaliser.mean, manifest.normaliser.std
+    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
         raise BundleError(f"expected finite means and deviations above 0, got others in {where}; restore the bundle")
     for graph in manifest.graphs:
         expected = expected_tensors(manifest, graph.role, graph.people, graph.frames)

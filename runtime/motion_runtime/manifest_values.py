@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.errors import BundleError
+
+MAX_INTEGER: Final = 2**31 - 1
+"""No size of a model is larger."""
 
 
 class Reader:
@@ -31,17 +34,18 @@ class Reader:
         value = self.text(key)
         return value if value in choices else self._refuse(key, f"one of {', '.join(choices)}", value)
 
-    def integer(self, key: str, least: int = 1) -> int:
-        """Read a whole number of at least `least`."""
-        wanted = f"a whole number of at least {least}"
+    def integer(self, key: str, least: int = 1, most: int = MAX_INTEGER) -> int:
+        """Read a whole number from `least` to `most`."""
+        wanted = f"a whole number of at least {least}" + (f" and at most {most}" if most < MAX_INTEGER else "")
         value = self._get(key, wanted)
-        return int(value) if _is_integer(value, least) else self._refuse(key, wanted, value)
+        return int(value) if _is_integer(value, least, most) else self._refuse(key, wanted, value)
 
     def number(self, key: str, *, positive: bool = False) -> float:
         """Read a finite number of at least 0, or above 0."""
         wanted = "a number above 0" if positive else "a number of at least 0"
         value = self._get(key, wanted)
-        good = type(value) in (int, float) and math.isfinite(value) and (value > 0 if positive else value >= 0)
+        # Compared, not converted: JSON knows integers that no float holds.
+        good = type(value) in (int, float) and 0 <= value <= sys.float_info.max and (value > 0 or not positive)
         return float(value) if good else self._refuse(key, wanted, value)
 
     def integers(self, key: str, least: int = 1, *, empty: bool = True) -> tuple[int, ...]:
@@ -64,7 +68,11 @@ class Reader:
         value = self._get(key, wanted)
         if not isinstance(value, list) or not all(type(item) in (int, float) for item in value):
             self._refuse(key, wanted, value)
-        array = np.array(value, dtype=np.float32)
+        try:
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, which the caller refuses
+                array = np.array(value, dtype=np.float64).astype(np.float32)
+        except OverflowError:  # an integer that no float holds
+            self._refuse(key, wanted, value)
         array.setflags(write=False)
         return array
 
@@ -88,8 +96,8 @@ class Reader:
         raise BundleError(f"expected {wanted}, got {_short(value)} for '{key}' in {self.where}; restore the bundle")
 
 
-def _is_integer(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _is_integer(value: object, least: int, most: int = MAX_INTEGER) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _short(value: object) -> str:

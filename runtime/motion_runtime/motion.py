@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
 
 DEFAULT_PERSON_CLASS: Final = "person"
+MAX_SECONDS: Final = 3600.0
+"""No bundle makes motions as long; beyond, numbers of frames would overflow."""
+MAX_START_M: Final = 10_000.0
+"""No room is as far from its origin; beyond, float32 joints would lose their millimetres."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class GenerationRequest:
             )
         object.__setattr__(self, "prompts", prompts)
         object.__setattr__(self, "person_classes", classes)
-        _check_range("seconds", self.seconds, 0.0, math.inf, low_open=True)
+        _check_range("seconds", self.seconds, 0.0, MAX_SECONDS, low_open=True)
         _check_range("guidance", self.guidance, 0.0, 100.0)
         _check_range("eta", self.eta, 0.0, 1.0)
         _check_range("steps", self.steps, 1, math.inf)
@@ -79,7 +83,7 @@ class GenerationRequest:
         _check_range("sample number", self.sample, 0, 2**32 - 1)
         _check_range("heading", self.heading_deg, -math.inf, math.inf)
         for value in self.start_m or ():
-            _check_range("start position", value, -math.inf, math.inf)
+            _check_range("start position", value, -MAX_START_M, MAX_START_M)
 
     @property
     def persons(self) -> int:
@@ -154,7 +158,8 @@ def _check_range(name: str, value: float | None, low: float, high: float, *, low
     """Refuse NaN, infinity and what lies outside [low, high] (or (low, high])."""
     if value is None:
         return
-    if not math.isfinite(value) or value < low or value > high or (low_open and value == low):
+    # Compared, not converted: Python knows integers that no float holds. NaN is within no limits.
+    if not low <= value <= high or abs(value) == math.inf or (low_open and value == low):
         bound = "above" if low_open else "at least"
         limits = [f"{bound} {low:g}"] * math.isfinite(low) + [f"at most {high:g}"] * math.isfinite(high)
-        raise InputError(f"expected {name} {' and '.join(limits) or 'as a finite number'}, got {value}")
+        raise InputError(f"expected {name} {' and '.join(limits) or 'as a finite number'}, got {value!s:.40}")

@@ -76,11 +76,6 @@ class Room:
         self.scene = scene
 
     @cached_property
-    def objects(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Points (M, 3) of objects and their classes (M,)."""
-        return object_points(self.scene)
-
-    @cached_property
     def free_space(self) -> FreeSpace:
         """Grid of the free floor."""
         return FreeSpace.from_scene(self.scene)
@@ -120,7 +115,7 @@ class Room:
         self, placement: Placement, object_classes: tuple[str, ...], max_tokens: int, radius_m: float
     ) -> SceneTokens:
         """Scene tokens around the start, in the canonical frame; classes are rows of the model's own table."""
-        points, classes = self.objects
+        points, classes = object_points(self.scene)
         rows = np.array([object_classes.index(name) if name in object_classes else 0 for name in OBJECT_CLASSES])
         return scene_tokens(placement.to_canonical(points), rows[classes], max_tokens=max_tokens, radius_m=radius_m)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -70,8 +71,23 @@ class RoomView:
         )
 
 
+_last: tuple[weakref.ref[Scene], RoomView] | None = None
+"""The last room and its view."""
+
+
 def room_view(scene: Scene) -> RoomView:
-    """Choose what of a room is drawn, and in which colours: its own, else its labels', else by height."""
+    """Choose what of a room is drawn, and in which colours: its own, else its labels', else by height.
+
+    The last room's view is kept, since the pictures of a run mostly share their room.
+    """
+    global _last
+    last = _last
+    if last is None or last[0]() is not scene:
+        last = _last = (weakref.ref(scene), _view_of(scene))
+    return last[1]
+
+
+def _view_of(scene: Scene) -> RoomView:
     points = np.asarray(scene.points_m, dtype=np.float64)
     unlabelled = scene.labels < 0
     floor = scene.labelled(FLOOR) | (unlabelled & (np.abs(points[:, 2]) < _FLOOR_M))

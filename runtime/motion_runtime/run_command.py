@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from motion_preprocessing.atomic_output import atomic_folder
+from motion_preprocessing.atomic_output import as_output_error, atomic_folder
 from motion_preprocessing.errors import OutputError
 from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.scene import load_scene, object_points
+from motion_preprocessing.scene_file import read_label_table
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.writer import OWN_FILES, write_sample
 
 SAMPLE_PREFIX: Final = "sample_"
+_SHOWN: Final = 40
+"""Letters of a prompt that a warning shows on each side of the cut."""
 _FILE_WORDS: Final = {
     "preview.gif": "animated picture",
     "contact_sheet.png": "a few poses side by side",
@@ -39,6 +42,9 @@ def run(
     out: Path,
     *,
     scene_path: Path | None = None,
+    up: str = "auto",
+    units: str = "auto",
+    labels: str | None = None,
     bundle: Path | None = None,
     provider: str = "auto",
     preview: bool = True,
@@ -51,6 +57,9 @@ def run(
         num_samples: How many motions, each with other noise.
         out: Folder to make.
         scene_path: Room to load.
+        up: The file's axis that points up, or 'auto'.
+        units: The file's unit of length, or 'auto'.
+        labels: File of a label table, or 'ignore'; None = the scene file's own table.
         bundle: Model bundle; None = the built-in one.
         provider: 'auto', 'cpu' or 'cuda'.
         preview: Draw pictures as well.
@@ -63,7 +72,8 @@ def run(
     started = time.perf_counter()
     generator = Generator.load(bundle, provider)
     if scene_path is not None:
-        request = replace(request, scene=load_scene(scene_path))
+        request = replace(request, scene=load_scene(scene_path, up=up, units=units, labels=_label_table(labels)))
+    _warn_of_cut_prompts(generator, request)
     loaded_s = time.perf_counter() - started
     # One folder for all samples, renamed into place at the very end: an interrupted run leaves nothing behind.
     elapsed_s = []
@@ -78,7 +88,27 @@ def run(
             run_info = _describe_run(generator, sample, motion, scene_path)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             write_sample(folder / f"{SAMPLE_PREFIX}{index:03d}", motion, request.scene, run_info, preview=preview)
-    _summarise(generator, out, elapsed_s)
+    _summarise(generator, out, elapsed_s, preview)
+
+
+def _label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | None:
+    """What `load_scene` asks for, from the option."""
+    if labels == "ignore":
+        return "ignore"
+    return None if labels is None else read_label_table(Path(labels))
+
+
+def _warn_of_cut_prompts(generator: Generator, request: GenerationRequest) -> None:
+    """Say on stderr where a prompt is longer than the model's context: one line a prompt."""
+    for prompt in dict.fromkeys(request.prompts):
+        read, left_out = generator.split_prompt(prompt)
+        if left_out:
+            context = generator.bundle.manifest.text.context_length
+            click.echo(
+                f"warning: the prompt is cut after '...{read[-_SHOWN:]}', what follows is left out: "
+                f"'{left_out[:_SHOWN]}...'; the model reads {context} tokens, shorten the prompt",
+                err=True,
+            )
 
 
 def _check_output(out: Path, overwrite: bool) -> None:
@@ -87,15 +117,17 @@ def _check_output(out: Path, overwrite: bool) -> None:
     Raises:
         OutputError: Something is there.
     """
-    if not out.is_dir():
-        return  # `atomic_folder` refuses files
-    foreign = sorted(entry.name for entry in out.iterdir() if not _is_sample(entry))
+    with as_output_error(out):
+        if not out.is_dir():
+            return  # `atomic_folder` refuses files
+        entries = sorted(out.iterdir())
+        foreign = [entry.name for entry in entries if not _is_sample(entry)]
     if foreign:
         raise OutputError(
             f"expected an empty folder or samples of an earlier run, got '{foreign[0]}' in {out} for --out; "
             "choose another folder"
         )
-    if any(out.iterdir()) and not overwrite:
+    if entries and not overwrite:
         raise OutputError(
             f"expected a new folder, got samples of an earlier run in {out} for --out; "
             "choose another one or replace them with --overwrite"
@@ -127,6 +159,7 @@ def _describe_run(
         },
         "request": {
             "prompts": list(motion.prompts),
+            "prompts_left_out": [generator.split_prompt(prompt)[1] for prompt in motion.prompts],
             "person_classes": list(motion.person_classes),
             "seconds": motion.seconds,
             "frames": motion.frames,
@@ -140,7 +173,9 @@ def _describe_run(
             "seed": motion.seed,
             "sample": motion.sample,
         },
-        "metrics": evaluate_motion(motion.joints_m, motion.fps, obstacles).as_dict(),
+        "metrics": evaluate_motion(
+            motion.joints_m, motion.fps, obstacles, local_rotations=motion.local_rotations
+        ).as_dict(),
     }
 
 
@@ -157,7 +192,7 @@ def _step_progress(label: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _summarise(generator: Generator, out: Path, elapsed_s: list[float]) -> None:
+def _summarise(generator: Generator, out: Path, elapsed_s: list[float], preview: bool) -> None:
     """Say what was written and how to look at it."""
     count = len(elapsed_s)
     provider = generator.provider
@@ -170,7 +205,10 @@ def _summarise(generator: Generator, out: Path, elapsed_s: list[float]) -> None:
         click.echo(f"  {file}  {_what_is(file)}")
     if count > 1:
         click.echo(f"  and {count - 1} more like it, up to {out / f'{SAMPLE_PREFIX}{count - 1:03d}'}")
-    click.echo(f"to look at it, open {first / 'preview.gif'} in a browser, or a .bvh in Blender (File > Import)")
+    animation = f"open {first / 'person_0.bvh'} in Blender (File > Import)"
+    if preview:
+        animation = f"open {first / 'preview.gif'} in a browser, or a .bvh in Blender (File > Import)"
+    click.echo(f"to look at it, {animation}")
 
 
 def _what_is(file: Path) -> str:

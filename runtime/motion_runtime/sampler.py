@@ -63,6 +63,9 @@ def trailing_timesteps(schedule_steps: int, steps: int) -> list[int]:
     """Spread `steps` levels over 0 .. schedule_steps - 1, from the noisiest down.
 
     'Trailing' spacing (Lin et al. 2024, table 2) starts at the noisiest level, which is what x_T ~ N(0, I) stands for.
+
+    Raises:
+        InputError: There are more levels asked for than the schedule has, or none.
     """
     if not 1 <= steps <= schedule_steps:
         raise InputError(f"expected 1 to {schedule_steps} denoising steps, got {steps}; choose --steps in that range")
@@ -145,7 +148,18 @@ SAMPLERS: Final = ("ddpm", "ddim", "dpm++")
 def plan_steps(
     schedule: NoiseSchedule, sampler: str, steps: int, *, guidance: float = 1.0, eta: float = 0.0
 ) -> list[Step]:
-    """Compute every step of a sampler called by name."""
+    """Compute every step of a sampler called by name.
+
+    Args:
+        schedule: The noise schedule that the network was trained with.
+        sampler: One of `SAMPLERS`.
+        steps: Denoising steps.
+        guidance: Scale g of classifier-free guidance, the same in every step.
+        eta: Noise of DDIM: 0 = none, 1 = as much as DDPM. Other samplers ignore it.
+
+    Raises:
+        InputError: The sampler is unknown, or the schedule does not have so many steps.
+    """
     if sampler == "ddpm":
         plan = ddpm(schedule, steps)
     elif sampler == "ddim":

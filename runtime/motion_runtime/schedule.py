@@ -12,7 +12,7 @@ Equation numbers are the thesis'; the process is Ho et al. 2020. Time steps coun
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.errors import InputError
 
 ScheduleKind = Literal["cosine", "linear"]
+SCHEDULE_KINDS: Final[tuple[str, ...]] = get_args(ScheduleKind)
 
 COSINE_OFFSET: Final = 0.008
 MAX_BETA: Final = 0.999
@@ -90,7 +91,11 @@ class NoiseSchedule:
 
     @classmethod
     def named(cls, kind: str, steps: int = 1000) -> NoiseSchedule:
-        """Build the schedule called 'cosine' or 'linear'."""
+        """Build the schedule called 'cosine' or 'linear'.
+
+        Raises:
+            InputError: The name is another, or `steps` is below 1.
+        """
         if kind == "cosine":
             return cls.cosine(steps)
         if kind == "linear":

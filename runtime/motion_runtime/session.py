@@ -167,10 +167,21 @@ class GraphSession:
         """Run the graph once; outputs come in the order of the description.
 
         Raises:
-            BundleError: An input is missing, unknown, or of another dtype or shape than the graph's.
+            BundleError: An input is missing, unknown, or of another dtype or shape than the graph's, or the graph
+                cannot compute its outputs on the CPU.
+            ProviderError: The graph cannot compute its outputs on another provider: out of memory, say.
         """
         self._verify(inputs)
-        return tuple(self._session.run(self._outputs, dict(inputs)))
+        try:
+            return tuple(self._session.run(self._outputs, dict(inputs)))
+        except Exception as error:  # ONNX Runtime's exceptions have no common base but this
+            reason = _one_line(error)
+        if self.provider.name != "cpu":
+            raise ProviderError(
+                f"expected the {self.provider.name} provider to run '{self.spec.file}', got: {reason}; "
+                "use --provider cpu"
+            )
+        raise BundleError(f"expected a graph that runs, got: {reason} for '{self.spec.file}'; restore the bundle")
 
     def _verify(self, inputs: Mapping[str, Array]) -> None:
         wanted = {tensor.name for tensor in self.spec.inputs}

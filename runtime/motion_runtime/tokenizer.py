@@ -106,8 +106,20 @@ class PromptTokenizer:
         """Number of token ids, the two control tokens included."""
         return self._encoding.get_vocab_size()
 
+    def split(self, text: str) -> tuple[str, str]:
+        """Split a prompt, cleaned, into what fits the context and what `encode` cuts off, '' where all of it fits.
+
+        Raises:
+            InputError: The prompt is empty, too long, or not Unicode text.
+        """
+        cleaned = check_prompt(text)
+        offsets = self._encoding.encode(cleaned, add_special_tokens=False).offsets
+        room = self.context_length - 2
+        end = offsets[room][0] if len(offsets) > room else len(cleaned)
+        return cleaned[:end].rstrip(), cleaned[end:].lstrip()
+
     def encode(self, text: str) -> NDArray[np.int64]:
-        """Token ids (1, L) of one prompt; what does not fit is cut off, the end token is kept.
+        """Token ids (1, L) of one prompt; what does not fit is cut off (`split` says where), the end token is kept.
 
         Raises:
             InputError: The prompt is empty, too long, or not Unicode text.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.atomic_output import atomic_file, atomic_folder
+from motion_preprocessing.atomic_output import as_output_error, atomic_file, atomic_folder
 from motion_preprocessing.errors import InputError, OutputError
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.resample import continuous
@@ -61,8 +61,10 @@ def write_sample(
         OutputError: The folder exists (and holds more than a sample, if `overwrite`), or could not be written.
     """
     folder = Path(folder)
-    if overwrite and folder.is_dir():
-        foreign = sorted(p.name for p in folder.iterdir() if not any(fnmatch(p.name, own) for own in OWN_FILES))
+    if overwrite:
+        with as_output_error(folder):
+            names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        foreign = [name for name in names if not any(fnmatch(name, own) for own in OWN_FILES)]
         if foreign:
             raise OutputError(
                 f"expected nothing but a sample's files, got '{foreign[0]}' in {folder} for --overwrite; "

@@ -12,6 +12,7 @@ import pytest
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.floor import UNITS, UP_AXES, Floor, find_floor
 from motion_preprocessing.ply import read_ply
+from motion_preprocessing.scene import load_scene
 
 WARD = Path(__file__).parents[2] / "examples" / "ward.ply"
 Z = np.array([0.0, 0.0, 1.0])
@@ -190,6 +191,54 @@ def test_a_scan_without_a_floor_is_refused(kind: str) -> None:
 def test_a_bare_floor_is_a_floor() -> None:
     points, labels = ward()
     check(find_floor(points[labels == 1]), Z, np.zeros(3))
+
+
+def box(low: tuple[float, float, float], high: tuple[float, float, float], rng: np.random.Generator) -> np.ndarray:
+    """The faces of a box but its bottom, 900 points a square metre."""
+    low_, high_ = np.array(low), np.array(high)
+    faces = []
+    for axis, end in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 1)):
+        area = np.prod(np.delete(high_ - low_, axis))
+        face = rng.uniform(low_, high_, (int(900 * area), 3))
+        face[:, axis] = (low_, high_)[end][axis]
+        faces.append(face)
+    return np.concatenate(faces)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_floor_of_an_unlabelled_y_up_ascii_scan(tmp_path: Path, seed: int) -> None:
+    """Made here from nothing: furniture, four walls, a ceiling, 1 cm noise, 2 % strays, tilted by 5 degrees."""
+    rng = np.random.default_rng(seed)
+    parts = [
+        rng.uniform((0, 0, 0), (5.2, 3.8, 0), (9000, 3)),
+        rng.uniform((0, 0, 2.6), (5.2, 3.8, 2.6), (9000, 3)),
+        *(rng.uniform((x, 0, 0), (x, 3.8, 2.6), (5000, 3)) for x in (0, 5.2)),
+        *(rng.uniform((0, y, 0), (5.2, y, 2.6), (7000, 3)) for y in (0, 3.8)),
+        box((0.1, 0.1, 0), (2.1, 1.1, 0.55), rng),
+        box((3.6, 0.3, 0.7), (4.9, 1.2, 0.75), rng),
+        *(box((x, y, 0), (x + 0.06, y + 0.06, 0.7), rng) for x in (3.6, 4.84) for y in (0.3, 1.14)),
+        box((0.0, 3.1, 0), (1.6, 3.8, 2.0), rng),
+    ]
+    room = np.concatenate(parts)
+    room = room + rng.normal(scale=0.01, size=room.shape)
+    strays = rng.random(len(room)) < 0.02
+    room[strays] = rng.uniform((-1, -1, -0.5), (6.2, 4.8, 3.1), (int(strays.sum()), 3))
+    turn = rotation(rng.normal(size=3), 5.0) @ TURNS["y"] @ rotation(Z, rng.uniform(0, 360))
+    shift = rng.uniform(-3, 3, 3)
+    header = ["ply", "format ascii 1.0", f"element vertex {len(room)}", *(f"property float {a}" for a in "xyz")]
+    rows = [" ".join(f"{value:.4f}" for value in point) for point in room @ turn.T + shift]
+    (tmp_path / "scan.ply").write_text("\n".join([*header, "end_header", *rows, ""]), encoding="ascii")
+
+    scene = load_scene(tmp_path / "scan.ply")
+    assert scene.floor is not None
+    assert (scene.floor.up, scene.floor.units) == ("y", "m")
+    check(scene.floor, turn @ Z, turn @ np.array([2.6, 1.9, 0.0]) + shift)
+    # What the floor is for: the room stands level on z = 0, to within 1 degree and 3 cm anywhere on it.
+    corners = np.array([[x, y, 0.0] for x in (0.0, 5.2) for y in (0.0, 3.8)])
+    placed = (corners @ turn.T + shift) @ scene.world_from_file[:3, :3].T + scene.world_from_file[:3, 3]
+    assert np.abs(placed[:, 2]).max() < 0.03
+    up = scene.world_from_file[:3, :3] @ turn @ Z
+    assert np.degrees(np.arccos(np.clip(up[2], -1.0, 1.0))) < 1.0
 
 
 @pytest.mark.shared

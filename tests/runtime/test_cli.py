@@ -21,7 +21,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from motion_runtime.cli import main
+from motion_preprocessing import scene as scene_module
+from motion_preprocessing.floor import UNITS as FLOOR_UNITS
+from motion_preprocessing.floor import UP_AXES
+from motion_preprocessing.labels import DEFAULT_LABELS
+from motion_preprocessing.metrics import evaluate_motion
+from motion_preprocessing.ply import read_ply, write_ply
+from motion_preprocessing.scene import load_scene, object_points
+from motion_runtime import room_view as room_view_module
+from motion_runtime.cli import UNITS, UP, main
 from motion_runtime.writer import read_motion
 
 TOY = Path(__file__).with_name("toy_bundle")
@@ -71,7 +79,76 @@ def test_writes_a_folder_a_sample_and_says_how_to_look_at_it(tmp_path: Path) -> 
     assert len(info["bundle"]["sha256"]) == 64
     assert info["timings_s"]["generate"] > 0
     assert info["metrics"]["bone_drift_worst_percent"] < 0.01
+    scene = load_scene(WARD)
+    measured = evaluate_motion(
+        motion.joints_m, motion.fps, object_points(scene)[0], local_rotations=motion.local_rotations
+    )
+    assert info["metrics"] == json.loads(json.dumps(measured.as_dict()))
     np.testing.assert_allclose(info["request"]["start_m"], motion.room_from_canonical[:2, 3], atol=1e-4)
+
+
+def test_a_prompt_longer_than_the_context_is_cut_with_a_warning(tmp_path: Path) -> None:
+    read = "walks " * 11 + "and sits"
+    result = run(*QUICK, "--prompt", "waves", "--prompt", f"{read} on the edge of the bed", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    info = json.loads((tmp_path / "out" / "sample_000" / "run.json").read_text(encoding="utf-8"))
+    short, left_out = info["request"]["prompts_left_out"]
+    assert short == ""
+    assert f"{read} on the edge of the bed".endswith(left_out)
+    assert result.stderr.startswith("warning: the prompt is cut after '...")
+    assert result.stderr.count("\n") == 1
+    assert f"'{left_out[:40]}..." in result.stderr
+
+
+def test_without_pictures_nothing_points_to_them(tmp_path: Path) -> None:
+    result = run(*QUICK, "--prompt", "walks", "--out", tmp_path / "out")
+    assert "preview.gif" not in result.stdout
+    assert str(tmp_path / "out" / "sample_000" / "person_0.bvh") in result.stdout.splitlines()[-1]
+
+
+def test_a_file_of_another_frame_is_turned_as_told(tmp_path: Path) -> None:
+    """The example room, y up and in inches, its labels numbered by another table."""
+    columns = dict(read_ply(WARD).properties)
+    x, y, z = (columns[axis].astype(np.float32) / np.float32(0.0254) for axis in "xyz")
+    columns.update(x=x, y=z, z=-y, label=(columns["label"] + np.uint8(100)).astype(np.uint8))
+    write_ply(tmp_path / "scan.ply", columns)
+    table = {100 + number: name for number, name in DEFAULT_LABELS.items()}
+    (tmp_path / "table.json").write_text(json.dumps(table), encoding="utf-8")
+    scene = ("--scene", tmp_path / "scan.ply", "--prompt", "walks", "--start", "2,2", "--heading", "0")
+    refused = run(*QUICK, *scene, "--out", tmp_path / "a")
+    assert refused.exit_code == 2
+    assert_one_line(refused.stderr, "--labels")
+    told = ("--up", "y", "--units", "in", "--labels", tmp_path / "table.json")
+    assert run(*QUICK, *scene, *told, "--out", tmp_path / "b").exit_code == 0
+    same = ("--scene", WARD, *scene[2:])
+    assert run(*QUICK, *same, "--out", tmp_path / "c").exit_code == 0
+    turned, straight = (read_motion(tmp_path / out / "sample_000" / "motion.npz") for out in "bc")
+    # The floors that are fitted differ by a millimetre or so, the objects around the start by as much.
+    np.testing.assert_allclose(turned.joints_m, straight.joints_m, atol=0.05)
+    ignored = run(*QUICK, *scene, "--up", "y", "--units", "in", "--labels", "ignore", "--out", tmp_path / "d")
+    assert ignored.exit_code == 0, ignored.output
+
+
+def test_the_choices_are_those_of_the_scene_reader() -> None:
+    assert ("auto", *UP_AXES) == UP
+    assert ("auto", *FLOOR_UNITS) == UNITS
+
+
+def test_rooms_are_worked_out_once_for_all_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def count(module: Any, name: str) -> None:
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda scene: (calls.append(name), real(scene))[1])
+
+    count(scene_module, "_object_points")
+    count(room_view_module, "_view_of")
+    result = run(
+        "--bundle", TOY, "--provider", "cpu", "--seconds", "0.5", "--scene", WARD, "--num-samples", "2",
+        "--prompt", "walks", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert sorted(calls) == ["_object_points", "_view_of"]
 
 
 def test_start_heading_and_sampling_options_are_used(tmp_path: Path) -> None:
@@ -242,12 +319,14 @@ BAD: dict[str, tuple[Case, int, str]] = {
     "scene with NaN": (with_scene(ascii_ply(np.vstack([upright_wall(), [[np.nan, 0, 0]]]))), 2, "NaN"),
     "scene of one point": (with_scene(ascii_ply(np.zeros((1, 3)))), 2, "got 1"),
     "scene without a floor": (with_scene(ascii_ply(upright_wall())), 2, "floor"),
+    "scene of unknown axes": (with_scene(ascii_ply(upright_wall())), 2, "--up"),
     "prompt empty": (options("--prompt", ""), 2, "prompt"),
     "prompt of spaces": (options("--prompt", "  "), 2, "prompt"),
     "prompt of 10,000 characters": (options("--prompt", "walk " * 2000), 2, "prompt"),
     "more prompts than persons": (options("--prompt", "waves", "--person", "staff"), 2, "one a person"),
     "persons beyond the bundle": (options(*["--person", "staff"] * 3), 4, "at most 2 persons"),
     "seconds beyond the bundle": (options("--seconds", "2.1"), 4, "40 frames (2 s)"),
+    "seconds beyond reason": (options("--seconds", "1e308"), 2, "at most 3600"),
     "seconds too few": (options("--seconds", "0.01"), 2, "at least 0.2 s"),
     "seconds NaN": (options("--seconds", "nan"), 2, "seconds"),
     "seconds no number": (options("--seconds", "six"), 2, "--seconds"),
@@ -259,6 +338,14 @@ BAD: dict[str, tuple[Case, int, str]] = {
     "too many steps": (options("--steps", "1001"), 2, "1 to 1000"),
     "negative guidance": (options("--guidance", "-1"), 2, "guidance"),
     "negative seed": (options("--seed", "-1"), 2, "seed"),
+    "seed beyond floats": (options("--seed", "1" + 400 * "0"), 2, "seed"),
+    "steps beyond floats": (options("--steps", "1" + 400 * "0"), 2, "steps"),
+    "start beyond reason": (options("--start", "1e300,0"), 2, "at most 10000"),
+    "up without a scene": (options("--up", "y"), 2, "--scene"),
+    "unknown axis": (options("--scene", str(WARD), "--up", "w"), 2, "'w'"),
+    "unknown unit": (options("--scene", str(WARD), "--units", "parsec"), 2, "'parsec'"),
+    "no label table": (options("--scene", str(WARD), "--labels", "/nowhere.json"), 2, "/nowhere.json"),
+    "label table that is none": (options("--scene", str(WARD), "--labels", str(WARD)), 2, "ward.ply"),
     "no samples": (options("--num-samples", "0"), 2, "--num-samples"),
     "start of one number": (options("--start", "1.5"), 2, "x,y"),
     "start outside": (options("--scene", str(WARD), "--start", "500,2"), 2, "inside the room"),
@@ -269,6 +356,10 @@ BAD: dict[str, tuple[Case, int, str]] = {
     "bundle of tomorrow": (with_bundle(edit_manifest(lambda m: m.update(format_version=99))), 4, "upgrade"),
     "bundle of wrong shapes": (with_bundle(edit_manifest(lambda m: m.update(width=64))), 4, "float32"),
     "output below a file": (below_a_file, 7, "plain"),
+    "output with an endless name": (lambda folder: ["--out", folder / ("x" * 300)], 7, "File name too long"),
+    "output below an endless name": (lambda folder: ["--out", folder / ("x" * 300) / "out"], 7, "File name too long"),
+    "scene with an endless name": (lambda folder: ["--scene", folder / ("x" * 300)], 2, "File name too long"),
+    "bundle with an endless name": (lambda folder: ["--bundle", folder / ("x" * 300)], 4, "File name too long"),
     "output is a file": (file_output, 7, "taken"),
     "output holds other things": (foreign_output, 7, "thesis.docx"),
 }

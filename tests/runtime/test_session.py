@@ -169,6 +169,18 @@ def test_file_that_is_no_graph(tmp_path: Path, content: bytes) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_graph_that_cannot_run_is_one_line(bundle: Bundle) -> None:
+    """A token beyond the vocabulary is within the input's dtype and shape: only ONNX Runtime finds it."""
+    tokens = np.full((1, bundle.manifest.text.context_length), 10**6, np.int64)
+    session = GraphSession.load(bundle, TEXT_ENCODER, CPU)
+    with pytest.raises(BundleError, match=r"expected a graph that runs, got: .*text_encoder.onnx") as caught:
+        session.run({"tokens": tokens})
+    assert "\n" not in str(caught.value)
+    session.provider = Provider("cuda", "", 1)
+    with pytest.raises(ProviderError, match=r"expected the cuda provider to run .*--provider cpu"):
+        session.run({"tokens": tokens})
+
+
 def put(folder: Path, name: str, content: bytes) -> None:
     """Replace a file and its digest: damage that the digest does not show."""
     (folder / name).write_bytes(content)

@@ -49,6 +49,25 @@ def test_end_token_is_the_highest_id_and_survives_truncation(path: Path) -> None
     assert (tokenizer.encode("walk walk walk") != tokens).any()
 
 
+@pytest.mark.parametrize(
+    ("text", "read", "left_out"),
+    [
+        ("Walk  walk walk walk", "walk walk walk walk", ""),
+        ("walk walk walk walk\nWALK at", "walk walk walk walk", "walk at"),
+        ("walk walk ball", "walk walk ba", "ll"),
+    ],
+)
+def test_says_what_it_cuts_off(path: Path, text: str, read: str, left_out: str) -> None:
+    tokenizer = PromptTokenizer.load(path, 6)  # room for four
+    assert tokenizer.split(text) == (read, left_out)
+    if left_out:
+        longer = PromptTokenizer.load(path, 40)
+        assert tokenizer.encode(text)[0, 1:5].tolist() == longer.encode(text)[0, 1:5].tolist()
+        assert longer.encode(text)[0, 5] != longer.end_id
+    else:
+        assert (tokenizer.encode(text) == tokenizer.encode(read)).all()
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\t\n", "&nbsp;", "&amp;nbsp;"])
 def test_refuses_a_prompt_without_words(path: Path, text: str) -> None:
     with pytest.raises(InputError, match="expected words, got nothing but white space"):
