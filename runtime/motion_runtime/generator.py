@@ -105,7 +105,10 @@ class Generator:
             InputError: The request cannot be met by any bundle (an unknown class, no free floor ...).
             BundleError: The request is beyond this bundle (too many persons, too long).
         """
-        made = self.predict(request, progress)
+        return self.pose(request, self.predict(request, progress))
+
+    def pose(self, request: GenerationRequest, made: Prediction) -> Motion:
+        """Fit one body to each predicted pose and set it in the room: the second half of `generate`."""
         joints, rotations, root = _pose_in_room(made.pose_vectors, made.placement)
         return Motion(
             joints_m=joints,
