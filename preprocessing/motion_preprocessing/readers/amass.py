@@ -29,7 +29,7 @@ from motion_preprocessing.readers.body_motion import (
     stance_scale,
     stand_on_floor,
 )
-from motion_preprocessing.readers.files import check_array, read_npz
+from motion_preprocessing.readers.files import check_array, check_frame_rate, read_npz
 from motion_preprocessing.readers.licences import AMASS, AMASS_CREDITS
 from motion_preprocessing.readers.reading import Taken
 from motion_preprocessing.rotations import matrix_from_rotation_vector
@@ -40,7 +40,6 @@ from motion_preprocessing.splits import load_splits
 POSE_WIDTHS: Final = (72, 156, 165)
 """SMPL, SMPL-H, SMPL-X."""
 RATE_NAMES: Final = ("mocap_framerate", "mocap_frame_rate", "mocap_frame_rates")
-FASTEST_FPS: Final = 1000.0
 
 VALIDATION: Final = frozenset({"HumanEva", "MPI_HDM05", "HDM05", "SFU", "MPI_mosh", "MoSh"})
 TEST: Final = frozenset({"Transitions_mocap", "Transitions", "SSM_synced", "SSM"})
@@ -164,13 +163,7 @@ def _frame_rate(arrays: Mapping[str, NDArray[Any]], path: Path) -> float:
     found = [arrays[name] for name in RATE_NAMES if name in arrays]
     if not found:
         raise InputError(f"expected an array '{RATE_NAMES[0]}', got {_names(arrays)} for {path}; is it AMASS?")
-    try:
-        fps = float(found[0].reshape(-1)[0])
-    except (IndexError, TypeError, ValueError):
-        fps = float("nan")
-    if not 1 <= fps <= FASTEST_FPS:
-        raise InputError(f"expected a frame rate of 1 to {FASTEST_FPS:g}, got {fps:g} for {path}; mend the file")
-    return fps
+    return check_frame_rate(found[0], path)
 
 
 def _names(arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
 
+FASTEST_FPS: Final = 1000.0
 SPLIT_NAMES: Final = {"train": "train", "val": "validation", "test": "test"}
 """The public lists' names of the splits, and the project's."""
 
@@ -47,6 +48,21 @@ def check_array(
         frame = int(np.argmin(finite))
         raise InputError(f"expected finite {what}, got NaN or infinity in frame {frame} for {path}; leave it out")
     return values.astype(np.float64)
+
+
+def check_frame_rate(value: Any, path: Path) -> float:
+    """Return a frame rate that a file gives as a number or an array of one.
+
+    Raises:
+        InputError: It is missing, no number, or not between 1 and 1000.
+    """
+    try:
+        fps = float(np.asarray(value).reshape(-1)[0])
+    except (IndexError, TypeError, ValueError):
+        fps = float("nan")
+    if not 1 <= fps <= FASTEST_FPS:
+        raise InputError(f"expected a frame rate of 1 to {FASTEST_FPS:g}, got {fps:g} for {path}; mend the file")
+    return fps
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:

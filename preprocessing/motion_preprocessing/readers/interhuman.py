@@ -1,14 +1,13 @@
 """Reader of InterHuman in its public layout: two people who share one world.
 
     motions_processed/person1/ID.npy, person2/ID.npy   (T, 492), 30 frames a second, z up, metres
+    motions/ID.pkl                                     the same takes as SMPL parameters (`interhuman_parameters`)
     annots/ID.txt                                      a caption a line, three as a rule, about both people
     split/train.txt, val.txt, test.txt, ignore_list.txt   (or beside the other folders)
 
 A row holds 62 joint positions (SMPL's 22, then the hands'), then the rotations of 51 joints relative to their parents
 (SMPL's 1 to 21, then the hands'): the first two columns of each 3 x 2 matrix written ROW by row, unlike the usual 6D.
 The root's orientation is not stored: the skeleton posed by the rotations is laid rigidly onto all the positions.
-
-`motions/ID.pkl` holds the same motion as SMPL parameters. Pickles can run code when they are read, and are not.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ from motion_preprocessing.readers.body_motion import (
     stand_on_floor,
 )
 from motion_preprocessing.readers.files import read_array, read_lines, read_splits
+from motion_preprocessing.readers.interhuman_parameters import PEOPLE, read_parameters
 from motion_preprocessing.readers.licences import INTERHUMAN, INTERHUMAN_CREDITS
 from motion_preprocessing.readers.reading import Source, Taken
 from motion_preprocessing.retarget import project_leg_length_m
@@ -45,10 +45,10 @@ Array = NDArray[np.float64]
 WIDTH: Final = 492
 FPS: Final = 30.0
 JOINTS: Final = 62
-PEOPLE: Final = ("person1", "person2")
+FROM: Final = ("auto", "processed", "parameters")
 LARGEST_MISFIT_M: Final = 0.12
 """Mean distance between the source's joints and the posed skeleton's; bodies of other proportions give 2 to 5 cm,
-rotations read in the wrong order 20 and more."""
+rotations read in the wrong order 18 and more."""
 
 _BODY_ROTATIONS: Final = slice(3 * JOINTS, 3 * JOINTS + 6 * (JOINT_COUNT - 1))
 
@@ -59,24 +59,31 @@ class InterHuman:
     title: Final = "InterHuman"
     credits: Final = INTERHUMAN_CREDITS
 
-    def __init__(self, folder: Path, splits: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, splits: Sequence[str] = (), motion: str = "auto") -> None:
         """Read the split lists.
 
+        Args:
+            folder: The folder that holds the others.
+            splits: Which splits to read ('train', 'val', 'test'); none takes all lists that are there.
+            motion: 'processed' reads motions_processed, 'parameters' reads motions, 'auto' the first that is there.
+
         Raises:
-            InputError: There is no motion that can be read, a split is unknown, or a list is missing.
+            InputError: There is no motion, `motion` or a split is unknown, or a list is missing.
         """
         self._folder = folder
-        if not (folder / "motions_processed").is_dir():
-            got = "only pickles in motions/" if (folder / "motions").is_dir() else "none"
-            raise InputError(
-                f"expected motions_processed/person1 and person2, got {got} for {folder}; add the collection's .npy "
-                "files (pickles can run code and are not read)"
-            )
+        if motion not in FROM:
+            raise InputError(f"expected one of {', '.join(FROM)}, got '{motion}' for motion; choose one")
+        if motion == "auto":
+            motion = "processed" if (folder / "motions_processed").is_dir() else "parameters"
+        self._processed = motion == "processed"
+        place = "motions_processed" if self._processed else "motions"
+        if not (folder / place).is_dir():
+            raise InputError(f"expected motions_processed or motions, got no folder {place} for {folder}; check it")
         ignored: set[str] = set()
         lists = [folder / "split", folder]
-        for place in lists:
-            if (place / "ignore_list.txt").is_file():
-                ignored |= set(read_lines(place / "ignore_list.txt", "a list of takes"))
+        for at in lists:
+            if (at / "ignore_list.txt").is_file():
+                ignored |= set(read_lines(at / "ignore_list.txt", "a list of takes"))
         self._splits = {take: split for take, split in read_splits(lists, splits) if take not in ignored}
 
     @property
@@ -93,23 +100,15 @@ class InterHuman:
         captions = tuple(dict.fromkeys(read_lines(self._folder / "annots" / f"{take}.txt", "a text file")))
         if not captions:
             raise InputError(f"expected at least one caption, got none for {take} of {self._folder}; leave it out")
-        paths = [self._folder / "motions_processed" / person / f"{take}.npy" for person in PEOPLE]
-        rows = [read_array(path, (WIDTH,), "InterHuman motion") for path in paths]
-        if len(rows[0]) != len(rows[1]):
-            raise InputError(
-                f"expected two people with as many frames, got {len(rows[0])} and {len(rows[1])} for {paths[0]} and "
-                f"{PEOPLE[1]}; leave the take out"
-            )
-        if len(rows[0]) / FPS < SHORTEST_S:
+        if self._processed:
+            people, sources, files = self._read_processed(take)
+        else:
+            path = self._folder / "motions" / f"{take}.pkl"
+            people, sources, files = read_parameters(path), (), [path, path]
+        if people[0].seconds < SHORTEST_S:
             return Taken((), (f"interhuman_{take}",))
-        joints = [positions(row) for row in rows]
-        scale = project_leg_length_m() / float(np.mean([mean_leg_length_m(j) for j in joints]))
-        people = [
-            pose_body(body_rotations(row), scale * j, path) for row, j, path in zip(rows, joints, paths, strict=True)
-        ]
-        sources = tuple(Source(j, person.joints_m(), FPS) for j, person in zip(joints, people, strict=True))
         sequences = []
-        for name, person in zip(PEOPLE, stand_on_floor(people), strict=True):
+        for name, person, file in zip(PEOPLE, stand_on_floor(people), files, strict=True):
             moved = resampled(person, fps)
             sequences.append(
                 MotionSequence(
@@ -123,11 +122,27 @@ class InterHuman:
                     subject=f"interhuman_{take}_{name}",
                     split=self._splits[take],
                     pair=f"interhuman_{take}",
-                    source=f"InterHuman motions_processed/{name}/{take}.npy",
+                    source=f"InterHuman {file.relative_to(self._folder).as_posix()}",
                     licence=INTERHUMAN,
                 )
             )
         return Taken(tuple(sequences), (), sources)
+
+    def _read_processed(self, take: str) -> tuple[list[BodyMotion], tuple[Source, ...], list[Path]]:
+        paths = [self._folder / "motions_processed" / person / f"{take}.npy" for person in PEOPLE]
+        rows = [read_array(path, (WIDTH,), "InterHuman motion") for path in paths]
+        if len(rows[0]) != len(rows[1]):
+            raise InputError(
+                f"expected two people with as many frames, got {len(rows[0])} and {len(rows[1])} for {paths[0]} and "
+                f"{PEOPLE[1]}; leave the take out"
+            )
+        joints = [positions(row) for row in rows]
+        scale = project_leg_length_m() / float(np.mean([mean_leg_length_m(j) for j in joints]))
+        people = [
+            pose_body(body_rotations(row), scale * j, path) for row, j, path in zip(rows, joints, paths, strict=True)
+        ]
+        sources = tuple(Source(j, person.joints_m(), FPS) for j, person in zip(joints, people, strict=True))
+        return people, sources, paths
 
 
 def positions(rows: Array) -> Array:

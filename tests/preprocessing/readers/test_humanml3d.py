@@ -138,6 +138,21 @@ def test_the_frame_rate_can_be_chosen(humanml3d: Any, made: SimpleNamespace) -> 
     assert (len(sequence.root_position_m), sequence.fps) == (21, 10.0)
 
 
+def test_the_first_takes_only(humanml3d: Any, made: SimpleNamespace, run: Any, tmp_path: Path) -> None:
+    joints = made.y_up(made.forward(*made.known_motion(0, frames=30)))
+    for split, name in (("train", "000008"), ("train", "000009"), ("test", "000010")):
+        humanml3d.add(name, joints=joints, split=split)
+    for options, names in (
+        (("--limit", 1), ["humanml3d_000008"]),
+        (("--split", "test"), ["humanml3d_000010"]),
+        ((), ["humanml3d_000008", "humanml3d_000009", "humanml3d_000010"]),
+    ):
+        code, out, _ = run("humanml3d", humanml3d.path, tmp_path / "set", *options)
+        assert code == 0
+        assert "commercial use" in out
+        assert [record.name for record in MotionDataset.open(tmp_path / "set")] == names
+
+
 def test_bad_takes_can_be_skipped(humanml3d: Any, made: SimpleNamespace, run: Any, tmp_path: Path) -> None:
     joints = made.y_up(made.forward(*made.known_motion(0, frames=30)))
     humanml3d.add("000006", joints=joints)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,10 +135,86 @@ def test_bad_input_gives_one_line(fault: str, message: str, interhuman: Folder) 
     assert "\n" not in str(caught.value)
 
 
-def test_pickles_are_refused(interhuman: Folder) -> None:
-    (interhuman.path / "motions_processed").rename(interhuman.path / "motions")
-    with pytest.raises(InputError, match=r"got only pickles in motions/ .*pickles can run code and are not read"):
+def write_parameters(folder: Folder, made: SimpleNamespace, fps: float = 60.0, **changes: Any) -> list[np.ndarray]:
+    """Put the take as SMPL parameters in place of motions_processed; return each person's joints on the floor."""
+    shutil.rmtree(folder.path / "motions_processed")
+    (folder.path / "motions").mkdir()
+    data: dict[str, Any] = {"mocap_framerate": fps, "frames": FRAMES}
+    joints = []
+    for number, (local, _) in enumerate(folder.motions, start=1):
+        vectors = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(FRAMES, 66)
+        # Far too fast for a foot to stand, so that nothing speaks for another scale.
+        trans = np.stack([np.linspace(0, 8, FRAMES), np.full(FRAMES, 2.0 * number), np.full(FRAMES, 1.2)], axis=-1)
+        data[f"person{number}"] = {
+            "trans": trans.astype(np.float32),
+            "root_orient": vectors[:, :3],
+            "pose_body": vectors[:, 3:],
+            "betas": np.zeros(10),
+            "gender": "male",
+        }
+        joints.append(made.forward(local, trans))
+    for name, value in changes.items():
+        target, key = (data["person2"], name.removeprefix("person2_")) if name.startswith("person2_") else (data, name)
+        target[key] = value
+    (folder.path / "motions" / "7.pkl").write_bytes(pickle.dumps(data))
+    floor = np.mean([np.percentile(j[..., 2].min(axis=1), 5) for j in joints])
+    return [j - [0, 0, floor] for j in joints]
+
+
+def test_parameters_come_back(interhuman: Folder, made: SimpleNamespace) -> None:
+    joints = write_parameters(interhuman, made)
+    sequences = InterHuman(interhuman.path).read("7", 60.0).sequences
+    for sequence, truth, (local, _) in zip(sequences, joints, interhuman.motions, strict=True):
+        found = made.forward(sequence.local_rotations.astype(np.float64), sequence.root_position_m.astype(np.float64))
+        assert np.abs(found - truth).max() < 1e-3
+        np.testing.assert_allclose(sequence.local_rotations, local, atol=1e-5)
+        assert (sequence.pair, sequence.source) == ("interhuman_7", "InterHuman motions/7.pkl")
+    assert len(InterHuman(interhuman.path).read("7", 20.0).sequences[0].root_position_m) == 16
+
+
+class Evil:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        return open, (self.path, "w")
+
+
+def test_a_pickle_runs_no_code(interhuman: Folder, made: SimpleNamespace, tmp_path: Path) -> None:
+    write_parameters(interhuman, made, person2_gender=Evil(str(tmp_path / "made")))
+    with pytest.raises(InputError, match="expected a pickle of numbers, text and arrays"):
+        InterHuman(interhuman.path).read("7", 20.0)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mocap_framerate": 0}, r"expected a frame rate of 1 to 1000, got 0"),
+        ({"mocap_framerate": None}, r"expected a frame rate of 1 to 1000, got nan"),
+        ({"person2": None}, r"expected a dict with person1 and person2"),
+        ({"person2_trans": np.zeros((40, 3))}, r"expected as many frames of all .* got 40, 46, 46 for person2"),
+        ({"person2_pose_body": np.zeros((46, 69))}, r"expected pose_body of person2 of shape \(frames, 63\)"),
+        ({"person2_root_orient": np.full((46, 3), np.nan)}, r"expected finite root_orient of person2"),
+    ],
+)
+def test_bad_parameters_give_one_line(
+    changes: dict[str, Any], message: str, interhuman: Folder, made: SimpleNamespace
+) -> None:
+    write_parameters(interhuman, made, **changes)
+    with pytest.raises(InputError, match=message) as caught:
+        InterHuman(interhuman.path).read("7", 20.0)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_motion(interhuman: Folder) -> None:
+    shutil.rmtree(interhuman.path / "motions_processed")
+    with pytest.raises(InputError, match="expected motions_processed or motions, got no folder motions"):
         InterHuman(interhuman.path)
+    with pytest.raises(InputError, match="expected one of auto, processed, parameters, got 'smpl' for motion"):
+        InterHuman(interhuman.path, motion="smpl")
 
 
 def test_an_unknown_split(interhuman: Folder, run: Any, tmp_path: Path) -> None:
