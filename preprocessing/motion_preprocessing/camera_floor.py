@@ -258,4 +258,9 @@ def _floor_points(cloud: Array, seed: int) -> Array:
     largest = max(candidates, key=lambda side: side.share)
     parallel = [side for side in candidates if side.plane.normal @ largest.plane.normal > np.cos(np.radians(12.0))]
     floor = max(parallel, key=lambda side: side.plane.offset).plane
-    return cloud[np.abs(floor.distances(cloud)) < 3 * THRESHOLD_M]
+    near = np.abs(floor.distances(cloud)) < 3 * THRESHOLD_M
+    for side in found:
+        # The feet of walls would lift the floor where little of it is seen.
+        if abs(side.plane.normal @ floor.normal) < np.cos(np.radians(30.0)):
+            near &= np.abs(side.plane.distances(cloud)) >= 2 * THRESHOLD_M
+    return cloud[near]
