@@ -24,6 +24,10 @@ INTERRUPTED: Final = _SIGNAL_EXIT + signal.SIGINT
 """Exit code of a program that stopped cleanly because it was asked to."""
 
 
+_NO_ARGUMENTS: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click, from 8.2 on, raises with the help as its message where a group is called without a command."""
+
+
 class Stopped(click.ClickException):
     """Ctrl-C or a request to terminate: what was being written is taken away on the way out."""
 
@@ -61,6 +65,9 @@ class OneLineCommand(click.Command):
         except Stopped as error:
             _fail(error.format_message(), _SIGNAL_EXIT + error.number)
         except click.ClickException as error:
+            if isinstance(error, _NO_ARGUMENTS):
+                click.echo(error.format_message(), err=True)
+                sys.exit(error.exit_code)
             _fail(error.format_message(), error.exit_code)
         if standalone_mode:
             sys.exit(code if isinstance(code, int) else 0)

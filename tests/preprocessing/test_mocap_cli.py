@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -294,6 +295,15 @@ def test_ctrl_c_leaves_nothing(captures: Any, run: Any, tmp_path: Path, monkeypa
 
     monkeypatch.setattr("motion_preprocessing.mocap.resample", interrupted)
     refused(run(captures.path, tmp_path / "set"), 130, "interrupted", tmp_path)
+
+
+def test_without_a_command_the_help_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(sys, "argv", ["motion-preprocess"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    said = "".join(capsys.readouterr())
+    assert said.startswith("Usage: ")
+    assert re.search(r"^  mocap  ", said, re.MULTILINE)
 
 
 SLOW = """
