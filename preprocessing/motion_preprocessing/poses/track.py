@@ -35,7 +35,6 @@ KEYPOINT_NAMES: Final[tuple[str, ...]] = (
 """COCO's 17 keypoints, in its order."""
 KEYPOINT_COUNT: Final = len(KEYPOINT_NAMES)
 BETA_COUNT: Final = 10
-PERSON_CLASSES: Final[tuple[str, ...]] = ("person", "staff", "patient")
 
 _TRAILING: Final[dict[str, tuple[int, ...]]] = {
     "present": (),
@@ -56,7 +55,7 @@ class PersonTrack:
     track_id: int
     """Number of the person, the same in every frame of the capture."""
     person_class: str
-    """One of `PERSON_CLASSES`."""
+    """One of `motion_preprocessing.sequence.PERSON_CLASSES`."""
     action: tuple[str, ...]
     """(T,) what the person is annotated to do; '' where nothing is said."""
     frames: NDArray[np.int64]
