@@ -17,7 +17,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
-from motion_preprocessing.errors import InputError, MotionError
+from motion_preprocessing.errors import InputError, MotionError, OutputError
 from motion_runtime.manifest import Normaliser
 from motion_train import config as configuration
 from motion_train import trainer as trainer_module
@@ -268,6 +268,12 @@ def test_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint_before(tm
     kept = load(find(tmp_path, "latest"))
     assert kept.progress.step == 10
     assert all(torch.isfinite(t).all() for t in kept.model.values())
+
+
+def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "tensorboard").write_text("a file")
+    with pytest.raises(OutputError, match=r"got .* for the log"):
+        make_trainer(tmp_path).fit()
 
 
 def test_restore_refuses_another_normaliser(tmp_path: Path) -> None:

@@ -176,11 +176,11 @@ class Trainer:
         start = time.monotonic() - self.progress.elapsed_s
         wrapped = accelerator.prepare_model(self.model)
         wrapped.train()
+        writer = self._writer()
         # Each process takes every n-th batch, so that one more process means more data, not the same twice.
         rank, world = accelerator.process_index, accelerator.num_processes
         batches = Prefetcher(self.source, self.progress.step * world + rank, world)
         console = self._console or TrainingConsole(run.steps, accelerator.is_main_process)
-        writer = self._writer()
         losses = _Means()
         mark = (time.monotonic(), self.progress.step)
         folder: Path | None = None
