@@ -30,6 +30,8 @@ _NAMES: Final = {
 }  # fmt: skip
 _BYTE_ORDERS: Final = {"binary_little_endian": "<", "binary_big_endian": ">"}
 _MAX_HEADER_BYTES: Final = 1 << 20
+_MAX_ROWS: Final = 1 << 48
+"""No disk holds more rows."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _parse_header(content: bytes, path: Path) -> tuple[str | None, list[_Element
             elif words[0] == "format":
                 file_format = words[1]
             elif words[0] == "element":
-                if int(words[2]) < 0:
+                if not 0 <= int(words[2]) <= _MAX_ROWS:
                     raise ValueError(words[2])
                 elements.append(_Element(words[1], int(words[2]), ()))
             elif words[0] == "property":
@@ -173,8 +175,12 @@ def _binary_rows(
     content: bytes, offset: int, element: _Element, order: str, path: Path
 ) -> tuple[NDArray[Any], int]:
     """Return an element's rows as records (scalars only when its lists vary in length) and where they end."""
+    shortest = element.dtype(order, [0] * len(element.properties))
     if not element.properties or element.count == 0:
-        return np.zeros(element.count, element.dtype(order, [0] * len(element.properties))), offset
+        return np.zeros(0, shortest), offset
+    # Checked before any array of that many rows is made.
+    if element.count * shortest.itemsize > len(content) - offset:
+        raise _truncated(path, element)
     # One row tells the list lengths; nearly always every row has them (triangles), and the whole element is one view.
     lengths, _ = _row_lengths(content, offset, element, order, path)
     dtype = element.dtype(order, lengths)
@@ -184,8 +190,6 @@ def _binary_rows(
         counts = [f"n{i}" for i, p in enumerate(element.properties) if p.count_dtype is not None]
         if all(bool(np.all(rows[name] == length)) for name, length in zip(counts, lengths, strict=True)):
             return rows, end
-    elif not element.has_lists:
-        raise _truncated(path, element)
     return _walk_rows(content, offset, element, order, path)
 
 
@@ -281,7 +285,7 @@ def _ascii_rows_with_lists(body: bytes, vertex: _Element, path: Path) -> NDArray
                 else:
                     for _ in range(int(value)):
                         next(words)
-        except (StopIteration, ValueError) as error:
+        except (StopIteration, ValueError, OverflowError) as error:
             raise _truncated(path, vertex) from error
         rows.append(row)
     return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
