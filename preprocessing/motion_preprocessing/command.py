@@ -28,8 +28,11 @@ _NO_ARGUMENTS: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """What click, from 8.2 on, raises with the help as its message where a group is called without a command."""
 
 
-class Stopped(click.ClickException):
-    """Ctrl-C or a request to terminate: what was being written is taken away on the way out."""
+class Stopped(BaseException):
+    """Ctrl-C or a request to terminate: what was being written is taken away on the way out.
+
+    Like KeyboardInterrupt no `Exception`: it may come anywhere, and whoever catches all errors must not swallow it.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__("interrupted, nothing was written")
@@ -63,7 +66,7 @@ class OneLineCommand(click.Command):
         except MotionError as error:
             _fail(str(error), error.exit_code)
         except Stopped as error:
-            _fail(error.format_message(), _SIGNAL_EXIT + error.number)
+            _fail(str(error), _SIGNAL_EXIT + error.number)
         except click.ClickException as error:
             if isinstance(error, _NO_ARGUMENTS):
                 click.echo(error.format_message(), err=True)
