@@ -53,6 +53,7 @@ def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--sampler", type=click.Choice(["ddpm", "ddim", "dpm++"]), help="Default: the bundle's.")
 @click.option("--steps", type=int, help="Denoising steps; default: the bundle's.")
 @click.option("--guidance", type=float, help="1 follows the prompt plainly, more exaggerates; default: the bundle's.")
+@click.option("--low-pass", type=float, default=0.035, show_default=True, help="Gaussian smoothing, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
 @click.option("--provider", default="auto", show_default=True, help="Where to run: auto, cpu or cuda.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make, one sub-folder a sample.")
@@ -74,6 +75,7 @@ def main(
     sampler: str | None,
     steps: int | None,
     guidance: float | None,
+    low_pass: float,
     bundle: Path | None,
     provider: str,
     out: Path,
@@ -93,6 +95,7 @@ def main(
         sampler=sampler,
         steps=steps,
         guidance=guidance,
+        low_pass_s=low_pass,
         seed=seed,
         start_m=start,
         heading_deg=heading,

@@ -26,6 +26,7 @@ from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import POSE_DIM, fit_body
 from motion_runtime.bundle import Bundle
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
+from motion_runtime.low_pass import low_pass
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Placement, Room, choose_placement
@@ -108,13 +109,15 @@ class Generator:
         return self.pose(request, self.predict(request, progress))
 
     def pose(self, request: GenerationRequest, made: Prediction) -> Motion:
-        """Fit one body to each predicted pose and set it in the room: the second half of `generate`."""
-        joints, rotations, root = _pose_in_room(made.pose_vectors, made.placement)
+        """Take the noise off, fit one body to each pose and set it in the room: the second half of `generate`."""
+        fps = self.bundle.manifest.fps
+        steady = low_pass(made.pose_vectors, request.low_pass_s * fps)
+        joints, rotations, root = _pose_in_room(steady, made.placement)
         return Motion(
             joints_m=joints,
             local_rotations=rotations,
             root_position_m=root,
-            fps=self.bundle.manifest.fps,
+            fps=fps,
             person_classes=request.person_classes,
             prompts=request.prompt_of_each,
             seed=request.seed,
@@ -240,13 +243,13 @@ class Generator:
         return self._sessions[key]
 
 
-def _pose_in_room(x: Floats, placement: Placement) -> tuple[Floats, Floats, Floats]:
+def _pose_in_room(x: NDArray[np.float64], placement: Placement) -> tuple[Floats, Floats, Floats]:
     """Read pose vectors (p, t, 258) as bodies in the room: joints, local rotations and root positions.
 
     The network's joints need not agree with its rotations; forward kinematics of one fitted body gives bones that keep
     their lengths. Worked in float64, rounded once at the end.
     """
-    rotations, root = fit_body(x.astype(np.float64))
+    rotations, root = fit_body(x)
     rotations[..., 0, :, :] = placement.rotation @ rotations[..., 0, :, :]
     root = placement.to_room(root)
     joints, _ = forward_kinematics(rotations, root)

@@ -45,6 +45,8 @@ class GenerationRequest:
     """Denoising steps; None = the bundle's default."""
     guidance: float | None = None
     """Scale of classifier-free guidance; 1 = follow the prompt plainly, None = the bundle's default."""
+    low_pass_s: float = 0.035
+    """Standard deviation of the Gaussian that takes the network's noise off every frame, seconds; 0 = off."""
     eta: float = 0.0
     """Noise of DDIM: 0 = deterministic, 1 = as much as DDPM. Other samplers ignore it."""
     seed: int = 0
@@ -78,6 +80,7 @@ class GenerationRequest:
         _check_range("seconds", self.seconds, 0.0, MAX_SECONDS, low_open=True)
         _check_range("guidance", self.guidance, 0.0, 100.0)
         _check_range("eta", self.eta, 0.0, 1.0)
+        _check_range("low pass", self.low_pass_s, 0.0, 1.0)
         _check_range("steps", self.steps, 1, math.inf)
         _check_range("seed", self.seed, 0, 2**64 - 1)
         _check_range("sample number", self.sample, 0, 2**32 - 1)

@@ -170,6 +170,7 @@ def _describe_run(
             "sampler": motion.sampler,
             "steps": motion.steps,
             "guidance": motion.guidance,
+            "low_pass_s": request.low_pass_s,
             "seed": motion.seed,
             "sample": motion.sample,
         },
