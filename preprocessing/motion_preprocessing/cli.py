@@ -167,6 +167,39 @@ def depth(
     run_depth(frames, out, model, config, overwrite=overwrite, preview=preview)
 
 
+@cli.command("captures")
+@click.argument("captures", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@click.option("--fps", type=click.FloatRange(5, 120), default=20.0, show_default=True, help="Frame rate to write.")
+@click.option("--floor", default="orthogonal", show_default=True, help="orthogonal, or thesis (z over x and y).")
+@click.option("--occlusion-rule", default="nearest", show_default=True, help="nearest or assignment.")
+@click.option(
+    "--max-reprojection", type=click.FloatRange(min=0), default=0.10, show_default=True,
+    help="Poses farther from their annotation than this part of the box's diagonal are dropped.",
+)
+@click.option("--placement", default="room", show_default=True, help="room: pixels, depth, floor; predicted: as given.")
+@click.option(
+    "--smoothing", type=click.FloatRange(min=0), default=1.0, show_default=True,
+    help="Weight of the data against constant velocity; smaller is smoother, 0 is off.",
+)
+@click.option("--licence", default="unstated", show_default=True, help="Licence terms to write with the sequences.")
+@click.option("--debug-plots", is_flag=True, help="Pictures of each capture: joints over frames, depth, aligned cloud.")
+def lift_captures(
+    captures: Path, out: Path, workers: int, fps: float, floor: str, occlusion_rule: str, max_reprojection: float,
+    placement: str, smoothing: float, licence: str, debug_plots: bool,
+) -> None:  # fmt: skip
+    """Lift the annotated video in CAPTURES to motion in metric rooms: OUT/dataset, OUT/captures, OUT/report.md."""
+    from motion_preprocessing.captures.captures_command import run_captures
+    from motion_preprocessing.captures.lifting import LiftConfig
+
+    config = LiftConfig(
+        fps=fps, floor=floor, occlusion=occlusion_rule, max_reprojection=max_reprojection, placement=placement,
+        smoothing=smoothing,
+    )
+    run_captures(captures, out, workers=workers, config=config, licence=licence, debug_plots=debug_plots)
+
+
 def main() -> None:
     """Run the command line."""
     cli()

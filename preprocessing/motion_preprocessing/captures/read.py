@@ -128,6 +128,10 @@ class PredictionFile:
     format: str
     """hmr2, phalp or gvhmr."""
     path: Path
+    track: int | None = None
+    """Whom a file of one person is of."""
+    first_frame: int = 0
+    """Frame of the capture that the file starts with."""
 
 
 @dataclass(frozen=True)
@@ -320,7 +324,10 @@ def _build(folder: Path, content: Any) -> Capture:
             DepthSet(entry["name"], entry["kind"], float(entry.get("unit", 1.0)), folder / "depth" / entry["name"])
             for entry in content["depth"]
         ),
-        predictions=tuple(PredictionFile(entry["format"], folder / entry["file"]) for entry in content["predictions"]),
+        predictions=tuple(
+            PredictionFile(entry["format"], folder / entry["file"], entry.get("track"), entry.get("first_frame", 0))
+            for entry in content["predictions"]
+        ),
     )
 
 

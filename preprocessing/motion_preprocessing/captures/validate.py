@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.captures.layout import CAPTURE_FILE, find_captures
-from motion_preprocessing.captures.read import Capture, DepthSet, Fault, KeyFrame, parse
+from motion_preprocessing.captures.poses_of import read_prediction
+from motion_preprocessing.captures.read import Capture, DepthSet, Fault, KeyFrame, PredictionFile, parse
 from motion_preprocessing.depth.maps import METRIC_KINDS, DepthMap, load_depth_map
 from motion_preprocessing.errors import InputError
 
@@ -53,8 +54,8 @@ def check_capture(folder: Path) -> tuple[Capture | None, list[Fault]]:
         name = _relative(capture, prediction.path)
         if not prediction.path.is_file():
             faults.append(Fault(name, "", "expected a file of predictions, got nothing"))
-        elif prediction.format == "hmr2":
-            faults += _hmr2_faults(capture, prediction.path)
+        else:
+            faults += _prediction_faults(capture, prediction)
     return capture, faults
 
 
@@ -128,12 +129,10 @@ def _known(depth: DepthMap, capture: Capture) -> NDArray[np.bool_]:
     return known
 
 
-def _hmr2_faults(capture: Capture, path: Path) -> list[Fault]:
-    from motion_preprocessing.poses.hmr2 import read_hmr2
-
-    name = _relative(capture, path)
+def _prediction_faults(capture: Capture, prediction: PredictionFile) -> list[Fault]:
+    name = _relative(capture, prediction.path)
     try:
-        poses = read_hmr2(path, capture.camera)
+        poses = read_prediction(prediction, capture)
     except InputError as error:
         return [Fault(name, "", str(error))]
     tracks = {track.track_id for track in capture.tracks}

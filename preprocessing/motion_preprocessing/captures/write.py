@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from motion_preprocessing.atomic_output import atomic_folder
 from motion_preprocessing.captures.layout import CAPTURE_FILE, FORMAT, FORMAT_VERSION, TRUTH_FILE, frame_name
 from motion_preprocessing.captures.render import Room
 from motion_preprocessing.captures.synthetic import FIRST_PERSON_SEGMENT, SyntheticCapture, Truth
-from motion_preprocessing.errors import OutputError
 
 
 def write_capture(folder: Path, capture: SyntheticCapture, *, site: str, room: str, time: str) -> None:
@@ -23,21 +21,8 @@ def write_capture(folder: Path, capture: SyntheticCapture, *, site: str, room: s
     Raises:
         OutputError: The folder exists or cannot be written.
     """
-    if folder.exists():
-        raise OutputError(f"expected nothing, got something for {folder}; name another folder")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise OutputError(f"expected a writable place, got '{error.strerror}' for {folder}; name another") from None
-    try:
+    with atomic_folder(folder) as partial:
         _write_files(partial, capture, site, room, time)
-        partial.chmod(0o755)
-        partial.rename(folder)
-    except OSError as error:
-        raise OutputError(f"expected to write a capture, got '{error.strerror or error}' for {folder}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_files(folder: Path, capture: SyntheticCapture, site: str, room: str, time: str) -> None:

@@ -207,6 +207,14 @@ def test_predictions_are_checked(capture_folder: Path) -> None:
     assert only(capture_folder) == Fault("predictions/hmr2.npz", "", "expected a file of predictions, got nothing")
 
 
+def test_predictions_of_other_tools_are_checked(capture_folder: Path, edit: Edit) -> None:
+    (capture_folder / "predictions/phalp.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    edit(lambda content: content["predictions"].append({"format": "phalp", "file": "predictions/phalp.pkl"}))
+    assert only(capture_folder).file == "predictions/phalp.pkl"
+    edit(lambda content: content["predictions"][1].update(format="gvhmr"))
+    assert "expected the track that the file is of" in only(capture_folder).message
+
+
 def test_a_frame_by_itself_is_read_with_a_warning(capture_folder: Path, edit: Edit) -> None:
     def one(content: Any) -> None:
         content["frame_count"] = 1

@@ -1,0 +1,251 @@
+"""Runs over many captures: resumed, with bad ones, by several processes; the dataset and the report."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from motion_preprocessing.captures import run
+from motion_preprocessing.captures.captures_command import run_captures
+from motion_preprocessing.captures.lifting import LiftConfig, LiftedPerson
+from motion_preprocessing.captures.results import Result, read_result
+from motion_preprocessing.captures.run import Outcome, Task, do_all, tasks_of
+from motion_preprocessing.captures.sequences import sequences_of, split_of
+from motion_preprocessing.captures.synthetic import SyntheticConfig, synthesise
+from motion_preprocessing.captures.write import write_capture
+from motion_preprocessing.cli import cli
+from motion_preprocessing.command import Stopped
+from motion_preprocessing.dataset import MotionDataset
+from motion_preprocessing.errors import InputError, OutputError
+from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.skeleton import FEET, JOINT_COUNT, WORLD_FROM_BODY
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("scipy")
+CONFIG = LiftConfig()
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two good captures and one with malformed JSON between them."""
+    folder = tmp_path_factory.mktemp("three")
+    config = SyntheticConfig(frames=20, key_frames=2, width=160, height=120, people=(2, 2), pitch_deg=(25.0, 40.0))
+    for index in range(2):
+        name = f"room_{2 * index}"
+        write_capture(folder / "house" / name / "noon", synthesise(config, index), site="house", room=name, time="noon")
+    bad = folder / "house" / "room_1" / "noon"
+    bad.mkdir(parents=True)
+    (bad / "capture.json").write_text("{")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(three: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one uninterrupted run makes of them."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    run_captures(three, out, workers=1, config=CONFIG, licence="ours", debug_plots=False)
+    return out
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_the_dataset_holds_the_people_of_the_good_captures(whole: Path) -> None:
+    data = MotionDataset.open(whole / "dataset")
+    data.verify()
+    assert len(data) == 4
+    assert data.fps == 20.0
+    assert {record.licence for record in data} == {"ours"}
+    assert {record.person_class for record in data} <= {"person", "staff", "patient"}
+    for record in data:
+        assert record.name.startswith("house_room_")
+        assert record.action == "walk"
+        assert len(record.captions) >= 2
+        assert record.split == split_of(record.source.removeprefix("capture "))
+        feet = record.pose[:, :66].reshape(-1, JOINT_COUNT, 3)[:, list(FEET), 2].min(axis=1)
+        assert abs(np.median(feet)) < 0.06
+    pairs = data.pairs()
+    assert len(pairs) == 2
+    assert all(len({len(data[index].pose) for index in pair}) == 1 for pair in pairs)
+
+
+def test_the_report_names_the_bad_capture_and_shows_the_floor(whole: Path) -> None:
+    report = (whole / "report.md").read_text()
+    assert "- house/room_1/noon: expected JSON" in report
+    assert "| captures left out | 1 |" in report
+    assert "![floor](<captures/house/room_0/noon/floor.png>)" in report
+    assert (whole / "captures/house/room_0/noon/floor.png").is_file()
+    assert (whole / "reprojection.png").is_file()
+    header = MotionDataset.open(whole / "dataset").header
+    assert [name for name, _ in header["provenance"]["skipped"]] == ["house/room_1/noon"]
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
+    three: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    lift = run.lift
+    calls: list[str] = []
+
+    def die_second(capture: object, config: LiftConfig) -> object:
+        calls.append("lift")
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return lift(capture, config)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run, "lift", die_second)
+    with pytest.raises(KeyboardInterrupt):
+        run_captures(three, out, workers=1, config=CONFIG, licence="ours", debug_plots=False)
+    assert not (out / "dataset").exists()
+    half = out / "captures/house/.room_2.x.partial"
+    half.mkdir(parents=True)
+    (half / "result.json").write_text("{}")
+    run_captures(three, out, workers=1, config=CONFIG, licence="ours", debug_plots=False)
+    assert calls == ["lift"] * 3  # the first capture's result was kept
+    assert content(out) == content(whole)
+    # A third run lifts nothing, and other settings lift all anew.
+    run_captures(three, out, workers=1, config=CONFIG, licence="ours", debug_plots=False)
+    assert len(calls) == 3
+    run_captures(three, out, workers=1, config=replace(CONFIG, smoothing=0.5), licence="ours", debug_plots=False)
+    assert len(calls) == 5
+    assert content(out)["dataset/frames.arrow"] != content(whole)["dataset/frames.arrow"]
+
+
+def test_a_changed_file_is_noticed(three: Path, tmp_path: Path) -> None:
+    captures = Path(shutil.copytree(three, tmp_path / "in"))
+    tasks = tasks_of(captures, tmp_path / "out", CONFIG, debug=False)
+    assert [outcome.kept for outcome in do_all(tasks, 1, lambda _: None)] == [False, False, False]
+    image = captures / "house/room_0/noon/frames/000000.jpg"
+    shutil.copy(captures / "house/room_2/noon/frames/000000.jpg", image)
+    (captures / "house/room_2/noon/truth.npz").unlink()  # no part of what a result is made from
+    assert [outcome.kept for outcome in do_all(tasks, 1, lambda _: None)] == [False, False, True]
+
+
+@pytest.mark.slow
+def test_several_processes_give_the_same_bytes(three: Path, whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run_captures(three, out, workers=2, config=CONFIG, licence="ours", debug_plots=False)
+    assert content(out) == content(whole)
+
+
+def test_a_bug_in_one_capture_ends_no_run(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(capture: object, config: LiftConfig) -> object:
+        raise ZeroDivisionError("strange")
+
+    monkeypatch.setattr(run, "lift", fail)
+    outcomes = do_all(tasks_of(three, tmp_path / "out", CONFIG, debug=False), 1, lambda _: None)
+    assert [outcome.message for outcome in outcomes][::2] == ["unexpected ZeroDivisionError: strange"] * 2
+    with pytest.raises(InputError, match="expected at least one usable capture, got none of 3"):
+        run_captures(three, tmp_path / "out", workers=1, config=CONFIG, licence="", debug_plots=False)
+    assert "ZeroDivisionError" in (tmp_path / "out/report.md").read_text()
+
+
+def test_a_request_to_stop_is_no_fault_of_a_capture(
+    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(capture: object, config: LiftConfig) -> object:
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(run, "lift", stop)
+    with pytest.raises(Stopped):
+        run_captures(three, tmp_path / "out", workers=1, config=CONFIG, licence="", debug_plots=False)
+    assert "the same command goes on from there" in capsys.readouterr().err
+
+
+def test_a_full_disk_ends_the_run(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OutputError("no space")
+
+    monkeypatch.setattr(run, "write_result", full)
+    with pytest.raises(OutputError, match="no space"):
+        do_all(tasks_of(three, tmp_path / "out", CONFIG, debug=False), 1, lambda _: None)
+
+
+def test_a_dying_process_is_tried_again_and_then_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [Task(Path(f"c{i}"), Path("r"), CONFIG, False, False) for i in range(5)]
+    deadly = tasks[2].folder
+
+    def pool(left: list[Task], workers: int, open_tasks: list[Task]) -> object:
+        for at in range(0, len(left), workers):
+            group = left[at : at + workers]
+            if any(task.folder == deadly for task in group):
+                open_tasks += group
+                return
+            for task in group:
+                yield Outcome(task.folder, task.result)
+
+    monkeypatch.setattr(run, "_pool", pool)
+    outcomes = do_all(tasks, 2, lambda _: None)
+    assert [outcome.result is None for outcome in outcomes] == [False, False, True, False, False]
+    assert "died twice" in outcomes[2].message
+
+
+def test_two_captures_of_one_name_do_not_meet_in_the_dataset(three: Path, tmp_path: Path) -> None:
+    captures = Path(shutil.copytree(three, tmp_path / "in"))
+    shutil.copytree(captures / "house/room_0", captures / "house/room_9")
+    run_captures(captures, tmp_path / "out", workers=1, config=CONFIG, licence="", debug_plots=False)
+    assert len(MotionDataset.open(tmp_path / "out/dataset")) == 4
+    assert "expected unique names, got house/room_0/noon twice" in (tmp_path / "out/report.md").read_text()
+
+
+def test_the_command_writes_all_pictures_on_request(three: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["captures", str(three), str(tmp_path / "out"), "--debug-plots"])
+    assert result.exit_code == 0, result.output
+    assert "4 sequences of 2 captures" in result.output
+    assert "skipped" in result.output
+    names = {path.name for path in (tmp_path / "out/captures/house/room_0/noon").glob("*.png")}
+    assert names == {"floor.png", "depth.png", "cloud.png", "overlay_000000.png", "overlay_000019.png"}
+    damaged = tmp_path / "out/captures/house/room_0/noon"
+    (damaged / "result.npz").write_bytes(b"")
+    with pytest.raises(InputError, match="expected a result"):
+        read_result(damaged)
+
+
+def person(first: int, count: int, track: int, scale: float = 1.0) -> LiftedPerson:
+    rotations = np.broadcast_to(np.eye(3), (count, JOINT_COUNT, 3, 3)).copy()
+    rotations[:, 0] = WORLD_FROM_BODY
+    root = np.zeros((count, 3))
+    root[:, 0] = 0.1 * np.arange(count)
+    legs, _ = forward_kinematics(rotations, root)
+    root[:, 2] = -scale * np.asarray(legs)[:, list(FEET), 2].min(axis=1)
+    return LiftedPerson(track, "staff", ("Walk",) * count, first, np.ones(count, bool), rotations, root, scale)
+
+
+def test_people_seen_together_share_their_frames_and_others_stand_alone() -> None:
+    people = (person(0, 40, 1), person(4, 38, 2), person(30, 12, 3))
+    result = Result("a/b/c", 10.0, people, np.zeros(0), np.zeros(0, bool), {}, ())
+    first, second, third = sequences_of(result, fps=20.0, licence="x")
+    assert first.pair == second.pair != ""
+    assert third.pair == ""
+    assert len(first.root_position_m) == len(second.root_position_m) == 2 * 35 + 1  # frames 4 to 39
+    # Frame 4 of the first is frame 0 of the second.
+    np.testing.assert_allclose(first.root_position_m[0, 0], 0.4, atol=1e-6)
+    np.testing.assert_allclose(second.root_position_m[0, 0], 0.0, atol=1e-6)
+    assert len({first.name, second.name, third.name}) == 3
+    assert first.label == "Walk"
+    assert first.person_class == "staff"
+
+
+def test_a_tall_body_is_written_with_its_feet_on_the_floor_and_its_way_as_it_was() -> None:
+    tall = person(0, 20, 1, scale=1.1)
+    (sequence,) = sequences_of(
+        Result("a/b/c", 10.0, (tall,), np.zeros(0), np.zeros(0, bool), {}, ()), fps=10.0, licence="x"
+    )
+    joints, _ = forward_kinematics(sequence.local_rotations, sequence.root_position_m)
+    np.testing.assert_allclose(np.asarray(joints)[:, list(FEET), 2].min(axis=1), 0.0, atol=1e-5)
+    np.testing.assert_allclose(sequence.root_position_m[:, :2], tall.root_position_m[:, :2], atol=1e-6)
+
+
+def test_a_room_keeps_to_one_split() -> None:
+    assert split_of("a/b/monday") == split_of("a/b/tuesday")
+    splits = [split_of(f"site/room_{i}/t") for i in range(400)]
+    assert 0.7 < splits.count("train") / 400 < 0.9
+    assert splits.count("validation") > 20
+    assert splits.count("test") > 20
