@@ -170,7 +170,7 @@ def depth(
 @cli.command("captures")
 @click.argument("captures", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes; 0: this one.")
 @click.option("--fps", type=click.FloatRange(5, 120), default=20.0, show_default=True, help="Frame rate to write.")
 @click.option("--floor", default="orthogonal", show_default=True, help="orthogonal, or thesis (z over x and y).")
 @click.option("--occlusion-rule", default="nearest", show_default=True, help="nearest or assignment.")

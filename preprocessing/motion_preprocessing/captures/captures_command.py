@@ -29,7 +29,7 @@ DATASET = "dataset"
 def run_captures(
     captures: Path, out: Path, *, workers: int, config: LiftConfig, licence: str, debug_plots: bool
 ) -> Totals:
-    """Lift captures and write OUT; see `captures.run` for what lies where.
+    """Lift captures and write OUT; see `captures.run` for what lies where and for `workers`.
 
     Raises:
         InputError: There is no capture, or none could be used.

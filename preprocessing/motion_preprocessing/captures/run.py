@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -103,8 +104,12 @@ def work(task: Task) -> Outcome:
 
 
 def run_tasks(tasks: list[Task], workers: int) -> Iterator[Outcome]:
-    """Do tasks with `workers` processes; outcomes come in the order in which they are ready."""
-    if workers == 1:
+    """Do tasks with `workers` processes; outcomes come in the order in which they are ready.
+
+    Zero workers: this process does them itself. Numbers may then differ in their last digits, since its linear algebra
+    may use another number of threads.
+    """
+    if workers == 0:
         yield from map(work, tasks)
         return
     left = list(tasks)
@@ -131,7 +136,7 @@ def _pool(tasks: list[Task], workers: int, open_tasks: list[Task]) -> Iterator[O
     """Do tasks in a fresh pool; if a process dies, leave what was being done in `open_tasks` and stop."""
     waiting = iter(tasks)
     with _single_threaded():
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts)
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_live_with_parent)
     running: dict[Future[Outcome], Task] = {}
     try:
         while True:
@@ -159,9 +164,20 @@ def _pool(tasks: list[Task], workers: int, open_tasks: list[Task]) -> Iterator[O
             process.join()
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C goes to the whole process group; the parent alone answers it."""
+def _live_with_parent() -> None:
+    """Leave Ctrl-C, which goes to the whole process group, to the parent; end when the parent is killed.
+
+    A worker waits for tasks on a pipe that it holds open itself: it would wait for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _single_threaded:  # noqa: N801 - reads as a statement

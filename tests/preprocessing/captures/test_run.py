@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +52,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(three: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one uninterrupted run makes of them."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    run_captures(three, out, workers=1, config=CONFIG, licence="ours", debug_plots=False)
+    run_captures(three, out, workers=0, config=CONFIG, licence="ours", debug_plots=False)
     return out
 
 
@@ -102,18 +105,18 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
 
     monkeypatch.setattr(run, "lift", die_second)
     with pytest.raises(KeyboardInterrupt):
-        run_captures(three, out, workers=1, config=CONFIG, licence="ours", debug_plots=False)
+        run_captures(three, out, workers=0, config=CONFIG, licence="ours", debug_plots=False)
     assert not (out / "dataset").exists()
     half = out / "captures/house/.room_2.x.partial"
     half.mkdir(parents=True)
     (half / "result.json").write_text("{}")
-    run_captures(three, out, workers=1, config=CONFIG, licence="ours", debug_plots=False)
+    run_captures(three, out, workers=0, config=CONFIG, licence="ours", debug_plots=False)
     assert calls == ["lift"] * 3  # the first capture's result was kept
     assert content(out) == content(whole)
     # A third run lifts nothing, and other settings lift all anew.
-    run_captures(three, out, workers=1, config=CONFIG, licence="ours", debug_plots=False)
+    run_captures(three, out, workers=0, config=CONFIG, licence="ours", debug_plots=False)
     assert len(calls) == 3
-    run_captures(three, out, workers=1, config=replace(CONFIG, smoothing=0.5), licence="ours", debug_plots=False)
+    run_captures(three, out, workers=0, config=replace(CONFIG, smoothing=0.5), licence="ours", debug_plots=False)
     assert len(calls) == 5
     assert content(out)["dataset/frames.arrow"] != content(whole)["dataset/frames.arrow"]
 
@@ -121,18 +124,41 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
 def test_a_changed_file_is_noticed(three: Path, tmp_path: Path) -> None:
     captures = Path(shutil.copytree(three, tmp_path / "in"))
     tasks = tasks_of(captures, tmp_path / "out", CONFIG, debug=False)
-    assert [outcome.kept for outcome in do_all(tasks, 1, lambda _: None)] == [False, False, False]
+    assert [outcome.kept for outcome in do_all(tasks, 0, lambda _: None)] == [False, False, False]
     image = captures / "house/room_0/noon/frames/000000.jpg"
     shutil.copy(captures / "house/room_2/noon/frames/000000.jpg", image)
     (captures / "house/room_2/noon/truth.npz").unlink()  # no part of what a result is made from
-    assert [outcome.kept for outcome in do_all(tasks, 1, lambda _: None)] == [False, False, True]
+    assert [outcome.kept for outcome in do_all(tasks, 0, lambda _: None)] == [False, False, True]
 
 
 @pytest.mark.slow
-def test_several_processes_give_the_same_bytes(three: Path, whole: Path, tmp_path: Path) -> None:
+def test_one_process_and_two_give_the_same_bytes(three: Path, tmp_path: Path) -> None:
+    for workers in (1, 2):
+        out = tmp_path / str(workers)
+        run_captures(three, out, workers=workers, config=CONFIG, licence="ours", debug_plots=False)
+    assert content(tmp_path / "1") == content(tmp_path / "2")
+    assert len(MotionDataset.open(tmp_path / "1/dataset")) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_workers_end_with_a_killed_parent_and_the_run_goes_on(three: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_captures(three, out, workers=2, config=CONFIG, licence="ours", debug_plots=False)
-    assert content(out) == content(whole)
+    command = [sys.executable, "-m", "motion_preprocessing.cli", "captures", str(three), str(out), "--workers", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        deadline = time.monotonic() + 120
+        while not list(out.rglob("result.json")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+        # The workers hold the pipe's other end: its end is theirs.
+        assert process.stdout is not None
+        process.stdout.read()
+    assert not (out / "dataset").exists()
+    run_captures(three, out, workers=1, config=CONFIG, licence="unstated", debug_plots=False)
+    run_captures(three, tmp_path / "whole", workers=1, config=CONFIG, licence="unstated", debug_plots=False)
+    assert content(out) == content(tmp_path / "whole")
 
 
 def test_a_bug_in_one_capture_ends_no_run(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,10 +166,10 @@ def test_a_bug_in_one_capture_ends_no_run(three: Path, tmp_path: Path, monkeypat
         raise ZeroDivisionError("strange")
 
     monkeypatch.setattr(run, "lift", fail)
-    outcomes = do_all(tasks_of(three, tmp_path / "out", CONFIG, debug=False), 1, lambda _: None)
+    outcomes = do_all(tasks_of(three, tmp_path / "out", CONFIG, debug=False), 0, lambda _: None)
     assert [outcome.message for outcome in outcomes][::2] == ["unexpected ZeroDivisionError: strange"] * 2
     with pytest.raises(InputError, match="expected at least one usable capture, got none of 3"):
-        run_captures(three, tmp_path / "out", workers=1, config=CONFIG, licence="", debug_plots=False)
+        run_captures(three, tmp_path / "out", workers=0, config=CONFIG, licence="", debug_plots=False)
     assert "ZeroDivisionError" in (tmp_path / "out/report.md").read_text()
 
 
@@ -155,7 +181,7 @@ def test_a_request_to_stop_is_no_fault_of_a_capture(
 
     monkeypatch.setattr(run, "lift", stop)
     with pytest.raises(Stopped):
-        run_captures(three, tmp_path / "out", workers=1, config=CONFIG, licence="", debug_plots=False)
+        run_captures(three, tmp_path / "out", workers=0, config=CONFIG, licence="", debug_plots=False)
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
@@ -165,7 +191,7 @@ def test_a_full_disk_ends_the_run(three: Path, tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(run, "write_result", full)
     with pytest.raises(OutputError, match="no space"):
-        do_all(tasks_of(three, tmp_path / "out", CONFIG, debug=False), 1, lambda _: None)
+        do_all(tasks_of(three, tmp_path / "out", CONFIG, debug=False), 0, lambda _: None)
 
 
 def test_a_dying_process_is_tried_again_and_then_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +216,7 @@ def test_a_dying_process_is_tried_again_and_then_left_out(monkeypatch: pytest.Mo
 def test_two_captures_of_one_name_do_not_meet_in_the_dataset(three: Path, tmp_path: Path) -> None:
     captures = Path(shutil.copytree(three, tmp_path / "in"))
     shutil.copytree(captures / "house/room_0", captures / "house/room_9")
-    run_captures(captures, tmp_path / "out", workers=1, config=CONFIG, licence="", debug_plots=False)
+    run_captures(captures, tmp_path / "out", workers=0, config=CONFIG, licence="", debug_plots=False)
     assert len(MotionDataset.open(tmp_path / "out/dataset")) == 4
     assert "expected unique names, got house/room_0/noon twice" in (tmp_path / "out/report.md").read_text()
 
