@@ -330,7 +330,7 @@ def _confusion(keypoints: Array, boxes: Array, seen: NDArray[np.bool_], person: 
     apart = np.linalg.norm(keypoints[person, ..., :2] - keypoints[other, ..., :2], axis=-1)
     mean = np.where(both, apart, 0.0).sum(axis=-1) / np.maximum(both.sum(axis=-1), 1)
     weight = np.where(size > 0, 1.0 + 4.0 * size / area, 0.02 * np.exp(-gap))
-    distinct = (mean > 0.1 * np.sqrt(area)) & (both.sum(axis=-1) >= MIN_KEYPOINTS)
+    distinct = (mean > 0.06 * np.sqrt(area)) & (both.sum(axis=-1) >= MIN_KEYPOINTS)
     return np.where(seen[person] & seen[other] & distinct, weight, 0.0)
 
 
