@@ -490,7 +490,14 @@ def test_stopping_in_the_middle_leaves_nothing_behind(
         assert run(*QUICK, "--prompt", "walks", "--out", out).exit_code == 0
     before = {name: (tmp_path / name).stat().st_mtime_ns for name in files_below(tmp_path)}
     command = [*PROGRAM, *QUICK, "--prompt", "walks", "--num-samples", "1000", "--out", str(out), "--overwrite"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell starts background jobs with SIGINT ignored, and children inherit that: Ctrl-C must count in any case.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     # Samples are written to a hidden folder first: once two are there, the program is in the middle of its work.
     while len(list(tmp_path.glob(".out.*.partial/sample_001/run.json"))) < 1:
