@@ -7,8 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from motion_runtime.bundle import DEFAULT_BUNDLE
+
+# Elsewhere examples are drawn afresh each time; CI must say the same of the same commit.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

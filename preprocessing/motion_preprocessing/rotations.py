@@ -16,10 +16,13 @@ Array = Any
 
 
 def _unit(xp: Any, v: Array) -> Array:
-    """Normalise (..., 3) or (..., 4); a zero vector stays zero instead of turning into NaN."""
+    """Normalise (..., 3) or (..., 4); a zero vector stays (about) zero instead of turning into NaN."""
     square = xp.sum(v * v, axis=-1, keepdims=True)
+    # Below this a square has lost digits to underflow, so the vector counts as zero.
+    limits = xp.finfo(v.dtype)
+    least = float(limits.smallest_normal) / float(limits.eps)
     # The root is taken of a positive number in every case: its gradient at zero would be infinite.
-    return v / xp.sqrt(xp.where(square > 0, square, xp.ones_like(square)))
+    return v / xp.sqrt(xp.where(square > least, square, xp.ones_like(square)))
 
 
 def _cross(xp: Any, a: Array, b: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.transform import Rotation
@@ -44,6 +44,7 @@ def test_geodesic_angle_agrees_with_scipy(a, b):
 
 
 @given(hnp.arrays(np.float64, (4, 6), elements=st.floats(-10, 10, allow_nan=False)))
+@example(np.full((4, 6), 1.14e-161))
 @settings(max_examples=200, deadline=None)
 def test_any_six_numbers_give_a_proper_rotation(six):
     matrix = rot.matrix_from_6d(six)
