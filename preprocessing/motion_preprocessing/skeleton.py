@@ -70,3 +70,9 @@ FEET: Final = (JOINT_INDEX["left_foot"], JOINT_INDEX["right_foot"])
 
 RIGID_PELVIS: Final = (0, 1, 2, 3)
 """Joints that move rigidly with the pelvis: pelvis, hips, spine1."""
+
+SMPL_PELVIS_M: Final = (-0.0018, -0.2233, 0.0282)
+"""Where the pelvis joint of SMPL's neutral mean body is at rest, from the origin that its `transl` moves; body axes."""
+
+SMPLX_PELVIS_M: Final = (0.0031, -0.3514, 0.0120)
+"""The same of SMPL-X."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from motion_preprocessing.poses.matching import match_ids, occlusion_masks
 from motion_preprocessing.poses.predictions import PosePredictions, attach
 from motion_preprocessing.poses.reprojection import filter_reprojection, reprojection_error_px
 from motion_preprocessing.poses.track import PersonTrack
+from motion_preprocessing.skeleton import REST_OFFSETS_M, SMPL_PELVIS_M, SMPLX_PELVIS_M
 
 Array = NDArray[np.float64]
 
@@ -99,16 +100,28 @@ def read_poses(capture: Capture, *, rule: str, max_relative: float) -> Poses:
 def read_prediction(prediction: PredictionFile, capture: Capture) -> PosePredictions:
     """Read one file of predicted poses; their ids are those of the capture's people.
 
+    Body models turn about their pelvis joint, which lies at their translation plus its place at rest. The project's
+    skeleton has it at its translation, so the difference is added here; it is not turned with the body.
+
     Raises:
         InputError: The file cannot be read as what it is said to be.
     """
+    default = SMPLX_PELVIS_M if prediction.format == "gvhmr" else SMPL_PELVIS_M
+    pelvis = np.array(prediction.pelvis_offset_m or default)
+    offsets = np.array(REST_OFFSETS_M)
+    offsets[0] = pelvis
+    poses = _read(prediction, capture, offsets)
+    return replace(poses, translation_m=poses.translation_m + pelvis)
+
+
+def _read(prediction: PredictionFile, capture: Capture, offsets_m: NDArray[np.float64]) -> PosePredictions:
     if prediction.format == "hmr2":
-        return read_hmr2(prediction.path, capture.camera)
+        return read_hmr2(prediction.path, capture.camera, offsets_m=offsets_m)
     if prediction.format == "phalp":
         from motion_preprocessing.poses.phalp import read_phalp
 
         # PHALP numbers people by itself.
-        return match_ids(capture.tracks, read_phalp(prediction.path, capture.camera))
+        return match_ids(capture.tracks, read_phalp(prediction.path, capture.camera, offsets_m=offsets_m))
     from motion_preprocessing.poses.gvhmr import read_gvhmr
 
     if prediction.track is None:
@@ -116,5 +129,9 @@ def read_prediction(prediction: PredictionFile, capture: Capture) -> PosePredict
             f"expected the track that the file is of, got nothing for {prediction.path}; add 'track' to its entry"
         )
     return read_gvhmr(
-        prediction.path, capture.camera, track_id=prediction.track, first_frame=prediction.first_frame
+        prediction.path,
+        capture.camera,
+        track_id=prediction.track,
+        first_frame=prediction.first_frame,
+        offsets_m=offsets_m,
     )

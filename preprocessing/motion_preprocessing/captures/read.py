@@ -132,6 +132,8 @@ class PredictionFile:
     """Whom a file of one person is of."""
     first_frame: int = 0
     """Frame of the capture that the file starts with."""
+    pelvis_offset_m: tuple[float, float, float] | None = None
+    """Rest pelvis of the estimator's body, metres from its translation; None = that of the format's body model."""
 
 
 @dataclass(frozen=True)
@@ -325,7 +327,13 @@ def _build(folder: Path, content: Any) -> Capture:
             for entry in content["depth"]
         ),
         predictions=tuple(
-            PredictionFile(entry["format"], folder / entry["file"], entry.get("track"), entry.get("first_frame", 0))
+            PredictionFile(
+                entry["format"],
+                folder / entry["file"],
+                entry.get("track"),
+                entry.get("first_frame", 0),
+                tuple(entry["pelvis_offset_m"]) if "pelvis_offset_m" in entry else None,
+            )
             for entry in content["predictions"]
         ),
     )

@@ -13,6 +13,8 @@ from motion_preprocessing.atomic_output import atomic_folder
 from motion_preprocessing.captures.layout import CAPTURE_FILE, FORMAT, FORMAT_VERSION, TRUTH_FILE, frame_name
 from motion_preprocessing.captures.render import Room
 from motion_preprocessing.captures.synthetic import FIRST_PERSON_SEGMENT, SyntheticCapture, Truth
+from motion_preprocessing.poses.crop_camera import camera_to_crop, crop_to_camera
+from motion_preprocessing.skeleton import SMPL_PELVIS_M
 
 
 def write_capture(folder: Path, capture: SyntheticCapture, *, site: str, room: str, time: str) -> None:
@@ -38,6 +40,9 @@ def _write_files(folder: Path, capture: SyntheticCapture, site: str, room: str, 
             np.save(folder / "depth" / name / frame_name(frame, ".npy"), values.astype(np.float16))
     poses = {name: getattr(capture.poses, name) for name in type(capture.poses).__dataclass_fields__}
     camera = capture.stage.camera
+    # An estimator's translation is that of its body model's origin, not of the pelvis.
+    pelvis = crop_to_camera(poses["pred_cam"], poses["box_center"], poses["box_size"], camera)
+    poses["pred_cam"] = camera_to_crop(pelvis - np.array(SMPL_PELVIS_M), poses["box_center"], poses["box_size"], camera)
     np.savez(
         folder / "predictions" / "hmr2.npz",
         **{name: value.astype(np.float32) if value.dtype.kind == "f" else value for name, value in poses.items()},

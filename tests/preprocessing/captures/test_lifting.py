@@ -13,12 +13,14 @@ import pytest
 
 from motion_preprocessing.captures.evaluate import score
 from motion_preprocessing.captures.lifting import LiftConfig, Lifted, lift
+from motion_preprocessing.captures.poses_of import read_prediction
 from motion_preprocessing.captures.read import read_capture
 from motion_preprocessing.captures.synthetic import SyntheticConfig, synthesise
 from motion_preprocessing.captures.write import write_capture
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.kinematics import forward_kinematics
-from motion_preprocessing.skeleton import FEET, REST_OFFSETS_M
+from motion_preprocessing.poses.hmr2 import read_hmr2
+from motion_preprocessing.skeleton import FEET, REST_OFFSETS_M, SMPL_PELVIS_M
 
 pytest.importorskip("scipy")
 Edit = Callable[[Callable[[Any], object]], None]
@@ -175,3 +177,20 @@ def test_one_frame_is_no_motion(capture_folder: Path, edit: Edit) -> None:
     assert lifted.people == ()
     assert len(lifted.figures["left_out"]) == 2
     assert json.dumps(lifted.figures)
+
+
+def test_translations_are_those_of_the_bodys_origin(tmp_path: Path) -> None:
+    """HMR2 moves SMPL's origin, 22 cm from the pelvis: the pelvis comes out, and the pixels stay on the people."""
+    made = synthesise(SyntheticConfig(), 5)
+    write_capture(tmp_path / "c", made, site="s", room="r", time="t")
+    capture = read_capture(tmp_path / "c")
+    file = capture.predictions[0]
+    raw = read_hmr2(file.path, capture.camera)
+    poses = read_prediction(file, capture)
+    moved = poses.translation_m - raw.translation_m
+    np.testing.assert_allclose(moved, np.tile(SMPL_PELVIS_M, (len(raw), 1)), atol=1e-6)
+    np.testing.assert_allclose(capture.camera.project(poses.translation_m), poses.predicted_2d[:, 0], atol=0.05)
+    # Another body says so in its entry.
+    other = read_prediction(replace(file, pelvis_offset_m=(0.0, 0.1, 0.0)), capture)
+    moved = other.translation_m - raw.translation_m
+    np.testing.assert_allclose(moved, np.tile([0.0, 0.1, 0.0], (len(raw), 1)), atol=1e-6)
