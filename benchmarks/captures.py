@@ -1,6 +1,6 @@
 """What the chain from annotated video to motion recovers, on captures whose truth is known.
 
-    python benchmarks/captures.py --captures 40 --out benchmarks/results/captures
+    python benchmarks/captures.py --captures 200 --out benchmarks/results/captures
 
 Makes synthetic captures (camera pitch spread evenly over 0 to 60 degrees, 3 % depth noise, 20 % of the poses occluded,
 5 % of them another person's) one at a time, writes each in the capture format to a temporary folder, reads it back, and
