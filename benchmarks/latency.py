@@ -33,9 +33,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.errors import InputError
 from motion_runtime import GenerationRequest, Generator
-from motion_runtime.atomic_output import atomic_file
 from motion_runtime.bundle import Bundle
 from motion_runtime.conditioning import KernelShape, key_bias
 from motion_runtime.manifest import FUSED, PLAIN, STEP

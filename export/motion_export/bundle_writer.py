@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping
@@ -24,8 +23,9 @@ from motion_export.kernels import ConditionKernel, StepKernel, TextKernel, trace
 from motion_export.parity import Parity, measure
 from motion_export.text_graph import trace_text
 from motion_export.weights import WeightsFile
+from motion_preprocessing.atomic_output import atomic_folder
+from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import InputError
-from motion_runtime.atomic_output import atomic_folder
 from motion_runtime.bundle import MANIFEST_FILE, Bundle
 from motion_runtime.manifest import (
     CONDITION,
@@ -143,7 +143,7 @@ def write_bundle(
         manifest = replace(
             manifest,
             graphs=tuple(specs),
-            files={path.name: _sha256(path) for path in sorted(folder.iterdir())},
+            files={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
             parity={
                 "provider": provider.name,
                 "onnxruntime": onnxruntime.__version__,
@@ -262,8 +262,3 @@ def _check_parity(
 
 def _tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from motion_preprocessing.command import OneLineCommand
 from motion_preprocessing.errors import InputError, MissingExtraError
-from motion_runtime.command import OneLineCommand
 
 EXAMPLES = """\b
 Examples:

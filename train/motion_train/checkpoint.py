@@ -14,7 +14,6 @@ Random states are not stored because there are none: every draw is a function of
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -30,6 +29,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import InputError, OutputError
 from motion_runtime.manifest import Normaliser
 from motion_train.config import TrainConfig, read_json, to_dict
@@ -137,7 +137,7 @@ def save(
             "format_version": FORMAT_VERSION,
             "progress": progress.__dict__,
             "torch": torch.__version__,
-            "files": {path.name: _sha256(path) for path in sorted(temporary.iterdir())},
+            "files": {path.name: sha256_of(path) for path in sorted(temporary.iterdir())},
         }
         _write_json(temporary / "state.json", state)
         for path in temporary.iterdir():
@@ -192,7 +192,7 @@ def load(folder: Path) -> Checkpoint:
         path = folder / name
         if not path.is_file():
             raise InputError(f"expected the file '{name}', got none for the checkpoint '{folder}'; use another one")
-        if _sha256(path) != state["files"].get(name):
+        if sha256_of(path) != state["files"].get(name):
             raise InputError(
                 f"expected the sha256 noted in state.json, got another for '{path}': it is damaged; use another "
                 "checkpoint"
@@ -289,11 +289,6 @@ def _read_state(folder: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, value: Any) -> None:
     path.write_text(json_text(value), encoding="utf-8")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import click
 
+from motion_preprocessing.command import INTERRUPTED, OneLineCommand
 from motion_preprocessing.errors import MissingExtraError
-from motion_runtime.command import INTERRUPTED, OneLineCommand
 from motion_train.files import check_writable
 
 EXAMPLES = """\b

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from motion_runtime.command import INTERRUPTED
+from motion_preprocessing.command import INTERRUPTED
 from motion_train.config import to_dict
 from motion_train.files import check_writable
 from motion_train.text_run import resolve_text_run, train_text
