@@ -60,6 +60,10 @@ class DataConfig:
     """Share of the windows that stand in a scene."""
     pair_fraction: float = 0.25
     """Share of the batches whose samples hold more than one person, where `people` allows it."""
+    topic_fraction: float = 0.7
+    """Share of the windows cut around an event that was drawn by its kind; the others are cut anywhere."""
+    paraphrases: int = 2
+    """Each caption is also given in so many other wordings, of which one is drawn with the motion."""
     mirror_fraction: float = 0.5
     """Share of the windows whose left and right (motion and words) are exchanged."""
     measured_caption_fraction: float = 0.5
@@ -72,7 +76,8 @@ class DataConfig:
             raise InputError(
                 f"expected data.min_frames <= data.frames, got {self.min_frames} and {self.frames}; change one"
             )
-        shares = ("scene_fraction", "pair_fraction", "mirror_fraction", "measured_caption_fraction")
+        _not_negative(self, "data", "paraphrases")
+        shares = ("scene_fraction", "pair_fraction", "topic_fraction", "mirror_fraction", "measured_caption_fraction")
         _fraction(self, "data", "short_fraction", "join_fraction", *shares)
 
 

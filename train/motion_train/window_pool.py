@@ -30,6 +30,7 @@ from motion_preprocessing.rotations import about_z
 from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_preprocessing.stitch import join, unpack
 from motion_train.config import DataConfig
+from motion_train.window_topics import Topics, agrees, place
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -102,6 +103,7 @@ class WindowMaker:
             (np.array(members), np.array([len(self.records[i].pose) for i in members], dtype=np.float64))
             for members in self.groups.values()
         ]
+        self.topics = Topics(self.records, self.fps)
 
     def draw(self, rng: np.random.Generator) -> int:
         """Draw a clip: its group by weight, the clip in its group by its length."""
@@ -114,15 +116,27 @@ class WindowMaker:
         length = self.config.frames
         if rng.uniform() < self.config.short_fraction:
             length = int(rng.integers(self.config.min_frames, length + 1))
-        record = self.records[self.draw(rng)]
-        rotations, root, covered = self._cut(record, length, rng)
+        record, start = self._choose(length, rng)
+        rotations, root = unpack(np.asarray(record.pose[start : start + length], dtype=np.float32))
+        clip_captions = record.captions
         if len(root) < length and rng.uniform() < self.config.join_fraction:
-            rotations, root = self._extend(record, rotations, root, length, rng)
-        clip_captions = record.captions if covered else ()
+            rotations, root, same = self._extend(record, rotations, root, length, rng)
+            if not same:  # what the clip's captions leave out is now part of the window
+                clip_captions = ()
         if rng.uniform() < self.config.mirror_fraction:
             rotations, root = mirror_motion(rotations, root)
             clip_captions = tuple(mirror_text(sentence) for sentence in clip_captions)
         return self._window([(rotations, root)], clip_captions, record.person_class, rng)
+
+    def _choose(self, length: int, rng: np.random.Generator) -> tuple[MotionRecord, int]:
+        """Choose a clip and the first frame of its window."""
+        if len(self.topics) and rng.uniform() < self.config.topic_fraction:
+            moment = self.topics.draw(rng)
+            record = self.records[moment.record]
+            return record, place(moment, len(record.pose), length, self.fps, rng)
+        record = self.records[self.draw(rng)]
+        total = len(record.pose)
+        return record, int(rng.integers(0, total - length + 1)) if total > length else 0
 
     def pair(self, index: int) -> Window:
         """Make window `index` of two persons of one take."""
@@ -140,30 +154,21 @@ class WindowMaker:
             captions = tuple(mirror_text(sentence) for sentence in captions)
         return self._window(people, captions, "person", rng)
 
-    def _cut(
-        self, record: MotionRecord, length: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray, bool]:
-        """Cut at most `length` frames; also say whether the clip's captions can be trusted for the cut."""
-        total = len(record.pose)
-        start = int(rng.integers(0, total - length + 1)) if total > length else 0
-        if record.action == "fall":
-            start = 0 if total <= length or rng.uniform() < 0.6 else start  # the fall itself is near the beginning
-        rotations, root = unpack(np.asarray(record.pose[start : start + length], dtype=np.float32))
-        share = min(1.0, length / total)
-        # 'bend over, scoop up, rise' is true of the whole clip; 'mop floor' of any part of it.
-        several = "," in record.label or " and " in record.label
-        return rotations, root, not several or bool(rng.uniform() < share**0.5)
-
     def _extend(
         self, record: MotionRecord, rotations: FloatArray, root: FloatArray, length: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray]:
-        """Go on with another clip where the poses meet; a body at rest on the floor simply stays."""
+    ) -> tuple[FloatArray, FloatArray, bool]:
+        """Go on with another clip where the poses meet; a body at rest on the floor simply stays.
+
+        Also says whether nothing was added that the clip's captions leave out.
+        """
         if record.action == "fall":
             extra = length - len(root)
             return (
                 np.concatenate([rotations, np.repeat(rotations[-1:], extra, axis=0)]),
                 np.concatenate([root, np.repeat(root[-1:], extra, axis=0)]),
+                True,
             )
+        alike = True
         for attempt in range(6):
             if len(root) >= length:
                 break
@@ -177,7 +182,8 @@ class WindowMaker:
             joined = join(rotations, root, *unpack(np.asarray(other.pose[: length + 24], dtype=np.float32)))
             if joined is not None:
                 rotations, root = joined
-        return rotations[:length], root[:length]
+                alike = alike and other.action == record.action
+        return rotations[:length], root[:length], alike
 
     def _window(
         self,
@@ -194,7 +200,11 @@ class WindowMaker:
             turned[:, 0] = about_z(np.asarray(yaw)) @ turned[:, 0]
             poses.append(encode(turned, move_points(root, yaw, shift).astype(np.float32), self.fps).astype(np.float32))
         joints = np.stack(poses)[..., POSITIONS].reshape(len(poses), -1, JOINT_COUNT, 3)
-        measured = describe(joints[0], self.fps, rng).sentences if len(poses) == 1 else ()
+        measured: tuple[str, ...] = ()
+        if len(poses) == 1:
+            description = describe(joints[0], self.fps, rng)
+            measured = description.sentences
+            clip_captions = tuple(caption for caption in clip_captions if agrees(caption, description.events))
         budget = self.config.scene_tokens
         if rng.uniform() < self.config.scene_fraction:
             # Furniture keeps clear of everybody: all joints of all persons are given as one long motion.

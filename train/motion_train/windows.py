@@ -20,6 +20,7 @@ from motion_preprocessing.groups import GROUP_SIZE
 from motion_preprocessing.labels import PERSON_CLASSES
 from motion_preprocessing.pose_vector import POSE_DIM, POSITIONS, ROTATIONS, VELOCITIES
 from motion_train.config import DataConfig
+from motion_train.paraphrase import paraphrase
 from motion_train.window_pool import CLASS_SHARES, Window, make_windows
 
 FloatArray = NDArray[np.floating[Any]]
@@ -97,7 +98,11 @@ class WindowSampler:
             raise InputError(f"expected at least one window, got none for the split '{split}'; raise data.windows")
         self.mean, self.std = normaliser or normaliser_of([*self.singles, *self.pairs])
         sentences = sorted({s for w in (*self.singles, *self.pairs) for s in self._sentences(w)} | {FALLBACK_CAPTION})
+        # Row i of the embeddings is a caption, rows i + n, i + 2n ... are the same in other words.
         self._row = {sentence: i for i, sentence in enumerate(sentences)}
+        words = np.random.Generator(np.random.Philox(key=[seed, 2**41]))
+        for _ in range(config.paraphrases):
+            sentences += [paraphrase(sentence, words) for sentence in sentences[: len(self._row)]]
         self._embedded = np.asarray(embed(sentences), dtype=np.float32)
 
     @staticmethod
@@ -158,7 +163,10 @@ class WindowSampler:
     ) -> dict[str, Any]:
         return {
             "poses": poses,
-            "text": [self._row[caption] for caption in captions],
+            "text": [
+                self._row[caption] + len(self._row) * int(rng.integers(self.config.paraphrases + 1))
+                for caption in captions
+            ],
             "classes": [
                 int(rng.choice(len(PERSON_CLASSES), p=CLASS_SHARES.get(name, CLASS_SHARES["person"])))
                 for name in classes
