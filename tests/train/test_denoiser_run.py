@@ -17,6 +17,7 @@ from motion_preprocessing.sequence import MotionSequence
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_train.checkpoint import check_normaliser, find, load
 from motion_train.cli import main
+from motion_train.initial import refit_text
 from motion_train.text_tower import TextTower, TextTowerConfig
 from motion_train.tokenizer_build import tokenizer_json, vocabulary_size
 
@@ -112,6 +113,40 @@ def test_trains_on_a_dataset_and_a_tower(tmp_path: Path, toml: Path, tower: Path
     assert result.exit_code == 2
     assert "error: expected the normaliser that the run began with" in result.stderr.splitlines()[-1]
     assert load(find(out, "latest")).progress.step == 5
+
+
+def test_a_run_starts_from_the_weights_of_another(tmp_path: Path, toml: Path, tower: Path) -> None:
+    first, data = tmp_path / "first", dataset(tmp_path / "data")
+    assert run("--config", toml, "--data", data, "--text", tower, "--out", first).exit_code == 0
+    begun = load(find(first, "best"))
+    other = dataset(tmp_path / "other", stride_m=0.2)
+    # A learning rate of nearly nothing leaves the weights where they began.
+    arguments = ("--config", toml, "--data", other, "--text", tower, "--steps", "1", "--lr", "1e-12")
+    result = run(*arguments, "--out", tmp_path / "second", "--init", first)
+    assert result.exit_code == 0, result.output
+    assert "the text tower is the same" in result.output
+    saved = load(find(tmp_path / "second"))
+    for name, tensor in begun.ema.items():
+        torch.testing.assert_close(saved.model[name], tensor, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(saved.normaliser.mean, begun.normaliser.mean)
+
+    result = run(*arguments, "--out", tmp_path / "third", "--init", first, "--set", "model.layers=2")
+    assert result.exit_code == 2
+    assert "model.layers: 1 -> 2 for --init; set it as there" in result.stderr.splitlines()[-1]
+    assert not (tmp_path / "third").exists()
+
+
+def test_the_text_projection_is_refitted_to_another_tower() -> None:
+    torch.manual_seed(1)
+    layers = torch.nn.Sequential(torch.nn.LayerNorm(6), torch.nn.Linear(6, 5))
+    new = torch.randn(400, 6) * 3
+    # Exchanged dimensions commute with a layer norm: nothing is lost but the ridge's share.
+    old = torch.nn.functional.layer_norm(new, (6,))[:, torch.randperm(6)]
+    before = layers(old).detach()
+    lost = refit_text(layers, old, new)
+    expected = before - layers(new).detach()
+    assert lost == pytest.approx(float((expected**2).sum() / ((before - before.mean(0)) ** 2).sum()), abs=1e-6)
+    assert lost < 1e-5
 
 
 def test_text_tower_of_another_width_is_refused(tmp_path: Path, toml: Path, tower: Path) -> None:

@@ -22,6 +22,7 @@ Examples:
   motion-train denoiser --data DATASET --text TOWER --out RUN --max-minutes 60 --set optimiser.schedule_by=time
   motion-train denoiser --config run.toml --data DATASET --text TOWER --out RUN
   motion-train denoiser --out RUN --resume
+  motion-train denoiser --init RUN --data OTHER --text TOWER --out RUN2 --max-minutes 30
   torchrun --nproc-per-node 4 -m motion_train denoiser --config run.toml --out RUN
 """
 
@@ -71,6 +72,7 @@ def main() -> None:
 @click.option("--seed", type=int, help="Seed of everything random [run.seed].")
 @click.option("--precision", help="auto, fp32 or bf16 [run.precision].")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other key, e.g. model.layers=8.")
+@click.option("--init", "initial", type=click.Path(path_type=Path), help="Start from the weights of this other run.")
 @click.option("--resume", is_flag=True, help="Continue from the newest checkpoint in --out, if there is one.")
 @click.option("--show-config", is_flag=True, help="Print the resolved configuration as JSON and stop.")
 @click.pass_context
@@ -95,7 +97,9 @@ def denoiser_command(ctx: click.Context, /, **options: Any) -> None:
     flags = {key: str(value) if isinstance(value, Path) else value for key, value in flags.items()}
     out: Path = options["out"]
     check_writable(out)
-    run = resolve_run(options["config_path"], options["settings"], flags, out, resume=options["resume"])
+    run = resolve_run(
+        options["config_path"], options["settings"], flags, out, resume=options["resume"], initial=options["initial"]
+    )
     if options["show_config"]:
         click.echo(describe(run.config))
         return

@@ -22,10 +22,13 @@ from motion_train.config import TrainConfig
 from motion_train.console import TrainingConsole
 from motion_train.denoiser import Denoiser
 from motion_train.diffusion import GaussianDiffusion
+from motion_train.initial import load_initial, start_from
 from motion_train.loader import BatchSource
 from motion_train.losses import Objective
 from motion_train.seeds import INITIALISATION, seed_of
+from motion_train.text_tower import TextTower
 from motion_train.trainer import Outcome, Trainer, make_accelerator, require_unfinished
+from motion_train.windows import WindowSampler, embedder
 
 _VALIDATION_WINDOWS: Final = 600
 _SAME: Final = 1e-3
@@ -45,6 +48,8 @@ class Run:
     """The one that was found."""
     changed: Sequence[str]
     """Settings that differ from those of the run before, as lines."""
+    initial: Checkpoint | None = None
+    """Checkpoint of another run to start from."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,20 @@ class Data:
     normaliser: Normaliser
     header: Mapping[str, Any] | None = None
     """What the dataset says of itself."""
+    tower: TextTower | None = None
+    """What embedded the captions."""
+    captions: Sequence[str] = ()
+    """Every caption of the training."""
 
 
 def resolve_run(
-    path: Path | None, settings: Sequence[str], flags: Mapping[str, Any], out: Path, *, resume: bool
+    path: Path | None,
+    settings: Sequence[str],
+    flags: Mapping[str, Any],
+    out: Path,
+    *,
+    resume: bool,
+    initial: Path | None = None,
 ) -> Run:
     """Resolve the configuration and find the checkpoint to go on from; nothing is written.
 
@@ -69,6 +84,7 @@ def resolve_run(
         flags: Values of named flags by their key; they win over everything.
         out: The run's folder.
         resume: Go on from its newest checkpoint if it has one.
+        initial: Another run whose weights to start from; a resumed run has long left them.
 
     Raises:
         InputError: A setting is wrong or may not change on resume, the run has begun and `resume` is not set, the run
@@ -86,7 +102,10 @@ def resolve_run(
             raise InputError(f"expected the settings of the run in '{out}', got {line} for --resume; start a new run")
     if saved is not None:
         require_unfinished(resolved.run, saved.progress)
-    return Run(resolved, resume, saved, changed)
+    start = None
+    if initial is not None and saved is None:
+                start = load_initial(initial, resolved)
+    return Run(resolved, resume, saved, changed, start)
 
 
 def train_denoiser(run: Run, out: Path) -> Outcome:
@@ -101,9 +120,13 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
     # Threads and processes are set before the first large tensor is made.
     accelerator = make_accelerator(settings.run)
     console = TrainingConsole(settings.run.steps, enabled=accelerator.is_main_process)
-    data = load_data(settings, run.resumed.normaliser if run.resumed else None, console)
+    data = load_data(settings, run.resumed.normaliser if run.resumed else None, console, run.initial)
     torch.manual_seed(seed_of(settings.run.seed, INITIALISATION))
     model = Denoiser(settings.model)
+    if run.initial is not None:
+        assert data.tower is not None
+        done = start_from(model, run.initial, data.tower, data.captions)
+        console.line(f"starts from {run.initial.folder}; {done}")
     diffusion = GaussianDiffusion(NoiseSchedule.named(settings.diffusion.schedule, settings.diffusion.steps))
     mean, std = (torch.from_numpy(a).to(accelerator.device) for a in (data.normaliser.mean, data.normaliser.std))
     trainer = Trainer(
@@ -135,22 +158,22 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
     return outcome
 
 
-def load_data(settings: TrainConfig, saved: Normaliser | None, console: TrainingConsole) -> Data:
+def load_data(
+    settings: TrainConfig, saved: Normaliser | None, console: TrainingConsole, initial: Checkpoint | None = None
+) -> Data:
     """Open the text tower and cut the dataset into windows.
 
     Args:
         settings: The run's configuration.
         saved: The normaliser that a resumed run began with; the data must agree with it.
         console: Is told how far the windows are.
+        initial: A run of other data whose weights, and therefore whose normaliser, are taken over.
 
     Raises:
         InputError: The dataset or the text tower is none or does not fit the settings or the checkpoint.
     """
     dataset = _folder(settings.data.dataset, "dataset.json", "--data", "motion-preprocess")
     tower_folder = _folder(settings.data.text_tower, "config.json", "--text", "motion-train text")
-    from motion_train.text_tower import TextTower
-    from motion_train.windows import WindowSampler, embedder
-
     tower = TextTower.load(tower_folder)
     if tower.width != settings.model.text_dim:
         raise InputError(
@@ -162,6 +185,8 @@ def load_data(settings: TrainConfig, saved: Normaliser | None, console: Training
     made = WindowSampler(
         dataset, "train", embed, settings.data, seed, workers=workers, progress=_every_tenth(console)
     )
+    if initial is not None:
+        made.mean, made.std = initial.normaliser.mean, initial.normaliser.std
     normaliser = Normaliser(made.mean, made.std)
     check_normaliser(normaliser, settings.model.pose_dim, f"'{dataset}'")
     if saved is not None:
@@ -182,7 +207,7 @@ def load_data(settings: TrainConfig, saved: Normaliser | None, console: Training
             normaliser=(normaliser.mean, normaliser.std),
             workers=workers,
         )
-    return Data(made, validation, normaliser, MotionDataset.open(dataset).header)
+    return Data(made, validation, normaliser, MotionDataset.open(dataset).header, tower, made.sentences)
 
 
 def _folder(path: str, marker: str, flag: str, maker: str) -> Path:

@@ -105,6 +105,11 @@ class WindowSampler:
             sentences += [paraphrase(sentence, words) for sentence in sentences[: len(self._row)]]
         self._embedded = np.asarray(embed(sentences), dtype=np.float32)
 
+    @property
+    def sentences(self) -> list[str]:
+        """Every caption that a batch may hold, in the words of its clip or of its measurement."""
+        return list(self._row)
+
     @staticmethod
     def _sentences(window: Window) -> tuple[str, ...]:
         return (*window.clip_captions, *window.measured_captions)
