@@ -85,8 +85,8 @@ class Network:
         for row in (slice(0, 1), slice(1, 2)):
             given = [inputs[name][row] for name in ("prefix", "person", "key_bias")]
             x0.append(self.module.denoise(inputs["x"], inputs["t"], *given))
-        g, a, b, c, s = inputs["coefficients"]
-        guided = x0[1] + g * (x0[0] - x0[1])
+        a, b, c, s, *weights = inputs["coefficients"]
+        guided = weights[0] * x0[0] + weights[1] * x0[1]
         return a * inputs["x"] + b * guided + c * inputs["x0_prev"] + s * inputs["noise"]
 
 
@@ -106,7 +106,7 @@ def step_inputs(bundle: Bundle, people: int, frames: int) -> Arrays:
         "x0_prev": normal(*pose),
         "noise": normal(*pose),
         "t": np.array([500], np.float32),
-        "coefficients": np.array([GUIDANCE, 0.5, 0.5, 0.0, 0.1], np.float32),
+        "coefficients": np.array([0.5, 0.5, 0.0, 0.1, GUIDANCE, 1 - GUIDANCE], np.float32),
         "prefix": normal(2, people + m.scene_tokens, m.width),
         "person": normal(2, people, m.width),
         "key_bias": np.tile(bias, (2, 1)),
@@ -138,7 +138,7 @@ def measure_steps(
             tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
             contenders: dict[str, Callable[[], Any]] = {TORCH: lambda tensors=tensors: network.step(tensors)}
             for variant in (PLAIN, FUSED):
-                spec = bundle.find(STEP, variant, people, frames)
+                spec = bundle.find(STEP, variant, people, frames, branches=2)
                 if spec is None:
                     continue
                 session = GraphSession(bundle.path(spec.file), spec, provider)

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ from motion_train.denoiser import Denoiser
 from motion_train.text_tower import TextTower
 
 PRECISION: Final = "fp32"
+BRANCHES: Final = (1, 2, 3)
 TOKENIZER_FILE: Final = "tokenizer.json"
 CREDITS_FILE: Final = "CREDITS.txt"
 _ONNX_IR: Final = 8
@@ -112,6 +114,7 @@ def write_bundle(
     *,
     people: tuple[int, ...],
     frames: tuple[int, ...],
+    branches: tuple[int, ...] = BRANCHES,
     overwrite: bool = False,
     report: Report = lambda line: None,
 ) -> Bundle:
@@ -122,6 +125,7 @@ def write_bundle(
         out: Folder of the bundle.
         people: Person counts P to make kernels for.
         frames: Frame counts T to make kernels for.
+        branches: Numbers of guidance branches K to make kernels for.
         overwrite: Replace an existing folder.
         report: Told about each step in a line.
 
@@ -133,8 +137,8 @@ def write_bundle(
         ParityError: A graph does not compute what PyTorch computes; nothing is written.
         OutputError: The folder exists or cannot be written.
     """
-    _check_shapes(model, people, frames)
-    manifest = _describe(model, people, frames)
+    _check_shapes(model, people, frames, branches)
+    manifest = _describe(model, people, frames, branches)
     provider = choose_provider("cpu")
     with atomic_folder(out, overwrite=overwrite) as folder:
         specs = _write_graphs(model, manifest, folder, report)
@@ -157,15 +161,17 @@ def write_bundle(
     return Bundle.open(out)
 
 
-def _check_shapes(model: Model, people: tuple[int, ...], frames: tuple[int, ...]) -> None:
+def _check_shapes(model: Model, people: tuple[int, ...], frames: tuple[int, ...], branches: tuple[int, ...]) -> None:
     identities = model.denoiser.config.identities
     if not people or not all(1 <= count <= identities for count in people):
         raise InputError(f"expected person counts from 1 to {identities}, got {list(people)} for --people; change them")
     if not frames or not all(2 <= count <= 10_000 for count in frames):
         raise InputError(f"expected frame counts from 2 to 10000, got {list(frames)} for --frames; change them")
+    if not branches or not all(count in BRANCHES for count in branches):
+        raise InputError(f"expected branches among {list(BRANCHES)}, got {list(branches)} for the kernels; change them")
 
 
-def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...]) -> Manifest:
+def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...], branches: tuple[int, ...]) -> Manifest:
     """The manifest without its graphs and files."""
     config, tokenizer = model.denoiser.config, model.tower.prompt_tokenizer()
     return Manifest(
@@ -175,6 +181,7 @@ def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...]) ->
         fps=model.fps,
         people=tuple(sorted(set(people))),
         frames=tuple(sorted(set(frames))),
+        branches=tuple(sorted(set(branches))),
         scene_tokens=model.scene_tokens,
         scene_points=config.scene_points,
         scene_radius_m=model.scene_radius_m,
@@ -212,31 +219,33 @@ def _write_graphs(model: Model, manifest: Manifest, folder: Path, report: Report
     specs: list[GraphSpec] = []
     with WeightsFile(folder) as weights:
 
-        def write(proto: onnx.ModelProto, role: str, variant: str, people: int = 0, count: int = 0) -> None:
-            inputs, outputs = expected_tensors(manifest, role, people, count)
-            stem = role + (f"_p{people}" if people else "") + (f"_t{count}" if count else "")
+        def write(proto: onnx.ModelProto, role: str, variant: str, people: int = 0, count: int = 0, k: int = 0) -> None:
+            inputs, outputs = expected_tensors(manifest, role, people, count, k)
+            sizes = (("p", people), ("t", count), ("k", k))
+            stem = role + "".join(f"_{letter}{size}" for letter, size in sizes if size)
             file = f"{stem}.onnx" if variant == PLAIN else f"{stem}.{variant}.onnx"
-            specs.append(GraphSpec(file, role, variant, PRECISION, people, count, inputs, outputs))
+            specs.append(GraphSpec(file, role, variant, PRECISION, people, count, k, inputs, outputs))
             proto.ir_version = _ONNX_IR
             weights.move_out(proto)
             (folder / file).write_bytes(proto.SerializeToString(deterministic=True))
             report(f"{file}: {len(proto.graph.node)} nodes")
 
-        step, condition = StepKernel(denoiser), ConditionKernel(denoiser)
+        condition = ConditionKernel(denoiser)
         rng = np.random.default_rng(0)
         for people in manifest.people:
             example = _tensors(drawing.condition(rng, people))
-            _, outputs = expected_tensors(manifest, CONDITION, people, 0)
+            _, outputs = expected_tensors(manifest, CONDITION, people)
             names = [tensor.name for tensor in outputs]
             write(graphs.trace(condition, example, names, CONDITION), CONDITION, PLAIN, people)
-            for count in manifest.frames:
-                example = _tensors(drawing.step(rng, people, count))
-                _, outputs = expected_tensors(manifest, STEP, people, count)
+            for count, k in product(manifest.frames, manifest.branches):
+                example = _tensors(drawing.step(rng, people, count, k))
+                _, outputs = expected_tensors(manifest, STEP, people, count, k)
+                step = StepKernel(denoiser, k)
                 plain = graphs.trace(step, example, [tensor.name for tensor in outputs], STEP)
                 fused = fuse_attention(plain)
                 graphs.check(fused)
-                write(plain, STEP, PLAIN, people, count)
-                write(fused, STEP, FUSED, people, count)
+                write(plain, STEP, PLAIN, people, count, k)
+                write(fused, STEP, FUSED, people, count, k)
         text = trace_text(TextKernel(model.tower), _tensors(drawing.tokens(rng)))
         write(text, TEXT_ENCODER, PLAIN)
     return specs

@@ -7,7 +7,7 @@ exported modules, of the tracer's coding or of the batching is part of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from motion_train.denoiser import IGNORED, Denoiser
 from motion_train.text_tower import TextTower
 
 Floats = NDArray[np.float32]
+
+KEPT: Final = {1: ((1, 1),), 2: ((1, 1), (0, 0)), 3: ((1, 1), (0, 1), (0, 0))}
+"""(text, scene) that the branches of a step kernel keep, by their number."""
 
 
 class Drawing:
@@ -55,16 +58,20 @@ class Drawing:
             "keep_scene": rng.integers(0, 2, 1).astype(np.float32),
         }
 
-    def step(self, rng: np.random.Generator, people: int, frames: int) -> dict[str, Array]:
+    def step(self, rng: np.random.Generator, people: int, frames: int, branches: int) -> dict[str, Array]:
         """Draw a denoising step of a random sampler, with part of the kernel's room unused."""
         m = self._manifest
         shape = (1, people, frames, m.pose_dim)
         plan = self._plans[int(rng.integers(len(self._plans)))]
         step = plan[int(rng.integers(len(plan)))]
-        guidance = rng.uniform(0, 5)
+        weights = _weights(rng, branches)
         given = self.condition(rng, people)
-        kept = self.condition_reference({**given, "keep_text": np.ones((1, people)), "keep_scene": np.ones(1)})
-        dropped = self.condition_reference({**given, "keep_text": np.zeros((1, people)), "keep_scene": np.zeros(1)})
+        rows = [
+            self.condition_reference(
+                {**given, "keep_text": np.full((1, people), text, np.float32), "keep_scene": np.full(1, scene)}
+            )
+            for text, scene in KEPT[branches]
+        ]
         used = np.concatenate(
             [
                 [True],
@@ -78,16 +85,16 @@ class Drawing:
             "x0_prev": _normal(rng, *shape),
             "noise": _normal(rng, *shape),
             "t": np.array([step.t], dtype=np.float32),
-            "coefficients": np.array([guidance, step.a, step.b, step.c, step.s], dtype=np.float32),
-            "prefix": np.concatenate([kept[0], dropped[0]]),
-            "person": np.concatenate([kept[1], dropped[1]]),
-            "key_bias": np.tile(np.where(used, 0.0, IGNORED).astype(np.float32), (2, 1)),
+            "coefficients": np.array([step.a, step.b, step.c, step.s, *weights], dtype=np.float32),
+            "prefix": np.concatenate([row[0] for row in rows]),
+            "person": np.concatenate([row[1] for row in rows]),
+            "key_bias": np.tile(np.where(used, 0.0, IGNORED).astype(np.float32), (branches, 1)),
         }
 
     def comparison(self, spec: GraphSpec, tower: TextTower) -> tuple[Draw, Reference]:
         """Drawing and reference of a graph."""
         if spec.role == STEP:
-            return lambda rng: self.step(rng, spec.people, spec.frames), self.step_reference
+            return lambda rng: self.step(rng, spec.people, spec.frames, spec.branches), self.step_reference
         if spec.role == CONDITION:
             return lambda rng: self.condition(rng, spec.people), self.condition_reference
         return self.tokens, lambda values: [_numpy(tower.encode(torch.from_numpy(values["tokens"])))]
@@ -101,15 +108,23 @@ class Drawing:
     def step_reference(self, values: Mapping[str, Array]) -> Sequence[Floats]:
         """Call the denoiser once a branch, then guide and update in float64."""
         branches = []
-        for row in (slice(0, 1), slice(1, 2)):
-            given = [_tensor(values[name][row]) for name in ("prefix", "person", "key_bias")]
+        for row in range(len(values["prefix"])):
+            given = [_tensor(values[name][row : row + 1]) for name in ("prefix", "person", "key_bias")]
             with torch.no_grad():
                 predicted = self._denoiser.denoise(_tensor(values["x"]), _tensor(values["t"]), *given)
             branches.append(_numpy(predicted).astype(np.float64))
-        g, a, b, c, s = (float(value) for value in values["coefficients"])
-        x0 = branches[1] + g * (branches[0] - branches[1])
+        a, b, c, s, *weights = (float(value) for value in values["coefficients"])
+        x0 = np.sum([w * branch for w, branch in zip(weights, branches, strict=True)], axis=0)
         x_next = a * values["x"] + b * x0 + c * values["x0_prev"] + s * values["noise"]
         return [x_next.astype(np.float32), x0.astype(np.float32)]
+
+
+def _weights(rng: np.random.Generator, branches: int) -> list[float]:
+    """Weights of the branches, for guidance between 0 and 5."""
+    if branches == 1:
+        return [1.0]
+    text, scene = rng.uniform(0, 5, 2)
+    return [text, 1 - text] if branches == 2 else [text, scene - text, 1 - scene]
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> Floats:

@@ -1,10 +1,16 @@
 """What is exported of the denoiser: the step kernel and the condition graph, as modules with fixed interfaces.
 
-    x0 = x0_u + g (x0_c - x0_u)                      classifier-free guidance             (3.21)
+    x0 = w_1 x0_1 + .. + w_K x0_K                    guidance over K branches
     x' = a x + b x0 + c x0_prev + s z
 
-Row 0 of every batch-2 input is the conditional branch, row 1 the unconditional: both pass the network in one batch. The
-host computes (g, a, b, c, s) in float64, so DDPM, DDIM and DPM-Solver++(2M) share one graph.
+The branches pass the network in one batch; they differ in their conditions only:
+
+    K = 1  [all]                    w = [1]                                       no guidance
+    K = 2  [all, none]              w = [g, 1 - g]                                classifier-free guidance     (3.21)
+    K = 3  [all, scene, none]       w = [g_t, g_s - g_t, 1 - g_s]                 text and scene weighed apart, as
+                                                                                  Brooks et al. 2023, eq. 3
+
+The host computes (a, b, c, s, w_1 .. w_K) in float64, so DDPM, DDIM and DPM-Solver++(2M) share one graph.
 """
 
 from __future__ import annotations
@@ -38,10 +44,11 @@ def _twin(denoiser: Denoiser, *, explicit: bool) -> Denoiser:
 class StepKernel(nn.Module):
     """Network, guidance and sampler update of one denoising step."""
 
-    def __init__(self, denoiser: Denoiser) -> None:
-        """Wrap `denoiser`, which `traceable` made."""
+    def __init__(self, denoiser: Denoiser, branches: int) -> None:
+        """Wrap `denoiser`, which `traceable` made, for K = `branches`."""
         super().__init__()
         self.denoiser = denoiser
+        self.branches = branches
 
     def forward(
         self,
@@ -61,24 +68,24 @@ class StepKernel(nn.Module):
             x0_prev: (1, P, T, D) x0 of the step before.
             noise: (1, P, T, D) standard normal numbers.
             t: (1,) diffusion step.
-            coefficients: (5,) g, a, b, c, s.
-            prefix: (2, P + S, d) of the condition graph.
-            person: (2, P, d) of the condition graph.
-            key_bias: (2, 1 + P + S + P*T), 0 or -1e4.
+            coefficients: (4 + K,) a, b, c, s, w_1 .. w_K.
+            prefix: (K, P + S, d) of the condition graph.
+            person: (K, P, d) of the condition graph.
+            key_bias: (K, 1 + P + S + P*T), 0 or -1e4.
 
         Returns:
             x' and x0, both (1, P, T, D).
         """
-        g, a, b, c, s = torch.unbind(coefficients.reshape(5, 1, 1, 1, 1))
-        twice = torch.cat([x, x])  # (2, P, T, D)
-        predicted = self.denoiser.denoise(twice, torch.cat([t, t]), prefix, person, key_bias)
-        conditional, unconditional = torch.split(predicted, 1)
-        x0 = unconditional + g * (conditional - unconditional)
+        *update, weights = torch.split(coefficients, [1, 1, 1, 1, self.branches])
+        a, b, c, s = (value.reshape(1, 1, 1, 1) for value in update)
+        repeated = torch.cat([x] * self.branches)  # (K, P, T, D)
+        predicted = self.denoiser.denoise(repeated, torch.cat([t] * self.branches), prefix, person, key_bias)
+        x0 = (weights.reshape(-1, 1, 1, 1) * predicted).sum(0, keepdim=True)  # (1, P, T, D)
         return a * x + b * x0 + c * x0_prev + s * noise, x0
 
 
 class ConditionKernel(nn.Module):
-    """Everything that a request conditions on, embedded once before the loop; the host runs it kept and dropped."""
+    """Everything that a request conditions on, embedded once before the loop; the host runs it once a branch."""
 
     def __init__(self, denoiser: Denoiser) -> None:
         """Wrap `denoiser`."""

@@ -57,17 +57,27 @@ class Bundle:
         return self.folder / file
 
     def find(
-        self, role: str, variant: str = PLAIN, people: int = 0, frames: int = 0, precision: str = "fp32"
+        self,
+        role: str,
+        variant: str = PLAIN,
+        people: int = 0,
+        frames: int = 0,
+        branches: int = 0,
+        *,
+        precision: str = "fp32",
     ) -> GraphSpec | None:
-        """Find the graph of a role, variant, shape and precision."""
-        wanted = (role, variant, people, frames, precision)
+        """Find the graph of a role, variant, shape (persons, frames, guidance branches) and precision."""
+        wanted = (role, variant, people, frames, branches, precision)
         for graph in self.manifest.graphs:
-            if (graph.role, graph.variant, graph.people, graph.frames, graph.precision) == wanted:
+            key = (graph.role, graph.variant, graph.people, graph.frames, graph.branches, graph.precision)
+            if key == wanted:
                 return graph
         return None
 
     def smallest_kernel(self, people: int, frames: int) -> tuple[int, int]:
         """The (P, T) with the fewest tokens among the step kernels that cover a request.
+
+        Kernels of every number of branches in the manifest exist for it.
 
         Raises:
             BundleError: No kernel is large enough.

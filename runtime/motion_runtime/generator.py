@@ -77,7 +77,7 @@ class Generator:
         self.provider = provider
         self._schedule = NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
         self._tokenizer = PromptTokenizer.load(bundle.path(manifest.text.tokenizer), manifest.text.context_length)
-        self._sessions: dict[tuple[str, int, int], GraphSession] = {}
+        self._sessions: dict[tuple[str, int, int, int], GraphSession] = {}
         self._room: Room | None = None
 
     @classmethod
@@ -175,7 +175,7 @@ class Generator:
         ]
         prefix, person = (np.concatenate(parts) for parts in zip(*both, strict=True))  # (2, P+S, d), (2, P, d)
         bias = np.tile(key_bias(shape, request.persons, frames, scene.mask), (2, 1))  # (2, N)
-        session = self._session(STEP, shape.people, shape.frames)
+        session = self._session(STEP, shape.people, shape.frames, branches=2)
 
         def kernel(x: Floats, x0_prev: Floats, noise: Floats, t: int, coefficients: Floats) -> tuple[Floats, Floats]:
             x_next, x0 = session.run(
@@ -235,11 +235,11 @@ class Generator:
         (embedding,) = self._session(TEXT_ENCODER).run({"tokens": self._tokenizer.encode(prompt)})
         return embedding
 
-    def _session(self, role: str, people: int = 0, frames: int = 0) -> GraphSession:
+    def _session(self, role: str, people: int = 0, frames: int = 0, branches: int = 0) -> GraphSession:
         """A graph's session, loaded when first needed."""
-        key = (role, people, frames)
+        key = (role, people, frames, branches)
         if key not in self._sessions:
-            self._sessions[key] = GraphSession.load(self.bundle, role, self.provider, people, frames)
+            self._sessions[key] = GraphSession.load(self.bundle, role, self.provider, people, frames, branches)
         return self._sessions[key]
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,9 @@ from motion_runtime.manifest_values import Reader
 from motion_runtime.sampler import SAMPLERS
 from motion_runtime.schedule import SCHEDULE_KINDS
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+MAX_BRANCHES: Final = 3
+"""Guidance weighs text and scene separately with three branches; there is nothing more to weigh."""
 MAX_SCHEDULE_STEPS: Final = 100_000
 """A hundred times the usual: beyond, a damaged number would only fill the memory."""
 ALLOWED_SUFFIXES: Final = (".onnx", ".bin", ".json", ".txt", ".md")
@@ -64,6 +67,8 @@ class GraphSpec:
     """Persons P of the graph's shapes; 0 where there are none."""
     frames: int
     """Frames T of the graph's shapes; 0 where there are none."""
+    branches: int
+    """Guidance branches K that a step kernel passes through the network; 0 for other graphs."""
     inputs: tuple[TensorSpec, ...]
     """Inputs in the graph's order."""
     outputs: tuple[TensorSpec, ...]
@@ -144,6 +149,8 @@ class Manifest:
     """Person counts P that step kernels exist for, ascending."""
     frames: tuple[int, ...]
     """Frame counts T that step kernels exist for, ascending."""
+    branches: tuple[int, ...]
+    """Numbers of guidance branches K that step kernels exist for, ascending."""
     scene_tokens: int
     """Groups S of object points."""
     scene_points: int
@@ -203,6 +210,11 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
             f"expected format version {FORMAT_VERSION} at most, got {version} for {where}; "
             "upgrade with: pip install --upgrade scene-motion"
         )
+    if version < FORMAT_VERSION:
+        raise BundleError(
+            f"expected format version {FORMAT_VERSION}, got {version} for {where}; "
+            "export the checkpoint again with this release's motion-export"
+        )
     normaliser, schedule = top.table("normaliser"), top.table("schedule")
     text, default = top.table("text"), top.table("default")
     manifest = Manifest(
@@ -212,6 +224,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         fps=top.number("fps", positive=True),
         people=top.integers("people", empty=False),
         frames=top.integers("frames", empty=False),
+        branches=top.integers("branches", empty=False),
         scene_tokens=top.integer("scene_tokens", least=0),
         scene_points=top.integer("scene_points"),
         scene_radius_m=top.number("scene_radius_m", positive=True),
@@ -249,11 +262,11 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
 
 
 def expected_tensors(
-    manifest: Manifest, role: str, people: int, frames: int
+    manifest: Manifest, role: str, people: int = 0, frames: int = 0, branches: int = 0
 ) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Inputs and outputs that the format asks of a graph.
 
-    The step kernel guides inside: row 0 of its batch-2 inputs is the conditional branch, row 1 the unconditional.
+    The step kernel guides inside: its conditions have a row for each of K branches, its last K coefficients weigh them.
     """
     m = manifest
     prefix = people + m.scene_tokens
@@ -269,10 +282,10 @@ def expected_tensors(
             floats("x0_prev", *pose),
             floats("noise", *pose),
             floats("t", 1),
-            floats("coefficients", 5),
-            floats("prefix", 2, prefix, m.width),
-            floats("person", 2, people, m.width),
-            floats("key_bias", 2, tokens),
+            floats("coefficients", 4 + branches),
+            floats("prefix", branches, prefix, m.width),
+            floats("person", branches, people, m.width),
+            floats("key_bias", branches, tokens),
         ), (floats("x_next", *pose), floats("x0", *pose))
     if role == CONDITION:
         return (
@@ -298,6 +311,7 @@ def _graph(reader: Reader) -> GraphSpec:
         precision=reader.text("precision"),
         people=reader.integer("people", least=0),
         frames=reader.integer("frames", least=0),
+        branches=reader.integer("branches", least=0, most=MAX_BRANCHES),
         inputs=tuple(_tensor(item) for item in reader.tables("inputs")),
         outputs=tuple(_tensor(item) for item in reader.tables("outputs")),
     )
@@ -344,24 +358,24 @@ def _check_shapes(manifest: Manifest, where: str) -> None:
     if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
         raise BundleError(f"expected finite means and deviations above 0, got others in {where}; restore the bundle")
     for graph in manifest.graphs:
-        expected = expected_tensors(manifest, graph.role, graph.people, graph.frames)
+        expected = expected_tensors(manifest, graph.role, graph.people, graph.frames, graph.branches)
         for kind, wanted, given in zip(("inputs", "outputs"), expected, (graph.inputs, graph.outputs), strict=True):
             if wanted != given:
                 raise BundleError(
                     f"expected {_describe(wanted, given)}, got {_describe(given, wanted)} for the {kind} of "
                     f"'{graph.file}' in {where}; restore the bundle"
                 )
-    present = {(graph.role, graph.variant, graph.people, graph.frames) for graph in manifest.graphs}
-    needed = {(TEXT_ENCODER, PLAIN, 0, 0)}
+    present = {(graph.role, graph.variant, graph.people, graph.frames, graph.branches) for graph in manifest.graphs}
+    needed = {(TEXT_ENCODER, PLAIN, 0, 0, 0)}
     for people in manifest.people:
-        needed.add((CONDITION, PLAIN, people, 0))
-        needed.update((STEP, PLAIN, people, frames) for frames in manifest.frames)
+        needed.add((CONDITION, PLAIN, people, 0, 0))
+        needed.update((STEP, PLAIN, people, *rest) for rest in product(manifest.frames, manifest.branches))
     missing = sorted(needed - present)
     if missing:
-        role, variant, people, frames = missing[0]
+        role, variant, people, frames, branches = missing[0]
         raise BundleError(
-            f"expected a {variant} {role} graph for {people} people and {frames} frames, got none in {where}; "
-            "restore the bundle"
+            f"expected a {variant} {role} graph for {people} people, {frames} frames and {branches} branches, "
+            f"got none in {where}; restore the bundle"
         )
 
 

@@ -47,8 +47,8 @@ class Step:
 
     @property
     def coefficients(self) -> Array:
-        """The step kernel's input (5,): g, a, b, c, s."""
-        return np.array([self.g, self.a, self.b, self.c, self.s], dtype=np.float32)
+        """The two-branch step kernel's input (6,): a, b, c, s and the branches' weights g, 1 - g."""
+        return np.array([self.a, self.b, self.c, self.s, self.g, 1 - self.g], dtype=np.float32)
 
 
 class StepKernel(Protocol):

@@ -147,7 +147,15 @@ class GraphSession:
 
     @classmethod
     def load(
-        cls, bundle: Bundle, role: str, provider: Provider, people: int = 0, frames: int = 0, precision: str = "fp32"
+        cls,
+        bundle: Bundle,
+        role: str,
+        provider: Provider,
+        people: int = 0,
+        frames: int = 0,
+        branches: int = 0,
+        *,
+        precision: str = "fp32",
     ) -> GraphSession:
         """Load the graph of a role and shape from a bundle, in the variant that suits the provider.
 
@@ -155,12 +163,12 @@ class GraphSession:
             BundleError: The bundle has no such graph.
         """
         for variant in (provider.variant, PLAIN):
-            spec = bundle.find(role, variant, people, frames, precision)
+            spec = bundle.find(role, variant, people, frames, branches, precision=precision)
             if spec is not None:
                 return cls(bundle.path(spec.file), spec, provider)
         raise BundleError(
-            f"expected a {precision} {role} graph for {people} people and {frames} frames, got none in "
-            f"{bundle.folder}; export one"
+            f"expected a {precision} {role} graph for {people} people, {frames} frames and {branches} branches, "
+            f"got none in {bundle.folder}; export one"
         )
 
     def run(self, inputs: Mapping[str, Array]) -> tuple[Array, ...]:

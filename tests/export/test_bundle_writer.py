@@ -26,17 +26,14 @@ TOY = Path(__file__).parents[1] / "runtime" / "toy_bundle"
 
 def test_describes_what_was_exported(toy_model: Model, exported: Bundle) -> None:
     manifest = exported.manifest
-    assert (manifest.people, manifest.frames) == ((1, 2), (10,))
+    assert (manifest.people, manifest.frames, manifest.branches) == ((1, 2), (10,), (1, 2, 3))
     files = {path.name for path in exported.folder.iterdir()}
     assert files == {*manifest.files, "manifest.json"}
     assert {graph.file for graph in manifest.graphs} == {
         "condition_p1.onnx",
         "condition_p2.onnx",
-        "step_p1_t10.onnx",
-        "step_p1_t10.fused.onnx",
-        "step_p2_t10.onnx",
-        "step_p2_t10.fused.onnx",
         "text_encoder.onnx",
+        *(f"step_p{people}_t10_k{k}{kind}.onnx" for people in (1, 2) for k in (1, 2, 3) for kind in ("", ".fused")),
     }
     np.testing.assert_array_equal(manifest.normaliser.mean, toy_model.mean)
     parity = manifest.parity["graphs"]
@@ -91,7 +88,7 @@ def test_nothing_is_written_unless_every_graph_agrees(
 
     monkeypatch.setattr(bundle_writer, "measure", strict)
     with pytest.raises(ParityError, match=r"text_encoder\.onnx"):
-        write_bundle(toy_model, tmp_path / "bundle", people=(1,), frames=(4,))
+        write_bundle(toy_model, tmp_path / "bundle", people=(1,), frames=(4,), branches=(2,))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,7 +102,7 @@ def test_full_disk_and_ctrl_c_leave_nothing(
     monkeypatch.setattr(WeightsFile, "_store", fail)
     expected = OutputError if isinstance(interruption, OSError) else KeyboardInterrupt
     with pytest.raises(expected):
-        write_bundle(toy_model, tmp_path / "bundle", people=(1,), frames=(4,))
+        write_bundle(toy_model, tmp_path / "bundle", people=(1,), frames=(4,), branches=(2,))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -113,11 +110,11 @@ def test_existing_folder_stays_until_its_successor_is_complete(
     toy_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "bundle"
-    first = write_bundle(toy_model, out, people=(1,), frames=(4,))
+    first = write_bundle(toy_model, out, people=(1,), frames=(4,), branches=(2,))
     with pytest.raises(OutputError, match="overwrite"):
-        write_bundle(toy_model, out, people=(1,), frames=(6,))
+        write_bundle(toy_model, out, people=(1,), frames=(6,), branches=(2,))
     assert Bundle.open(out).sha256 == first.sha256
-    second = write_bundle(toy_model, out, people=(1,), frames=(6,), overwrite=True)
+    second = write_bundle(toy_model, out, people=(1,), frames=(6,), branches=(2,), overwrite=True)
     assert second.manifest.frames == (6,)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
@@ -138,6 +135,12 @@ def test_shapes_out_of_range(
     with pytest.raises(InputError, match=said):
         write_bundle(toy_model, tmp_path / "bundle", people=people, frames=frames)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("branches", [(), (0,), (4,)])
+def test_branches_out_of_range(toy_model: Model, tmp_path: Path, branches: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="branches"):
+        write_bundle(toy_model, tmp_path / "bundle", people=(1,), frames=(4,), branches=branches)
 
 
 @pytest.mark.parametrize(

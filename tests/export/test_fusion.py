@@ -113,7 +113,7 @@ def test_graph_without_attention_stays_the_same() -> None:
 
 
 def test_every_layer_is_fused_and_shares_its_weights(toy_model: Model, exported: Bundle) -> None:
-    plain_spec, fused_spec = exported.find(STEP, PLAIN, 2, 10), exported.find(STEP, FUSED, 2, 10)
+    plain_spec, fused_spec = exported.find(STEP, PLAIN, 2, 10, 2), exported.find(STEP, FUSED, 2, 10, 2)
     assert plain_spec is not None
     assert fused_spec is not None
     plain = onnx.load(exported.path(plain_spec.file), load_external_data=False)

@@ -1,9 +1,10 @@
-"""The step kernel as a module: eq. 3.21 and the sampler's update in closed form, no dropout left."""
+"""The step kernel as a module: guidance and the sampler's update in closed form, no dropout left."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -16,8 +17,14 @@ from motion_train.denoiser import Attention, Denoiser
 P, T, S = 2, 10, 4
 
 
+@pytest.fixture(params=[1, 2, 3])
+def branches(request: pytest.FixtureRequest) -> int:
+    count: int = request.param
+    return count
+
+
 @pytest.fixture
-def inputs(toy_model: Model) -> dict[str, torch.Tensor]:
+def inputs(toy_model: Model, branches: int) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     d = toy_model.denoiser.config.width
 
@@ -29,10 +36,10 @@ def inputs(toy_model: Model) -> dict[str, torch.Tensor]:
         "x0_prev": normal(1, P, T, 258),
         "noise": normal(1, P, T, 258),
         "t": torch.tensor([300.0]),
-        "coefficients": normal(5),
-        "prefix": normal(2, P + S, d),
-        "person": normal(2, P, d),
-        "key_bias": torch.zeros(2, 1 + P + S + P * T),
+        "coefficients": normal(4 + branches),
+        "prefix": normal(branches, P + S, d),
+        "person": normal(branches, P, d),
+        "key_bias": torch.zeros(branches, 1 + P + S + P * T),
     }
 
 
@@ -42,26 +49,38 @@ def branch(model: Model, inputs: dict[str, torch.Tensor], row: int) -> torch.Ten
         return model.denoiser.eval().denoise(inputs["x"], inputs["t"], *chosen)
 
 
-@pytest.mark.parametrize(("guidance", "row"), [(1.0, 0), (0.0, 1)])
-def test_guidance_of_one_is_the_conditional_branch_and_of_zero_the_unconditional(
-    toy_model: Model, inputs: dict[str, torch.Tensor], guidance: float, row: int
-) -> None:
-    inputs["coefficients"] = torch.tensor([guidance, 0.0, 1.0, 0.0, 0.0])
-    x_next, x0 = StepKernel(traceable(toy_model.denoiser))(**inputs)
-    expected = branch(toy_model, inputs, row)
-    other = branch(toy_model, inputs, 1 - row)
-    torch.testing.assert_close(x0, expected, atol=2e-6, rtol=0)
-    torch.testing.assert_close(x_next, expected, atol=2e-6, rtol=0)
-    assert (x0 - other).abs().max() > 1e-3
+def test_a_weight_of_one_is_that_branch_alone(toy_model: Model, inputs: dict[str, torch.Tensor], branches: int) -> None:
+    kernel = StepKernel(traceable(toy_model.denoiser), branches)
+    seen = []
+    for row in range(branches):
+        inputs["coefficients"] = torch.zeros(4 + branches)
+        inputs["coefficients"][[1, 4 + row]] = 1.0
+        x_next, x0 = kernel(**inputs)
+        torch.testing.assert_close(x0, branch(toy_model, inputs, row), atol=2e-6, rtol=0)
+        torch.testing.assert_close(x_next, x0, atol=0, rtol=0)
+        seen.append(x0)
+    assert all((a - b).abs().max() > 1e-3 for a, b in combinations(seen, 2))
 
 
-@pytest.mark.parametrize(("index", "name"), [(1, "x"), (3, "x0_prev"), (4, "noise")])
+def test_text_and_scene_are_weighed_apart(toy_model: Model, inputs: dict[str, torch.Tensor], branches: int) -> None:
+    """Brooks et al. 2023, eq. 3: none + g_s (scene - none) + g_t (all - scene)."""
+    if branches != 3:
+        pytest.skip("needs three branches")
+    g_text, g_scene = 2.5, 1.4
+    inputs["coefficients"] = torch.tensor([0.0, 1.0, 0.0, 0.0, g_text, g_scene - g_text, 1 - g_scene])
+    _, x0 = StepKernel(traceable(toy_model.denoiser), 3)(**inputs)
+    both, scene, none = (branch(toy_model, inputs, row).double() for row in range(3))
+    expected = none + g_scene * (scene - none) + g_text * (both - scene)
+    torch.testing.assert_close(x0.double(), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("index", "name"), [(0, "x"), (2, "x0_prev"), (3, "noise")])
 def test_each_coefficient_scales_its_own_term(
-    toy_model: Model, inputs: dict[str, torch.Tensor], index: int, name: str
+    toy_model: Model, inputs: dict[str, torch.Tensor], branches: int, index: int, name: str
 ) -> None:
-    inputs["coefficients"] = torch.zeros(5)
+    inputs["coefficients"] = torch.zeros(4 + branches)
     inputs["coefficients"][index] = -0.75
-    x_next, _ = StepKernel(traceable(toy_model.denoiser))(**inputs)
+    x_next, _ = StepKernel(traceable(toy_model.denoiser), branches)(**inputs)
     np.testing.assert_array_equal(x_next.numpy(), -0.75 * inputs[name].numpy())
 
 

@@ -21,8 +21,8 @@ CONDITIONS = ("prefix", "person", "key_bias")
 def test_same_noise_gives_the_same_motion(toy_model: Model, exported: Bundle, sampler: str, steps: int) -> None:
     schedule = NoiseSchedule.cosine()
     drawing = Drawing(toy_model.denoiser, exported.manifest, schedule)
-    conditions = {k: v for k, v in drawing.step(np.random.default_rng(3), 2, 10).items() if k in CONDITIONS}
-    session = GraphSession.load(exported, STEP, Provider("cpu", "", 1), 2, 10)
+    conditions = {k: v for k, v in drawing.step(np.random.default_rng(3), 2, 10, 2).items() if k in CONDITIONS}
+    session = GraphSession.load(exported, STEP, Provider("cpu", "", 1), 2, 10, 2)
 
     def kernel(call: object) -> StepKernel:
         def step(x: Array, x0_prev: Array, noise: Array, t: int, coefficients: Array) -> tuple[Array, Array]:

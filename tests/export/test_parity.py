@@ -23,7 +23,7 @@ CPU = Provider("cpu", "", 1)
 
 @pytest.fixture
 def comparison(toy_model: Model, exported: Bundle) -> tuple[GraphSpec, Draw, Reference]:
-    spec = exported.find(STEP, FUSED, 2, 10)
+    spec = exported.find(STEP, FUSED, 2, 10, 3)
     assert spec is not None
     drawing = Drawing(toy_model.denoiser, exported.manifest, NoiseSchedule.cosine())
     return spec, *drawing.comparison(spec, toy_model.tower)
@@ -88,7 +88,7 @@ def test_graph_of_another_model_fails(toy_model: Model, exported: Bundle) -> Non
     """Weights that differ in one bias of one layer are seen."""
     other = copy.deepcopy(toy_model.denoiser)
     other.layers[1].contract.bias.data[5] += 0.05
-    spec = exported.find(STEP, PLAIN, 1, 10)
+    spec = exported.find(STEP, PLAIN, 1, 10, 2)
     assert spec is not None
     drawing = Drawing(other, exported.manifest, NoiseSchedule.cosine())
     with pytest.raises(ParityError):

@@ -80,7 +80,7 @@ def test_missing_file(copy: Path, name: str) -> None:
     assert name in refused(copy)
 
 
-@pytest.mark.parametrize("name", ["weights.bin", "step_p2_t40.onnx", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["weights.bin", "step_p2_t40_k2.onnx", "tokenizer.json"])
 def test_truncated_file(copy: Path, name: str) -> None:
     content = (copy / name).read_bytes()
     (copy / name).write_bytes(content[: len(content) // 2])
@@ -89,7 +89,7 @@ def test_truncated_file(copy: Path, name: str) -> None:
     assert "truncated or altered" in message
 
 
-@pytest.mark.parametrize("name", ["weights.bin", "step_p2_t40.fused.onnx", "CREDITS.txt"])
+@pytest.mark.parametrize("name", ["weights.bin", "step_p2_t40_k2.fused.onnx", "CREDITS.txt"])
 def test_one_altered_byte(copy: Path, name: str) -> None:
     content = bytearray((copy / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -112,6 +112,13 @@ def test_newer_format_says_how_to_upgrade(copy: Path) -> None:
     assert "pip install" in message
 
 
+def test_older_format_asks_for_another_export(copy: Path) -> None:
+    rewrite(copy, lambda values: values.update(format_version=1, graphs="of another kind"))
+    message = refused(copy)
+    assert "got 1" in message
+    assert "motion-export" in message
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null", b'{"format_version": true}', b"[" * 5000])
 def test_manifest_that_is_none(copy: Path, content: bytes) -> None:
     (copy / "manifest.json").write_bytes(content)
@@ -125,7 +132,7 @@ def test_no_folder(tmp_path: Path) -> None:
 
 
 def step(values: dict[str, Any]) -> dict[str, Any]:
-    graph: dict[str, Any] = next(graph for graph in values["graphs"] if graph["file"] == "step_p2_t40.onnx")
+    graph: dict[str, Any] = next(graph for graph in values["graphs"] if graph["file"] == "step_p2_t40_k2.onnx")
     return graph
 
 
@@ -139,10 +146,14 @@ def step(values: dict[str, Any]) -> dict[str, Any]:
         (lambda v: step(v)["inputs"][0].update(name="y"), "y float32"),
         (lambda v: step(v)["inputs"].pop(), "key_bias"),
         (lambda v: step(v)["outputs"].append({"name": "z", "dtype": "float32", "shape": [1]}), "z float32"),
-        (lambda v: step(v).update(frames=30), "step_p2_t40.onnx"),
+        (lambda v: step(v).update(frames=30), "step_p2_t40_k2.onnx"),
         (lambda v: v.update(frames=[20, 40, 80]), "80 frames"),
         (lambda v: v.update(people=[1, 2, 3]), "3 people"),
         (lambda v: v.update(people=[]), "'people'"),
+        (lambda v: v.update(branches=[]), "'branches'"),
+        (lambda v: v.update(branches=[1, 2, 3, 4]), "4 branches"),
+        (lambda v: step(v).update(branches=4), "'branches'"),
+        (lambda v: step(v).update(branches=1), "step_p2_t40_k2.onnx"),
         (lambda v: v["graphs"].pop(), "text_encoder"),
         (lambda v: v["normaliser"].update(mean=[0.0] * 10), "258"),
         (lambda v: v["normaliser"]["std"].__setitem__(5, 0.0), "above 0"),

@@ -352,7 +352,7 @@ BAD: dict[str, tuple[Case, int, str]] = {
     "no bundle": (options("--bundle", "/nowhere/bundle"), 4, "/nowhere/bundle"),
     "bundle without a file": (with_bundle(lambda b: (b / "weights.bin").unlink()), 4, "weights.bin"),
     "bundle truncated": (with_bundle(lambda b: os.truncate(b / "weights.bin", 100)), 4, "truncated or altered"),
-    "bundle altered": (with_bundle(lambda b: alter(b / "step_p1_t20.fused.onnx")), 4, "truncated or altered"),
+    "bundle altered": (with_bundle(lambda b: alter(b / "step_p1_t20_k2.fused.onnx")), 4, "truncated or altered"),
     "bundle of tomorrow": (with_bundle(edit_manifest(lambda m: m.update(format_version=99))), 4, "upgrade"),
     "bundle of wrong shapes": (with_bundle(edit_manifest(lambda m: m.update(width=64))), 4, "float32"),
     "output below a file": (below_a_file, 7, "plain"),

@@ -209,7 +209,7 @@ def test_the_loop_draws_samples_with_the_exact_moments(name: str) -> None:
     plan = plan_steps(COSINE, name, 30, eta=0.5)
 
     def kernel(x: Any, x0_prev: Any, noise: Any, t: int, coefficients: Any) -> Any:
-        _, a, b, c, s = coefficients
+        a, b, c, s = coefficients[:4]
         x0 = closed_form_denoiser(x, t, COSINE, 1.5, 0.4).astype(np.float32)
         return a * x + b * x0 + c * x0_prev + s * noise, x0
 
@@ -220,10 +220,10 @@ def test_the_loop_draws_samples_with_the_exact_moments(name: str) -> None:
     assert samples.std(dtype=np.float64) == pytest.approx(deviation, rel=5 / 200 / 2**0.5)
 
 
-def test_guidance_reaches_the_kernel_first() -> None:
+def test_guidance_reaches_the_kernel_as_weights_of_the_branches() -> None:
     plan = plan_steps(COSINE, "ddim", 5, guidance=2.5)
     step = plan[2]
-    np.testing.assert_array_equal(step.coefficients, np.float32([2.5, step.a, step.b, step.c, step.s]))
+    np.testing.assert_array_equal(step.coefficients, np.float32([step.a, step.b, step.c, step.s, 2.5, -1.5]))
     assert step.coefficients.dtype == np.float32
 
 
@@ -232,15 +232,15 @@ def test_guidance_1_is_conditional_and_0_unconditional(name: str) -> None:
     target = {"conditional": 1.0, "unconditional": -2.0}
 
     def kernel(x: Any, x0_prev: Any, noise: Any, t: int, coefficients: Any) -> Any:
-        g, a, b, c, s = coefficients
+        a, b, c, s, *weights = coefficients
         x0_c = closed_form_denoiser(x, t, COSINE, target["conditional"], 0.3)
         x0_u = closed_form_denoiser(x, t, COSINE, target["unconditional"], 0.3)
-        x0 = np.float32(x0_u + g * (x0_c - x0_u))
+        x0 = np.float32(weights[0] * x0_c + weights[1] * x0_u)
         return np.float32(a * x + b * x0 + c * x0_prev + s * noise), x0
 
     def plain(mean: float) -> Any:
         def kernel(x: Any, x0_prev: Any, noise: Any, t: int, coefficients: Any) -> Any:
-            _, a, b, c, s = coefficients
+            a, b, c, s = coefficients[:4]
             x0 = np.float32(closed_form_denoiser(x, t, COSINE, mean, 0.3))
             return np.float32(a * x + b * x0 + c * x0_prev + s * noise), x0
 

@@ -21,6 +21,10 @@ from motion_runtime.session import GraphSession, Obstacle, Provider, choose_prov
 TOY = Path(__file__).with_name("toy_bundle")
 CPU = Provider("cpu", "asked for", 1)
 Arrays = dict[str, np.ndarray]
+KEPT = {1: ((1, 1),), 2: ((1, 1), (0, 0)), 3: ((1, 1), (0, 1), (0, 0))}
+"""(text, scene) of each branch, by their number."""
+WEIGHTS = {1: (1.0,), 2: (2.0, -1.0), 3: (3.0, 1.5 - 3.0, 1.0 - 1.5)}
+"""Guidance 2, and guidance 3 for text with 1.5 for the scene."""
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +32,8 @@ def bundle() -> Bundle:
     return Bundle.open(TOY)
 
 
-def conditions(bundle: Bundle, people: int, seed: int = 0) -> Arrays:
-    """Prefix (2, P+S, d) and person (2, P, d) of a random text and room, the first persons the same for every P."""
+def conditions(bundle: Bundle, people: int, branches: int, seed: int = 0) -> Arrays:
+    """Prefix (K, P+S, d) and person (K, P, d) of a random text and room, the first persons the same for every P."""
     m = bundle.manifest
     rng = np.random.default_rng(seed)
     text = rng.standard_normal((1, 2, m.text.width), np.float32)[:, :people]
@@ -43,16 +47,18 @@ def conditions(bundle: Bundle, people: int, seed: int = 0) -> Arrays:
                 "scene_class": np.ones((1, m.scene_tokens), np.int64),
                 "person_class": np.arange(people)[None] + 1,
                 "identity": np.arange(people)[None],
-                "keep_text": np.full((1, people), keep, np.float32),
-                "keep_scene": np.full(1, keep, np.float32),
+                "keep_text": np.full((1, people), keep_text, np.float32),
+                "keep_scene": np.full(1, keep_scene, np.float32),
             }
         )
-        for keep in (1, 0)
+        for keep_text, keep_scene in KEPT[branches]
     ]
     return {"prefix": np.concatenate([r[0] for r in rows]), "person": np.concatenate([r[1] for r in rows])}
 
 
-def step_inputs(bundle: Bundle, people: int, frames: int, used_people: int, used_frames: int) -> Arrays:
+def step_inputs(
+    bundle: Bundle, people: int, frames: int, used_people: int, used_frames: int, branches: int = 2
+) -> Arrays:
     """A step for `used` persons and frames in a kernel of another size; the rest is rubbish and masked."""
     m = bundle.manifest
     rng = np.random.default_rng(1)
@@ -67,16 +73,17 @@ def step_inputs(bundle: Bundle, people: int, frames: int, used_people: int, used
     return {
         **arrays,
         "t": np.array([500], np.float32),
-        "coefficients": np.array([2.0, 0.5, 0.4, 0.1, 0.2], np.float32),
-        "key_bias": np.tile(np.where(used, 0, -1e4).astype(np.float32), (2, 1)),
-        **conditions(bundle, people),
+        "coefficients": np.array([0.5, 0.4, 0.1, 0.2, *WEIGHTS[branches]], np.float32),
+        "key_bias": np.tile(np.where(used, 0, -1e4).astype(np.float32), (branches, 1)),
+        **conditions(bundle, people, branches),
     }
 
 
-def test_fused_and_plain_graph_agree(bundle: Bundle) -> None:
-    inputs = step_inputs(bundle, 2, 40, 2, 33)
-    fused = GraphSession.load(bundle, STEP, CPU, 2, 40)
-    plain_spec = bundle.find(STEP, PLAIN, 2, 40)
+@pytest.mark.parametrize("branches", [1, 2, 3])
+def test_fused_and_plain_graph_agree(bundle: Bundle, branches: int) -> None:
+    inputs = step_inputs(bundle, 2, 40, 2, 33, branches)
+    fused = GraphSession.load(bundle, STEP, CPU, 2, 40, branches)
+    plain_spec = bundle.find(STEP, PLAIN, 2, 40, branches)
     assert plain_spec is not None
     assert fused.spec.variant == FUSED
     plain = GraphSession(bundle.path(plain_spec.file), plain_spec, CPU)
@@ -85,28 +92,33 @@ def test_fused_and_plain_graph_agree(bundle: Bundle) -> None:
         assert np.abs(a).max() > 0.1
 
 
-@pytest.mark.parametrize(("people", "frames"), [(1, 20), (1, 40), (2, 20), (2, 40)])
-def test_result_does_not_depend_on_the_kernel_that_serves_it(bundle: Bundle, people: int, frames: int) -> None:
+@pytest.mark.parametrize("branches", [1, 2, 3])
+@pytest.mark.parametrize(("people", "frames"), [(1, 40), (2, 20), (2, 40)])
+def test_result_does_not_depend_on_the_kernel_that_serves_it(
+    bundle: Bundle, people: int, frames: int, branches: int
+) -> None:
     def result(people: int, frames: int) -> np.ndarray:
-        session = GraphSession.load(bundle, STEP, CPU, people, frames)
-        return session.run(step_inputs(bundle, people, frames, 1, 17))[0][:, :1, :17]
+        session = GraphSession.load(bundle, STEP, CPU, people, frames, branches)
+        return session.run(step_inputs(bundle, people, frames, 1, 17, branches))[0][:, :1, :17]
 
     np.testing.assert_allclose(result(people, frames), result(1, 20), atol=1e-4)
 
 
-def test_step_is_guidance_and_update_of_two_branches(bundle: Bundle) -> None:
-    """Guidance 1 and 0 give the branches; any other mix and x' follow from them by eq. 3.21 and the update."""
-    session = GraphSession.load(bundle, STEP, CPU, 2, 20)
-    inputs = step_inputs(bundle, 2, 20, 2, 20)
-
-    def run(g: float, a: float, b: float, c: float, s: float) -> tuple[np.ndarray, np.ndarray]:
-        x_next, x0 = session.run({**inputs, "coefficients": np.array([g, a, b, c, s], np.float32)})
-        return x_next.astype(np.float64), x0.astype(np.float64)
-
-    conditional, unconditional = run(1, 0, 0, 0, 0)[1], run(0, 0, 0, 0, 0)[1]
-    assert np.abs(conditional - unconditional).max() > 1e-3
-    x_next, x0 = run(2.5, 0.3, 0.6, -0.2, 0.7)
-    expected = unconditional + 2.5 * (conditional - unconditional)
+@pytest.mark.parametrize("branches", [1, 2, 3])
+def test_step_is_a_weighed_sum_and_the_update(bundle: Bundle, branches: int) -> None:
+    """One-branch kernels give the branches; any mix of them and x' follow in float64."""
+    inputs = step_inputs(bundle, 2, 20, 2, 20, branches)
+    single = GraphSession.load(bundle, STEP, CPU, 2, 20, 1)
+    x0_of_each = []
+    for row in range(branches):
+        one = {name: inputs[name][row : row + 1] for name in ("prefix", "person", "key_bias")}
+        coefficients = np.array([0, 0, 0, 0, 1], np.float32)
+        x0_of_each.append(single.run({**inputs, **one, "coefficients": coefficients})[1].astype(np.float64))
+    assert all(np.abs(x0_of_each[0] - other).max() > 1e-3 for other in x0_of_each[1:])
+    weights = [0.7, -1.9, 1.6][:branches]
+    session = GraphSession.load(bundle, STEP, CPU, 2, 20, branches)
+    x_next, x0 = session.run({**inputs, "coefficients": np.array([0.3, 0.6, -0.2, 0.7, *weights], np.float32)})
+    expected = sum(weight * branch for weight, branch in zip(weights, x0_of_each, strict=True))
     np.testing.assert_allclose(x0, expected, atol=1e-5)
     update = 0.3 * inputs["x"] + 0.6 * expected - 0.2 * inputs["x0_prev"] + 0.7 * inputs["noise"]
     np.testing.assert_allclose(x_next, update, atol=1e-5)
@@ -137,7 +149,7 @@ def test_text_encoder_reads_order_and_stops_at_the_end_token(bundle: Bundle) -> 
     ],
 )
 def test_inputs_are_verified(bundle: Bundle, change: dict[str, Any], said: str) -> None:
-    session = GraphSession.load(bundle, STEP, CPU, 2, 20)
+    session = GraphSession.load(bundle, STEP, CPU, 2, 20, 2)
     inputs = {**step_inputs(bundle, 2, 20, 2, 20), **change}
     with pytest.raises(BundleError) as caught:
         session.run({name: value for name, value in inputs.items() if value is not None})
@@ -145,17 +157,17 @@ def test_inputs_are_verified(bundle: Bundle, change: dict[str, Any], said: str) 
 
 
 def test_graph_that_is_not_in_the_bundle(bundle: Bundle) -> None:
-    with pytest.raises(BundleError, match="3 people and 40 frames"):
-        GraphSession.load(bundle, STEP, CPU, 3, 40)
+    with pytest.raises(BundleError, match="3 people, 40 frames and 2 branches"):
+        GraphSession.load(bundle, STEP, CPU, 3, 40, 2)
     with pytest.raises(BundleError, match="int8"):
-        GraphSession.load(bundle, STEP, CPU, 2, 40, precision="int8")
+        GraphSession.load(bundle, STEP, CPU, 2, 40, 2, precision="int8")
 
 
 def test_graph_of_another_shape_than_the_manifest_says(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(TOY, tmp_path / "bundle"))
-    put(folder, "step_p2_t40.fused.onnx", (folder / "step_p2_t20.fused.onnx").read_bytes())
+    put(folder, "step_p2_t40_k2.fused.onnx", (folder / "step_p2_t20_k2.fused.onnx").read_bytes())
     with pytest.raises(BundleError) as caught:
-        GraphSession.load(Bundle.open(folder), STEP, CPU, 2, 40)
+        GraphSession.load(Bundle.open(folder), STEP, CPU, 2, 40, 2)
     assert "x float32 [1, 2, 40, 258]" in str(caught.value)
     assert "x float32 [1, 2, 20, 258]" in str(caught.value)
 
@@ -163,9 +175,9 @@ def test_graph_of_another_shape_than_the_manifest_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no graph at all"])
 def test_file_that_is_no_graph(tmp_path: Path, content: bytes) -> None:
     folder = Path(shutil.copytree(TOY, tmp_path / "bundle"))
-    put(folder, "step_p2_t40.fused.onnx", content)
+    put(folder, "step_p2_t40_k2.fused.onnx", content)
     with pytest.raises(BundleError) as caught:
-        GraphSession.load(Bundle.open(folder), STEP, CPU, 2, 40)
+        GraphSession.load(Bundle.open(folder), STEP, CPU, 2, 40, 2)
     assert "\n" not in str(caught.value)
 
 
@@ -232,7 +244,7 @@ def test_silent_fallback_is_an_error(bundle: Bundle, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ort, "InferenceSession", FallenBack)
     monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
     with pytest.raises(ProviderError, match=r"expected CUDAExecutionProvider, got CPUExecutionProvider.*pip install"):
-        GraphSession.load(bundle, STEP, Provider("cuda", "asked for", 1), 2, 40)
+        GraphSession.load(bundle, STEP, Provider("cuda", "asked for", 1), 2, 40, 2)
 
 
 def test_driver_without_libraries_is_seen_by_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +290,7 @@ def cuda() -> Provider:
 @pytest.mark.gpu
 def test_cuda_agrees_with_the_cpu(bundle: Bundle, cuda: Provider) -> None:
     inputs = step_inputs(bundle, 2, 40, 2, 33)
-    on_cuda = GraphSession.load(bundle, STEP, cuda, 2, 40).run(inputs)
-    on_cpu = GraphSession.load(bundle, STEP, CPU, 2, 40).run(inputs)
+    on_cuda = GraphSession.load(bundle, STEP, cuda, 2, 40, 2).run(inputs)
+    on_cpu = GraphSession.load(bundle, STEP, CPU, 2, 40, 2).run(inputs)
     for a, b in zip(on_cuda, on_cpu, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
