@@ -96,7 +96,7 @@ def _join(phrases: list[str], turn: int) -> str:
     return ", ".join(phrases[:-1]) + last + phrases[-1]
 
 
-def _sentences(options: list[tuple[str, ...]], tails: tuple[str, ...] = ("",)) -> tuple[str, ...]:
+def combine(options: list[tuple[str, ...]], tails: tuple[str, ...] = ("",)) -> tuple[str, ...]:
     """Combine one phrase of each option, in order, with subjects; deterministic, all different."""
     found: dict[str, None] = {}
     for turn in range(4 * MAX_SENTENCES):
@@ -123,7 +123,7 @@ def _dance(text: str) -> tuple[str, ...]:
     moves = sorted((text.index(word), phrase) for word, phrase in DANCE if word in text)
     static = text.startswith("static")
     start = ("*hold a dance pose",) if static else ("*dance", "*dance ballet", "*perform a ballet dance")
-    return _sentences([start, *((phrase,) for _, phrase in moves[:2])])
+    return combine([start, *((phrase,) for _, phrase in moves[:2])])
 
 
 def _animal(name: str) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ def _animal(name: str) -> tuple[str, ...]:
     phrases = [f"*imitate {article} {name}", f"*move like {article} {name}", f"*pretend to be {article} {name}"]
     if name in ANIMAL_MANNERS:
         phrases.append(ANIMAL_MANNERS[name])
-    return _sentences([tuple(phrases)])
+    return combine([tuple(phrases)])
 
 
 def _pieces(text: str) -> list[tuple[str, ...]]:
@@ -181,7 +181,7 @@ def sentences_for_label(label: str, category: str = "") -> tuple[str, ...]:
             options, tails = _pieces(rest), CONTEXTS.get(context, ("",))
     if not options:
         options = [CATEGORY[category]] if category in CATEGORY else []
-    return _sentences(options, tails) if options else ()
+    return combine(options, tails) if options else ()
 
 
 @cache
@@ -196,9 +196,9 @@ def sentences_for_fall(kind: str, rest: str) -> tuple[str, ...]:
         raise InputError(f"expected one of {', '.join(FALLS)}, got '{kind}' for the kind of fall; add its phrases")
     if rest and rest not in RESTS:
         raise InputError(f"expected one of {', '.join(RESTS)}, got '{rest}' for the rest after a fall; leave it empty")
-    plain = _sentences([FALLS[kind]])
+    plain = combine([FALLS[kind]])
     if not rest:
         return plain
-    ended = _sentences([FALLS[kind], RESTS[rest]])
+    ended = combine([FALLS[kind], RESTS[rest]])
     # Every second one from each, so that both halves see all the subjects and wordings.
     return plain[0::2] + ended[1::2]

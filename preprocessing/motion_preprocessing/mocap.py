@@ -22,6 +22,7 @@ from motion_preprocessing.falls import SimulatedFall, read_falls
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.level import find_stances, fit_floor_tilt, floor_height_m
 from motion_preprocessing.manifest import CaptureReader, Take, read_manifest
+from motion_preprocessing.markers.uiprmd import MarkerReport
 from motion_preprocessing.metrics import foot_skate_ratio
 from motion_preprocessing.resample import resample
 from motion_preprocessing.retarget import (
@@ -83,6 +84,8 @@ class Report:
     """The same of the sequences."""
     split_seconds: dict[str, float] = field(default_factory=dict)
     """Seconds a split."""
+    markers: MarkerReport = field(default_factory=MarkerReport)
+    """Figures of the exercises given as markers."""
 
     def count(self, sequence: MotionSequence) -> None:
         """Add a sequence that was made."""

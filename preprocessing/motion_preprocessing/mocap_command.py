@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from motion_preprocessing.dataset import write_dataset
 from motion_preprocessing.manifest import read_manifest
+from motion_preprocessing.markers import uiprmd
 from motion_preprocessing.mocap import (
     CREDITS,
     Report,
@@ -42,6 +44,8 @@ def run_mocap(data_dir: Path, out: Path, *, fps: float, falls: Path | None, limi
     if falls is None and (data_dir / "simulated_falls.npz").is_file():
         falls = data_dir / "simulated_falls.npz"
     takes = read_manifest(data_dir)[:limit]
+    markers = data_dir / uiprmd.FILE_NAME
+    has_markers = markers.is_file()
     report = Report()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -51,6 +55,15 @@ def run_mocap(data_dir: Path, out: Path, *, fps: float, falls: Path | None, limi
             yield from capture_sequences(
                 data_dir, fps=fps, report=report, limit=limit, on_take=lambda name: progress.advance(task)
             )
+            if has_markers:
+                subjects = progress.add_task("exercises, by subject", total=None)
+                for sequence in uiprmd.exercise_sequences(
+                    markers, fps=fps, report=report.markers, limit=limit,
+                    on_subject=lambda name: progress.advance(subjects),
+                ):  # fmt: skip
+                    report.count(sequence)
+                    yield sequence
+                progress.update(subjects, total=progress.tasks[subjects].completed)
             if falls is not None:
                 made = progress.add_task("falls", total=None)
                 for sequence in fall_sequences(falls, fps=fps, report=report, limit=limit):
@@ -61,10 +74,12 @@ def run_mocap(data_dir: Path, out: Path, *, fps: float, falls: Path | None, limi
         provenance = {
             "tool": f"motion-preprocess mocap, scene-motion {version('scene-motion')}",
             "captures": f"{len(takes)} takes of manifest.csv",
+            "exercises": f"{markers.name}, a body fitted to its markers" if has_markers else "",
             "falls": falls.name if falls is not None else "",
             "steps": "rotations relative to the T-pose, limbs exact, spikes mended, floor level at z = 0, resampled",
         }
-        write_dataset(out, sequences(), fps=fps, credits=CREDITS, provenance=provenance)
+        credits = (*CREDITS, uiprmd.CREDIT) if has_markers else CREDITS
+        write_dataset(out, sequences(), fps=fps, credits=credits, provenance=provenance)
     Console().print(summary_table(report))
     return report
 
@@ -78,6 +93,13 @@ def summary_table(report: Report) -> Table:
         table.add_row(f"  {split}, minutes", f"{report.split_seconds.get(split, 0.0) / 60:.1f}")
     table.add_row("captions", str(report.captions))
     table.add_row("takes dropped", f"{len(report.dropped)} {' '.join(report.dropped)}".strip())
+    if report.markers.residual_m:
+        exercises = report.markers
+        dropped = ", ".join(f"{len(names)} {reason}" for reason, names in sorted(exercises.dropped.items()))
+        kept = f"{exercises.seconds / 60:.1f} of {exercises.seconds_before / 60:.1f}"
+        table.add_row("exercises, minutes kept", kept)
+        table.add_row("exercises dropped", dropped or "0")
+        table.add_row("markers to fitted body, median, mm", f"{1000 * float(np.median(exercises.residual_m)):.1f}")
     table.add_row("source frames mended / cut", f"{report.mended_frames} / {report.cut_frames}")
     table.add_row("tilted floors levelled, clips", f"{report.levelled} (up to {report.tilt_deg:.2f} degrees)")
     table.add_row("limb direction error, largest, degrees", f"{report.limb_error_deg:.1e}")

@@ -39,7 +39,7 @@ class MotionSequence:
     captions: tuple[str, ...]
     """Sentences about the whole of it; may be empty."""
     action: str
-    """Coarse action: walk, run, jump, climb, sit, daily, dance, fall or other."""
+    """Coarse action: walk, run, jump, climb, sit, daily, dance, exercise, fall or other."""
     person_class: str
     """One of PERSON_CLASSES."""
     subject: str
