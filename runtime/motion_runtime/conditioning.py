@@ -35,7 +35,13 @@ class KernelShape:
 
 
 def condition_inputs(
-    shape: KernelShape, text: Floats, person_class: Integers, scene: SceneTokens, *, keep: bool
+    shape: KernelShape,
+    text: Floats,
+    person_class: Integers,
+    scene: SceneTokens,
+    *,
+    keep_text: bool = True,
+    keep_scene: bool = True,
 ) -> dict[str, NDArray[np.generic]]:
     """Inputs of the condition graph.
 
@@ -44,7 +50,8 @@ def condition_inputs(
         text: (p, Dt) text embedding of each person in the request, p <= P.
         person_class: (p,) row of each person's class.
         scene: S scene tokens in the canonical frame.
-        keep: True = with text and scene, False = the null tokens in their place (the unconditional branch).
+        keep_text: False = the null token in the place of every text.
+        keep_scene: False = the null token in the place of every scene group.
     """
     persons, width = text.shape
     text_of_all = np.zeros((1, shape.people, width), np.float32)
@@ -57,8 +64,8 @@ def condition_inputs(
         "scene_class": scene.classes[None],
         "person_class": class_of_all,
         "identity": np.arange(shape.people, dtype=np.int64)[None],  # any distinct rows: they mean nothing else
-        "keep_text": np.full((1, shape.people), keep, np.float32),
-        "keep_scene": np.full(1, keep, np.float32),
+        "keep_text": np.full((1, shape.people), keep_text, np.float32),
+        "keep_scene": np.full(1, keep_scene, np.float32),
     }
 
 

@@ -7,12 +7,13 @@
     Motion in the room <--- room frame <--- forward kinematics: exact bone lengths <--- one body fitted to each pose
 
 The model works in the canonical frame: at the start the first person stands over the origin and faces +x, floor z = 0.
-`placement` chooses where in the room that frame stands.
+`placement` chooses where in the room that frame stands. What is known of the motion is imposed in the loop and met by
+the body at the end, and a motion longer than the model's is made in windows that overlap: both are `editing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,13 +27,20 @@ from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import POSE_DIM, fit_body
 from motion_runtime.bundle import Bundle
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
+from motion_runtime.editing.constraints import Constraints
+from motion_runtime.editing.edits import check_inside, with_start
+from motion_runtime.editing.impose import Imposer, in_the_loop
+from motion_runtime.editing.meet import meet
+from motion_runtime.editing.windows import Frame, Window, fade_in, in_windows, overlap_frames, plan_windows
+from motion_runtime.guidance import KEPT, Guidance
 from motion_runtime.low_pass import low_pass
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Placement, Room, choose_placement
-from motion_runtime.sampler import StepKernel, philox_noise, plan_steps, sample
+from motion_runtime.sampler import Step, StepKernel, philox_noise, plan_steps, sample
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider, choose_provider
+from motion_runtime.timeline import text_at
 from motion_runtime.tokenizer import PromptTokenizer
 
 Floats = NDArray[np.float32]
@@ -53,8 +61,10 @@ class Prediction:
     """Sampler in use."""
     steps: int
     """Denoising steps."""
-    guidance: float
-    """Scale of classifier-free guidance."""
+    guidance: Guidance
+    """Scales of classifier-free guidance."""
+    known: Constraints | None = None
+    """What is known of the motion beforehand, in the room; None = nothing."""
 
 
 class Generator:
@@ -112,11 +122,14 @@ class Generator:
         """Take the noise off, fit one body to each pose and set it in the room: the second half of `generate`."""
         fps = self.bundle.manifest.fps
         steady = low_pass(made.pose_vectors, request.low_pass_s * fps)
-        joints, rotations, root = _pose_in_room(steady, made.placement)
+        rotations, root = _pose_in_room(steady, made.placement)
+        if made.known is not None:
+            rotations, root = meet(rotations, root, made.known, fps)
+        joints, _ = forward_kinematics(rotations, root)
         return Motion(
-            joints_m=joints,
-            local_rotations=rotations,
-            root_position_m=root,
+            joints_m=joints.astype(np.float32),
+            local_rotations=rotations.astype(np.float32),
+            root_position_m=root.astype(np.float32),
             fps=fps,
             person_classes=request.person_classes,
             prompts=request.prompt_of_each,
@@ -124,7 +137,7 @@ class Generator:
             sample=request.sample,
             sampler=made.sampler,
             steps=made.steps,
-            guidance=made.guidance,
+            guidance=made.guidance.text,
             room_from_canonical=made.placement.room_from_canonical,
         )
 
@@ -138,61 +151,133 @@ class Generator:
 
     def predict(self, request: GenerationRequest, progress: Callable[[int, int], None] | None = None) -> Prediction:
         """Run the network only, before one body is fitted to what it says; arguments and errors of `generate`."""
-        manifest = self.bundle.manifest
-        default = manifest.default
+        fps, default = self.bundle.manifest.fps, self.bundle.manifest.default
         sampler = default.sampler if request.sampler is None else request.sampler
         steps = default.steps if request.steps is None else request.steps
-        guidance = default.guidance if request.guidance is None else request.guidance
+        guidance = self._guidance(request)
         plan = plan_steps(self._schedule, sampler, steps, guidance=guidance, eta=request.eta)
-
         frames = self._frames(request.seconds)
-        shape = self._kernel_shape(request.persons, frames)
+        timelines = request.timelines
+        starts = [timeline.starts(request.seconds) for timeline in timelines]
+        windows = plan_windows(
+            frames,
+            [round(start * fps) for of_person in starts for start in of_person],
+            self._longest(request.persons, frames),
+            overlap_frames(fps),
+        )
         room = self._room_of(request)
+        known = None if request.edits is None else request.edits.constraints(request.persons, frames, fps)
+        if known is not None:
+            request = with_start(request, known)
+            if room is not None:
+                check_inside(known, room, fps)
         placement = choose_placement(request, room)
-        scene = self._scene_tokens(room, placement, shape)
-        kernel = self._bind(request, shape, frames, scene)
+
+        def make(window: Window, frame: Frame, past: NDArray[np.float64] | None) -> NDArray[np.float64]:
+            """Generate one window in its canonical frame, going on from `past` (P, overlap, 258)."""
+            here = frame.placed(placement)
+            shape = self._kernel_shape(request.persons, window.frames)
+            texts = [text_at(*each, window.start / fps) for each in zip(timelines, starts, strict=True)]
+            kernel = self._bind(request, texts, shape, window.frames, self._scene_tokens(room, here, shape))
+            corrections = [] if past is None else [fade_in(past, window.frames)]
+            if known is not None:
+                corrections.append(Imposer(known.window(window.first, window.end).in_frame(here), fps))
+            number = windows.index(window)
+            clean = sample(
+                kernel,
+                plan,
+                self._noise(request, shape, window.frames, number),
+                None if progress is None else lambda k, n: progress(number * n + k, len(windows) * n),
+                in_the_loop(corrections, self.bundle.manifest.normaliser, request.persons, window.frames),
+            )[0, : request.persons, : window.frames]  # (p, t, D)
+            if not np.isfinite(clean).all():
+                raise BundleError(
+                    f"expected numbers, got NaN or infinity from the network of {self.bundle.folder}; "
+                    "check the bundle, or try --provider cpu"
+                )
+            return self.bundle.manifest.normaliser.denormalise(clean).astype(np.float64)
+
+        whole = in_windows(windows, make)
+        return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known)
+
+    def _guidance(self, request: GenerationRequest) -> Guidance:
+        """Scales of guidance, the bundle's where the request leaves them open."""
+        scale = self.bundle.manifest.default.guidance if request.guidance is None else request.guidance
+        text = scale if request.guidance_text is None else request.guidance_text
+        scene = scale if request.guidance_scene is None else request.guidance_scene
+        # Without a room there is nothing to tell apart: one branch less to run.
+        return Guidance(text, text if request.scene is None else scene, request.guidance_interval)
+
+    def _noise(
+        self, request: GenerationRequest, shape: KernelShape, frames: int, window: int
+    ) -> Callable[[int], Floats]:
+        """Noise of a window by number of the draw; windows have streams of their own."""
+        # Drawn in the request's own size, so that it does not depend on which kernel serves it.
+        size = (request.persons, frames, self.bundle.manifest.pose_dim)
 
         def noise(draw: int) -> Floats:
-            # Drawn in the request's own size, so that it does not depend on which kernel serves it.
-            size = (request.persons, frames, manifest.pose_dim)
-            return padded(philox_noise(request.seed, request.sample, draw, size), shape)
+            return padded(philox_noise(request.seed, request.sample, draw + (window << 32), size), shape)
 
-        clean = sample(kernel, plan, noise, progress)[0, : request.persons, :frames]  # (p, t, D)
-        if not np.isfinite(clean).all():
-            raise BundleError(
-                f"expected numbers, got NaN or infinity from the network of {self.bundle.folder}; "
-                "check the bundle, or try --provider cpu"
-            )
-        return Prediction(manifest.normaliser.denormalise(clean), placement, sampler, steps, guidance)
+        return noise
 
-    def _bind(self, request: GenerationRequest, shape: KernelShape, frames: int, scene: SceneTokens) -> StepKernel:
-        """Embed the conditions, with and without, and give the step kernel that has them."""
+    def _bind(
+        self, request: GenerationRequest, texts: Sequence[str], shape: KernelShape, frames: int, scene: SceneTokens
+    ) -> StepKernel:
+        """Embed the conditions of the branches that are run, and give the step kernel that has them."""
         classes = self._class_rows(request.person_classes)
-        text = np.concatenate([self._embed(prompt) for prompt in request.prompt_of_each])  # (p, Dt)
-        both = [
-            self._session(CONDITION, shape.people).run(condition_inputs(shape, text, classes, scene, keep=keep))
-            for keep in (True, False)
-        ]
-        prefix, person = (np.concatenate(parts) for parts in zip(*both, strict=True))  # (2, P+S, d), (2, P, d)
-        bias = np.tile(key_bias(shape, request.persons, frames, scene.mask), (2, 1))  # (2, N)
-        session = self._session(STEP, shape.people, shape.frames, branches=2)
+        text = np.concatenate([self._embed(prompt) for prompt in texts])  # (p, Dt)
+        bias = key_bias(shape, request.persons, frames, scene.mask)  # (N,)
+        embedded: dict[int, tuple[Floats, Floats]] = {}
+        bound: dict[tuple[int, ...], tuple[GraphSession, dict[str, Floats]]] = {}
 
-        def kernel(x: Floats, x0_prev: Floats, noise: Floats, t: int, coefficients: Floats) -> tuple[Floats, Floats]:
-            x_next, x0 = session.run(
-                {
-                    "x": x,
-                    "x0_prev": x0_prev,
-                    "noise": noise,
-                    "t": np.array([t], np.float32),
-                    "coefficients": coefficients,
-                    "prefix": prefix,
-                    "person": person,
-                    "key_bias": bias,
-                }
-            )
+        def branch(number: int) -> tuple[Floats, Floats]:
+            """Prefix (1, P+S, d) and person (1, P, d) of a branch."""
+            if number not in embedded:
+                keep_text, keep_scene = KEPT[number]
+                inputs = condition_inputs(shape, text, classes, scene, keep_text=keep_text, keep_scene=keep_scene)
+                prefix, person = self._session(CONDITION, shape.people).run(inputs)
+                embedded[number] = prefix, person
+            return embedded[number]
+
+        def bind(branches: tuple[int, ...]) -> tuple[GraphSession, dict[str, Floats]]:
+            """The kernel of so many branches and their conditions, stacked."""
+            if branches not in bound:
+                prefix, person = (np.concatenate(parts) for parts in zip(*map(branch, branches), strict=True))
+                conditions = {"prefix": prefix, "person": person, "key_bias": np.tile(bias, (len(branches), 1))}
+                bound[branches] = self._session(STEP, shape.people, shape.frames, len(branches)), conditions
+            return bound[branches]
+
+        def kernel(x: Floats, x0_prev: Floats, noise: Floats, step: Step) -> tuple[Floats, Floats]:
+            branches, coefficients = self._runnable(step)
+            session, conditions = bind(branches)
+            t = np.array([step.t], np.float32)
+            moving = {"x": x, "x0_prev": x0_prev, "noise": noise, "t": t, "coefficients": coefficients}
+            x_next, x0 = session.run({**moving, **conditions})
             return x_next, x0
 
         return kernel
+
+    def _runnable(self, step: Step) -> tuple[tuple[int, ...], Floats]:
+        """A step's branches and coefficients for the smallest kernel that the bundle has for them.
+
+        Raises:
+            BundleError: It has none for so many branches.
+        """
+        have = [count for count in self.bundle.manifest.branches if count >= len(step.branches)]
+        if not have:
+            raise BundleError(
+                f"expected step kernels of {len(step.branches)} guidance branches, got "
+                f"{max(self.bundle.manifest.branches)} at most for the bundle {self.bundle.folder.name}; "
+                "leave out --guidance-text and --guidance-scene, or export more branches"
+            )
+        spare = have[0] - len(step.branches)  # run with weight 0
+        return step.branches + step.branches[-1:] * spare, np.pad(step.coefficients, (0, spare))
+
+    def _longest(self, persons: int, frames: int) -> int:
+        """Frames of the longest step kernel for so many persons."""
+        graphs = self.bundle.manifest.graphs
+        longest = [graph.frames for graph in graphs if graph.role == STEP and graph.people >= persons]
+        return max(longest) if longest else self.bundle.smallest_kernel(persons, frames)[1]  # says what is missing
 
     def _frames(self, seconds: float) -> int:
         """Number of frames of a motion."""
@@ -243,14 +328,13 @@ class Generator:
         return self._sessions[key]
 
 
-def _pose_in_room(x: NDArray[np.float64], placement: Placement) -> tuple[Floats, Floats, Floats]:
-    """Read pose vectors (p, t, 258) as bodies in the room: joints, local rotations and root positions.
+def _pose_in_room(
+    x: NDArray[np.float64], placement: Placement
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Read pose vectors (p, t, 258) as bodies in the room: local rotations and root positions.
 
-    The network's joints need not agree with its rotations; forward kinematics of one fitted body gives bones that keep
-    their lengths. Worked in float64, rounded once at the end.
+    The network's joints need not agree with its rotations; one fitted body has bones that keep their lengths.
     """
     rotations, root = fit_body(x)
     rotations[..., 0, :, :] = placement.rotation @ rotations[..., 0, :, :]
-    root = placement.to_room(root)
-    joints, _ = forward_kinematics(rotations, root)
-    return joints.astype(np.float32), rotations.astype(np.float32), root.astype(np.float32)
+    return rotations, placement.to_room(root)

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.guidance import Guidance
+from motion_runtime.timeline import Timeline, motion_seconds
 from motion_runtime.tokenizer import check_prompt
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
+    from motion_runtime.editing.edits import Edits
 
 DEFAULT_PERSON_CLASS: Final = "person"
 MAX_SECONDS: Final = 3600.0
@@ -32,7 +35,7 @@ class GenerationRequest:
     """One motion to be made. Equal requests give equal bytes on the same execution provider."""
 
     prompts: tuple[str, ...]
-    """What happens: one sentence for everybody, or one a person."""
+    """What happens: one sentence for everybody, or one a person; 'walks | 4s: sits down' for one after the other."""
     person_classes: tuple[str, ...] = ()
     """Who they are ('person', 'staff', 'patient'), one a person; empty = a 'person' for each prompt."""
     seconds: float = 6.0
@@ -45,6 +48,12 @@ class GenerationRequest:
     """Denoising steps; None = the bundle's default."""
     guidance: float | None = None
     """Scale of classifier-free guidance; 1 = follow the prompt plainly, None = the bundle's default."""
+    guidance_text: float | None = None
+    """The same for the prompt alone; None = as `guidance`."""
+    guidance_scene: float | None = None
+    """The same for the room alone; None = as `guidance`."""
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    """Steps in which conditions are exaggerated, as shares of the way from noise (0) to motion (1)."""
     low_pass_s: float = 0.035
     """Standard deviation of the Gaussian that takes the network's noise off every frame, seconds; 0 = off."""
     eta: float = 0.0
@@ -57,6 +66,8 @@ class GenerationRequest:
     """Where in the room the first person starts (x, y); None = chosen in free space."""
     heading_deg: float | None = None
     """Where the first person faces at the start: 0 = +x, 90 = +y; None = chosen towards free space."""
+    edits: Edits | None = None
+    """What is known of the motion beforehand: keyframes, poses, held body parts, paths."""
 
     def __post_init__(self) -> None:
         given: tuple[object, ...] = (self.prompts, self.person_classes)
@@ -65,8 +76,9 @@ class GenerationRequest:
                 "expected a tuple of prompts and one of person classes, got a string; write ('a person walks',)"
             )
         prompts = tuple(prompt.strip() for prompt in self.prompts)
-        for prompt in prompts:
-            check_prompt(prompt)
+        timelines = tuple(Timeline.parse(prompt) for prompt in prompts)
+        for part in (part for timeline in timelines for part in timeline.parts):
+            check_prompt(part.text)
         if not prompts:
             raise InputError("expected at least one prompt, got none; say what happens, such as 'a person walks'")
         classes = tuple(self.person_classes) or (DEFAULT_PERSON_CLASS,) * len(prompts)
@@ -77,8 +89,13 @@ class GenerationRequest:
             )
         object.__setattr__(self, "prompts", prompts)
         object.__setattr__(self, "person_classes", classes)
+        object.__setattr__(self, "seconds", motion_seconds(timelines, self.seconds))
         _check_range("seconds", self.seconds, 0.0, MAX_SECONDS, low_open=True)
-        _check_range("guidance", self.guidance, 0.0, 100.0)
+        for timeline in timelines:
+            timeline.starts(self.seconds)
+        for scale in (self.guidance, self.guidance_text, self.guidance_scene):
+            _check_range("guidance", scale, 0.0, 100.0)
+        Guidance(1.0, 1.0, self.guidance_interval)
         _check_range("eta", self.eta, 0.0, 1.0)
         _check_range("low pass", self.low_pass_s, 0.0, 1.0)
         _check_range("steps", self.steps, 1, math.inf)
@@ -97,6 +114,11 @@ class GenerationRequest:
     def prompt_of_each(self) -> tuple[str, ...]:
         """The prompts with a single one repeated for everybody, length P."""
         return self.prompts * self.persons if len(self.prompts) == 1 else self.prompts
+
+    @property
+    def timelines(self) -> tuple[Timeline, ...]:
+        """What each person does, part after part, length P."""
+        return tuple(Timeline.parse(prompt) for prompt in self.prompt_of_each)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +146,7 @@ class Motion:
     steps: int = 0
     """Denoising steps that were used."""
     guidance: float = 1.0
-    """Guidance scale that was used."""
+    """Guidance scale of the prompt that was used."""
     room_from_canonical: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     """(4, 4) rigid transform from the frame the model works in (first person at the origin, facing +x) to the room."""
 

@@ -1,13 +1,14 @@
 """From noise to motion: DDPM, DDIM and DPM-Solver++(2M) as coefficients of one and the same step.
 
-The network predicts the clean motion x0 from a noisy x, once with its conditions (c) and once without (u). Whatever the
-sampler, a denoising step from noise level t to the next lower one, t', is
+The network predicts the clean motion x0 from a noisy x, in branches k that are told all or some of the conditions.
+Whatever the sampler, a denoising step from noise level t to the next lower one, t', is
 
-    x0 = x0_u + g (x0_c - x0_u)                      classifier-free guidance             (3.21)
+    x0 = sum_k w_k x0_k                              classifier-free guidance, see `guidance`
     x' = a x + b x0 + c x0_prev + s z                z ~ N(0, I), x0_prev from the step before
 
 Only a, b, c and s differ. They depend on the noise schedule alone, so they are computed here, in float64 and ahead of
 the loop; network, guidance and update form one graph, the *step kernel*, that serves every sampler and every provider.
+What is known of the motion beforehand replaces x0 after the kernel (`sample`): x' is linear in x0.
 
 With abar = alphas_cumprod[t], abar' that of the next level (1 after the last step), as NoiseSchedule defines them.
 Equation numbers without a name are the thesis'.
@@ -16,13 +17,14 @@ Equation numbers without a name are the thesis'.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
+from motion_runtime.guidance import CONDITIONAL, Guidance, Weights
 from motion_runtime.schedule import NoiseSchedule
 
 Array = NDArray[np.float32]
@@ -30,7 +32,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Step:
-    """One denoising step: x' = a x + b x0 + c x0_prev + s z, with x0 guided by g."""
+    """One denoising step: x' = a x + b x0 + c x0_prev + s z, with x0 the branches' weighted sum."""
 
     t: int
     """Noise level that the network is told, 0 .. K-1."""
@@ -42,19 +44,25 @@ class Step:
     """Factor of the x0 of the step before."""
     s: float
     """Standard deviation of the noise that is added."""
-    g: float = 1.0
-    """Guidance: 0 = unconditional, 1 = conditional, more = exaggerated."""
+    weights: Weights = CONDITIONAL
+    """Weights of the branches: all conditions, the scene alone, none."""
+
+    @property
+    def branches(self) -> tuple[int, ...]:
+        """The branches that have a weight, and therefore have to be run."""
+        return tuple(branch for branch, weight in enumerate(self.weights) if weight != 0.0)
 
     @property
     def coefficients(self) -> Array:
-        """The two-branch step kernel's input (6,): a, b, c, s and the branches' weights g, 1 - g."""
-        return np.array([self.a, self.b, self.c, self.s, self.g, 1 - self.g], dtype=np.float32)
+        """The step kernel's input (4 + K,): a, b, c, s and the weights of its K branches."""
+        weights = [self.weights[branch] for branch in self.branches]
+        return np.array([self.a, self.b, self.c, self.s, *weights], dtype=np.float32)
 
 
 class StepKernel(Protocol):
     """Network, guidance and update in one call."""
 
-    def __call__(self, x: Array, x0_prev: Array, noise: Array, t: int, coefficients: Array) -> tuple[Array, Array]:
+    def __call__(self, x: Array, x0_prev: Array, noise: Array, step: Step) -> tuple[Array, Array]:
         """Return x' and x0, both shaped like x."""
         ...
 
@@ -146,7 +154,7 @@ SAMPLERS: Final = ("ddpm", "ddim", "dpm++")
 
 
 def plan_steps(
-    schedule: NoiseSchedule, sampler: str, steps: int, *, guidance: float = 1.0, eta: float = 0.0
+    schedule: NoiseSchedule, sampler: str, steps: int, *, guidance: Guidance | float = 1.0, eta: float = 0.0
 ) -> list[Step]:
     """Compute every step of a sampler called by name.
 
@@ -154,7 +162,7 @@ def plan_steps(
         schedule: The noise schedule that the network was trained with.
         sampler: One of `SAMPLERS`.
         steps: Denoising steps.
-        guidance: Scale g of classifier-free guidance, the same in every step.
+        guidance: How far conditions are exaggerated; a number is one scale for all of them, in every step.
         eta: Noise of DDIM: 0 = none, 1 = as much as DDPM. Other samplers ignore it.
 
     Raises:
@@ -168,7 +176,8 @@ def plan_steps(
         plan = dpm_solver(schedule, steps)
     else:
         raise InputError(f"expected one of {', '.join(SAMPLERS)}, got '{sampler}' for the sampler")
-    return [Step(step.t, step.a, step.b, step.c, step.s, g=guidance) for step in plan]
+    guide = guidance if isinstance(guidance, Guidance) else Guidance(guidance, guidance)
+    return [replace(step, weights=guide.weights(k, len(plan))) for k, step in enumerate(plan)]
 
 
 def philox_noise(seed: int, sample: int, draw: int, shape: tuple[int, ...]) -> Array:
@@ -186,6 +195,7 @@ def sample(
     plan: list[Step],
     noise: Callable[[int], Array],
     on_step: Callable[[int, int], None] | None = None,
+    correct: Callable[[Array], Array] | None = None,
 ) -> Array:
     """Run the plan from pure noise to a clean motion.
 
@@ -194,13 +204,17 @@ def sample(
         plan: From `plan_steps`.
         noise: Draw number -> standard normal array; its shape is the motion's.
         on_step: Called after every step with how many are done and how many there are.
+        correct: Gives x0 with what is known of it in its place.
     """
     x = noise(0)
     x0 = np.zeros_like(x)
     none = np.zeros_like(x)
     for done, step in enumerate(plan, start=1):
         z = noise(done) if step.s > 0 else none
-        x, x0 = kernel(x, x0, z, step.t, step.coefficients)
+        x, x0 = kernel(x, x0, z, step)
+        if correct is not None:
+            known = correct(x0)
+            x, x0 = x + np.float32(step.b) * (known - x0), known
         if on_step is not None:
             on_step(done, len(plan))
     return x  # every sampler's last step has abar' = 1, hence a = c = s = 0 and b = 1: x is x0

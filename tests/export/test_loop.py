@@ -9,7 +9,7 @@ from motion_export.bundle_writer import Model
 from motion_export.inputs import Drawing
 from motion_runtime.bundle import Bundle
 from motion_runtime.manifest import STEP
-from motion_runtime.sampler import StepKernel, philox_noise, plan_steps, sample
+from motion_runtime.sampler import Step, StepKernel, philox_noise, plan_steps, sample
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider
 
@@ -25,12 +25,12 @@ def test_same_noise_gives_the_same_motion(toy_model: Model, exported: Bundle, sa
     session = GraphSession.load(exported, STEP, Provider("cpu", "", 1), 2, 10, 2)
 
     def kernel(call: object) -> StepKernel:
-        def step(x: Array, x0_prev: Array, noise: Array, t: int, coefficients: Array) -> tuple[Array, Array]:
-            values = {"x": x, "x0_prev": x0_prev, "noise": noise, "t": np.array([t], np.float32)}
-            x_next, x0 = call({**values, "coefficients": coefficients, **conditions})  # type: ignore[operator]
+        def run(x: Array, x0_prev: Array, noise: Array, step: Step) -> tuple[Array, Array]:
+            values = {"x": x, "x0_prev": x0_prev, "noise": noise, "t": np.array([step.t], np.float32)}
+            x_next, x0 = call({**values, "coefficients": step.coefficients, **conditions})  # type: ignore[operator]
             return x_next, x0
 
-        return step
+        return run
 
     def noise(draw: int) -> Array:
         return philox_noise(7, 0, draw, (1, 2, 10, 258))

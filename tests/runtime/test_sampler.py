@@ -208,9 +208,9 @@ def test_the_loop_draws_samples_with_the_exact_moments(name: str) -> None:
     """The float32 loop with Philox noise against the exact moments: 40,000 samples, 5 standard errors."""
     plan = plan_steps(COSINE, name, 30, eta=0.5)
 
-    def kernel(x: Any, x0_prev: Any, noise: Any, t: int, coefficients: Any) -> Any:
-        a, b, c, s = coefficients[:4]
-        x0 = closed_form_denoiser(x, t, COSINE, 1.5, 0.4).astype(np.float32)
+    def kernel(x: Any, x0_prev: Any, noise: Any, step: Step) -> Any:
+        a, b, c, s = step.coefficients[:4]
+        x0 = closed_form_denoiser(x, step.t, COSINE, 1.5, 0.4).astype(np.float32)
         return a * x + b * x0 + c * x0_prev + s * noise, x0
 
     samples = sample(kernel, plan, lambda draw: philox_noise(11, 0, draw, (40_000,)))
@@ -231,17 +231,21 @@ def test_guidance_reaches_the_kernel_as_weights_of_the_branches() -> None:
 def test_guidance_1_is_conditional_and_0_unconditional(name: str) -> None:
     target = {"conditional": 1.0, "unconditional": -2.0}
 
-    def kernel(x: Any, x0_prev: Any, noise: Any, t: int, coefficients: Any) -> Any:
-        a, b, c, s, *weights = coefficients
-        x0_c = closed_form_denoiser(x, t, COSINE, target["conditional"], 0.3)
-        x0_u = closed_form_denoiser(x, t, COSINE, target["unconditional"], 0.3)
-        x0 = np.float32(weights[0] * x0_c + weights[1] * x0_u)
+    def kernel(x: Any, x0_prev: Any, noise: Any, step: Step) -> Any:
+        a, b, c, s, *weights = step.coefficients
+        means = [(target["conditional"], 99.0, target["unconditional"])[branch] for branch in step.branches]
+        x0 = np.float32(
+            sum(
+                weight * closed_form_denoiser(x, step.t, COSINE, mean, 0.3)
+                for weight, mean in zip(weights, means, strict=True)
+            )
+        )
         return np.float32(a * x + b * x0 + c * x0_prev + s * noise), x0
 
     def plain(mean: float) -> Any:
-        def kernel(x: Any, x0_prev: Any, noise: Any, t: int, coefficients: Any) -> Any:
-            a, b, c, s = coefficients[:4]
-            x0 = np.float32(closed_form_denoiser(x, t, COSINE, mean, 0.3))
+        def kernel(x: Any, x0_prev: Any, noise: Any, step: Step) -> Any:
+            a, b, c, s = step.coefficients[:4]
+            x0 = np.float32(closed_form_denoiser(x, step.t, COSINE, mean, 0.3))
             return np.float32(a * x + b * x0 + c * x0_prev + s * noise), x0
 
         return kernel
@@ -258,9 +262,9 @@ def test_the_loop_hands_each_x0_to_the_next_step_and_reports_progress() -> None:
     seen: list[Any] = []
     progress: list[tuple[int, int]] = []
 
-    def kernel(x: Any, x0_prev: Any, noise: Any, t: int, coefficients: Any) -> Any:
-        seen.append((x0_prev.copy(), noise.copy(), t))
-        return x + 1, np.full_like(x, t)
+    def kernel(x: Any, x0_prev: Any, noise: Any, step: Step) -> Any:
+        seen.append((x0_prev.copy(), noise.copy(), step.t))
+        return x + 1, np.full_like(x, step.t)
 
     plan = ddpm(COSINE, 4)
     out = sample(kernel, plan, lambda draw: np.full((2,), draw, np.float32), lambda k, n: progress.append((k, n)))

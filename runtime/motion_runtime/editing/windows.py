@@ -1,0 +1,170 @@
+"""Motion longer than the model's: windows that overlap, each generated in its own canonical frame.
+
+A window goes on from the last second of the one before. That second is known to it: moved into its own canonical frame
+(the first person of its first frame at the origin, facing +x) and imposed on x0 at every step, wholly at first and ever
+less towards the end of the overlap, where the window's own x0 takes over. What the two windows say about the overlap is
+thus blended in x0, and the blend is what both the next step and the result go on from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.canonical import canonical_move, move_pose_vectors
+from motion_preprocessing.errors import InputError
+from motion_preprocessing.pose_vector import POSITIONS
+from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.placement import Placement
+
+Array = NDArray[np.float64]
+
+OVERLAP_S: Final = 1.0
+"""What two windows share."""
+SURE: Final = 0.5
+"""Share of the overlap that is the earlier window's alone; over the rest the later one fades in."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Frames first .. end - 1 of a motion, generated in one go."""
+
+    first: int
+    """First frame, of the overlap if there is one."""
+    start: int
+    """First frame that no earlier window has; `first` in the first window."""
+    end: int
+    """One past the last frame."""
+
+    @property
+    def frames(self) -> int:
+        """Length, overlap included."""
+        return self.end - self.first
+
+    @property
+    def overlap(self) -> int:
+        """Frames shared with the window before."""
+        return self.start - self.first
+
+
+def plan_windows(frames: int, cuts: list[int], longest: int, overlap: int) -> list[Window]:
+    """Split a motion into windows.
+
+    Args:
+        frames: Frames of the whole motion.
+        cuts: Frames at which somebody's prompt changes: a window begins there.
+        longest: Frames that the model makes in one go.
+        overlap: Frames that neighbouring windows share.
+
+    Raises:
+        InputError: The model is too short for windows that overlap.
+    """
+    edges = [0, *sorted({cut for cut in cuts if 0 < cut < frames}), frames]
+    if (len(edges) > 2 or frames > longest) and longest < 2 * overlap:
+        raise InputError(
+            f"expected a bundle for at least {2 * overlap} frames, got one for {longest} for a motion in several "
+            "parts; ask for a shorter motion or export a larger kernel"
+        )
+    windows: list[Window] = []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        start = low
+        while start < high:
+            shared = min(overlap, start)
+            # As few windows as it takes, and about equally long.
+            count = -(-(high - start) // (longest - shared)) if windows else _count(high, longest, overlap)
+            size = -(-(high - start) // count) if windows else min(longest, -(-(high + (count - 1) * overlap) // count))
+            windows.append(Window(start - shared, start, min(start + size, high)))
+            start = windows[-1].end
+    return windows
+
+
+def _count(frames: int, longest: int, overlap: int) -> int:
+    """Windows that a stretch takes whose first one has no overlap."""
+    return 1 if frames <= longest else 1 + -(-(frames - longest) // (longest - overlap))
+
+
+def overlap_frames(fps: float) -> int:
+    """Frames that neighbouring windows share."""
+    return max(2, round(OVERLAP_S * fps))
+
+
+def fade_in(past: Array, frames: int) -> Callable[[Array], Array]:
+    """Blend the earlier window's frames into a window's pose vectors.
+
+    Args:
+        past: (P, overlap, 258) of the earlier window, in this one's canonical frame.
+        frames: Frames of this window.
+
+    Returns:
+        A function of pose vectors (P, T, 258).
+    """
+    overlap = past.shape[1]
+    sure = round(SURE * overlap)
+    u = np.clip((np.arange(overlap) - sure + 1) / (overlap - sure + 1), 0.0, 1.0)
+    share = (1 - u**3 * (10 + u * (6 * u - 15)))[:, None]  # of the earlier window: 1, then smoothly to 0
+    assert overlap < frames
+
+    def blend(x: Array) -> Array:
+        result = np.array(x)
+        result[:, :overlap] += share * (past - result[:, :overlap])
+        return result
+
+    return blend
+
+
+def in_windows(windows: Sequence[Window], make: Callable[[Window, Frame, Array | None], Array]) -> Array:
+    """Generate window after window and put them together.
+
+    Args:
+        windows: In order.
+        make: Generates a window's pose vectors (P, T, 258) in its canonical frame, given where that lies in the first
+            window's and what the overlap holds already, in the window's own frame (None in the first).
+
+    Returns:
+        Pose vectors (P, T, 258) of the whole motion, in the first window's canonical frame.
+    """
+    first, *further = windows
+    whole = make(first, Frame(), None)
+    for window in further:
+        frame = Frame.of(whole[:, window.first :])
+        part = make(window, frame, frame.into(whole[:, window.first :]))
+        # The part holds the blended overlap: the last step's x0 was corrected too.
+        whole = np.concatenate([whole[:, : window.first], frame.out(part)], axis=1)
+    return whole
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A window's canonical frame, as it lies in that of the first window."""
+
+    yaw_rad: float = 0.0
+    """Direction of its +x axis."""
+    origin_m: tuple[float, float] = (0.0, 0.0)
+    """Its origin."""
+
+    @classmethod
+    def of(cls, x: Array) -> Frame:
+        """The canonical frame of pose vectors (P, T, 258): their first person's first frame."""
+        yaw, shift = canonical_move(x[0, 0, POSITIONS].reshape(JOINT_COUNT, 3))
+        # p' = R(yaw) p + shift, so the origin of p' is where p = -R(-yaw) shift.
+        c, s = np.cos(-yaw), np.sin(-yaw)
+        return cls(-yaw, (float(-(c * shift[0] - s * shift[1])), float(-(s * shift[0] + c * shift[1]))))
+
+    def into(self, x: Array) -> Array:
+        """Move pose vectors (P, T, 258) from the first window's frame into this one."""
+        c, s = np.cos(-self.yaw_rad), np.sin(-self.yaw_rad)
+        shift = -np.array([c * self.origin_m[0] - s * self.origin_m[1], s * self.origin_m[0] + c * self.origin_m[1]])
+        return np.asarray(move_pose_vectors(x, -self.yaw_rad, shift), np.float64)
+
+    def out(self, x: Array) -> Array:
+        """Move pose vectors from this frame into the first window's."""
+        return np.asarray(move_pose_vectors(x, self.yaw_rad, np.array(self.origin_m)), np.float64)
+
+    def placed(self, first: Placement) -> Placement:
+        """Where this frame stands in the room."""
+        origin = first.to_room(np.array([[*self.origin_m, 0.0]]))[0]
+        return Placement((float(origin[0]), float(origin[1])), first.heading_rad + self.yaw_rad)
