@@ -1,13 +1,16 @@
 """What the chain from annotated video to motion recovers, on captures whose truth is known.
 
     python benchmarks/captures.py --captures 200 --out benchmarks/results/captures
+    python benchmarks/captures.py --captures 200 --motions DATASET --out benchmarks/results/captures_mocap
 
 Makes synthetic captures (camera pitch spread evenly over 0 to 60 degrees, 3 % depth noise, 20 % of the poses occluded,
 5 % of them another person's) one at a time, writes each in the capture format to a temporary folder, reads it back, and
-lifts it twice: with the default methods, and with the thesis' own (floor by a RANSAC regression of z on x and y, people
-at the distance the estimator says, here with the true focal length, which the thesis does not have). Errors are those
-of the room: each room is laid out from the camera by its own floor, so an error of the floor moves people too. Prints a
-table; the last line is one JSON object. `--out` writes NAME.json and NAME.md.
+lifts it three times: with the default methods, and with the thesis' own (floor by a RANSAC regression of z on x and y,
+people at the distance the estimator says), once with the camera's true focal length and once with the one that HMR2
+assumes, as the thesis does not say where a true one would come from. People do made-up walks, or what a processed
+dataset (`--motions`) recorded. Errors are those of the room: each room is laid out from the camera by its own floor, so
+an error of the floor moves people too. Prints a table; the last line is one JSON object. `--out` writes NAME.json and
+NAME.md.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import os
 import tempfile
 import time
 import warnings
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,14 +36,20 @@ from motion_preprocessing.camera_floor import FloorWarning
 from motion_preprocessing.captures.evaluate import score
 from motion_preprocessing.captures.lifting import LiftConfig, lift
 from motion_preprocessing.captures.read import read_capture
-from motion_preprocessing.captures.synthetic import SyntheticConfig, synthesise_of_set
+from motion_preprocessing.captures.synthetic import SyntheticCapture, SyntheticConfig, synthesise_of_set
 from motion_preprocessing.captures.walks import MotionSource
 from motion_preprocessing.captures.write import write_capture
+from motion_preprocessing.depth.placing import OFF_FLOOR_M, UPRIGHT
+from motion_preprocessing.skeleton import FEET, rest_joints
 
+OURS = "this project"
 METHODS = {
-    "this project": LiftConfig(),
-    "thesis": LiftConfig(floor="thesis", placement="predicted"),
+    OURS: LiftConfig(),
+    "thesis, true focal length": LiftConfig(floor="thesis", placement="predicted"),
+    "thesis, HMR2's focal length": LiftConfig(floor="thesis", placement="assumed"),
 }
+PLACING = ("feet_before_m", "feet_after_m", "floating_before", "floating_after", "sinking_before", "sinking_after",
+           "standing_frames")  # fmt: skip
 BINS = ((0, 5), (5, 15), (15, 30), (30, 45), (45, 60))
 
 
@@ -54,6 +64,17 @@ class Job:
     motions: Path | None
 
 
+def truly_above(made: SyntheticCapture) -> tuple[int, int]:
+    """Count the frames in which people stand, and those of them with both feet more than 5 cm above the floor."""
+    rest = rest_joints()
+    leg = rest[0, 1] - rest[list(FEET), 1].mean()
+    height = made.truth.joints_m[..., 2]
+    feet = height[..., list(FEET)].min(axis=-1)
+    scales = np.array([[actor.scale] for actor in made.stage.actors])
+    stands = height[..., 0] - feet > UPRIGHT * leg * scales
+    return int(stands.sum()), int((stands & (feet > OFF_FLOOR_M)).sum())
+
+
 def run(job: Job) -> dict[str, Any]:
     """Make one capture and lift it by each method."""
     warnings.simplefilter("ignore", FloorWarning)
@@ -65,6 +86,8 @@ def run(job: Job) -> dict[str, Any]:
         "index": job.index,
         "pitch_deg": float(np.degrees(np.arcsin(-pose[2, 2]))),
         "occluded": float(made.truth.occluded.mean()),
+        "actions": [actor.motion.action for actor in made.stage.actors],
+        "above": truly_above(made),
         "methods": {},
     }
     with tempfile.TemporaryDirectory() as temporary:
@@ -76,18 +99,58 @@ def run(job: Job) -> dict[str, Any]:
             lifted = lift(capture, config)
             seconds = time.process_time() - begin
             result = score(lifted, folder)
-            placing = lifted.figures["placing"]
             entry["methods"][name] = {
                 "floor_deg": result.floor_deg,
                 "floor_height_m": result.floor_height_m,
                 "root_m": [float(v) for v in np.round(result.root_m, 4)],
                 "joints_m": [float(v) for v in np.round(result.joints_m, 4)],
                 "swapped": result.swapped,
+                "alike": result.alike,
                 "good": result.good,
-                "feet_m": placing.get("feet_after_m"),
+                "placing": {key: lifted.figures["placing"][key] for key in PLACING},
                 "cpu_seconds": seconds,
             }
+            # The same for every method: they differ in the floor and in where people stand.
+            entry["rules"] = {
+                "poses": result.swapped[0] + result.alike[0] + result.good[0],
+                "masked": {rule: list(counts) for rule, counts in result.rules.items()},
+                "agreement": [
+                    lifted.figures["poses"][key] for key in ("nearest_only", "assignment_only", "both_rules")
+                ],
+            }
     return entry
+
+
+def percent(part: float, whole: float) -> float:
+    """Return a share in percent; NaN of nothing."""
+    return float(100 * part / whole) if whole else float("nan")
+
+
+def pooled(rows: list[dict[str, Any]], key: str) -> float:
+    """Average a figure of the placing over captures, each weighing its standing frames; times 100."""
+    known = [row["placing"] for row in rows if row["placing"][key] is not None]
+    weights = [placing["standing_frames"] for placing in known]
+    return float(100 * np.average([placing[key] for placing in known], weights=weights)) if sum(weights) else np.nan
+
+
+def compare_rules(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """How well each rule for swapped poses does by itself, before poses are dropped for lying far off."""
+    rows = [entry["methods"][OURS] for entry in entries]
+    given = [sum(row[key][0] for row in rows) for key in ("swapped", "alike", "good")]
+    rules = {}
+    for rule in ("nearest", "assignment"):
+        masked = np.sum([entry["rules"]["masked"][rule] for entry in entries], axis=0)
+        rules[rule] = {
+            "swapped, who look different, %": percent(masked[0], given[0]),
+            "swapped, who look alike, %": percent(masked[1], given[1]),
+            "right poses lost, %": percent(masked[2], given[2]),
+        }
+    agreement = np.sum([entry["rules"]["agreement"] for entry in entries], axis=0)
+    return {
+        "given": dict(zip(("swapped", "alike", "right"), given, strict=True)),
+        "rules": rules,
+        "masked by": dict(zip(("nearest only", "assignment only", "both"), map(int, agreement), strict=True)),
+    }
 
 
 def summarise(entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -97,18 +160,22 @@ def summarise(entries: list[dict[str, Any]]) -> dict[str, Any]:
         rows = [entry["methods"][name] for entry in entries]
         floors = np.array([row["floor_deg"] for row in rows])
         roots = np.concatenate([row["root_m"] for row in rows])
-        swapped, good = (np.array([row[key] for row in rows]).sum(axis=0) for key in ("swapped", "good"))
+        swapped, alike, good = (np.sum([row[key] for row in rows], axis=0) for key in ("swapped", "alike", "good"))
         table[name] = {
             "floor normal error, mean, degrees": float(floors.mean()),
             "floor normal error, worst, degrees": float(floors.max()),
             "root position error, median, cm": float(100 * np.median(roots)),
             "root position error, 90th percentile, cm": float(100 * np.percentile(roots, 90)),
             "joint position error, median, cm": float(100 * np.median(np.concatenate([r["joints_m"] for r in rows]))),
-            "swapped poses masked, %": float(100 * swapped[1] / max(swapped[0], 1)),
-            "right poses lost, %": float(100 * good[1] / max(good[0], 1)),
-            "standing feet off the floor, median, cm": float(
-                100 * np.mean([row["feet_m"] for row in rows if row["feet_m"] is not None])
-            ),
+            "swapped poses masked, people who look different, %": percent(swapped[1], swapped[0]),
+            "swapped poses masked, people who look alike, %": percent(alike[1], alike[0]),
+            "right poses lost, %": percent(good[1], good[0]),
+            "standing feet off the floor, median, cm: as predicted": pooled(rows, "feet_before_m"),
+            "standing feet off the floor, median, cm: as placed": pooled(rows, "feet_after_m"),
+            "standing more than 5 cm above the floor, %: as predicted": pooled(rows, "floating_before"),
+            "standing more than 5 cm above the floor, %: as placed": pooled(rows, "floating_after"),
+            "standing more than 5 cm below the floor, %: as predicted": pooled(rows, "sinking_before"),
+            "standing more than 5 cm below the floor, %: as placed": pooled(rows, "sinking_after"),
             "CPU seconds a capture": float(np.mean([row["cpu_seconds"] for row in rows])),
         }
     pitches = np.array([entry["pitch_deg"] for entry in entries])
@@ -129,23 +196,45 @@ def summarise(entries: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "captures": len(entries),
         "occluded poses, %": 100 * float(np.mean([entry["occluded"] for entry in entries])),
+        "actions": dict(Counter(action for entry in entries for action in entry["actions"]).most_common()),
         "methods": table,
+        "truly standing above the floor, %": percent(*reversed(np.sum([entry["above"] for entry in entries], axis=0))),
+        "swapped poses": compare_rules(entries),
         "by pitch": by_pitch,
     }
 
 
-def lines_of(summary: dict[str, Any], command: str) -> list[str]:
+def lines_of(summary: dict[str, Any], command: str, config: SyntheticConfig) -> list[str]:
     """Lay the figures out as Markdown."""
     names = list(METHODS)
+    actions = ", ".join(f"{action} {count}" for action, count in summary["actions"].items())
+    spread = config.depth_correlation_px
+    patches = f"in patches of {spread:g} pixels" if spread else "pixel by pixel"
+    assumed = 5000 / 256 * max(config.width, config.height)
     lines = [
         f"`{command}`", "",
-        f"{summary['captures']} captures, {summary['occluded poses, %']:.0f} % of the poses occluded (more than a "
-        "third of the keypoints hidden).", "",
+        f"{summary['captures']} captures of {config.width} x {config.height} pixels, {config.frames} frames; "
+        f"{summary['occluded poses, %']:.0f} % of the poses occluded (more than a third of the keypoints hidden). "
+        f"Depth noise {100 * config.depth_noise:g} %, {patches}. People by what they do: {actions}.", "",
+        "Swapped poses are counted apart for pairs of people who look different in the picture and for those whose "
+        "keypoints coincide within the noise (6 % of the box): of the latter no annotation can tell. The thesis' "
+        "methods get the camera's true focal length in one column and the one that HMR2 assumes, "
+        f"{assumed:.0f} pixels, in the other; floor and masks do not depend on it.",
+        "",
         f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}",
     ]  # fmt: skip
     for key in summary["methods"][names[0]]:
         values = " | ".join(format(summary["methods"][name][key], ".2f") for name in names)
         lines += [f"| {key} | {values} |"]
+    above = summary["truly standing above the floor, %"]
+    lines += ["", f"In truth {above:.1f} % of the standing are more than 5 cm above the floor: they climb or jump."]
+    rules = summary["swapped poses"]
+    lines += ["", "The two rules for swapped poses, each by itself:", "", "| | nearest | assignment |", "|---|---|---|"]
+    for key in rules["rules"]["nearest"]:
+        lines.append(f"| {key} | {rules['rules']['nearest'][key]:.2f} | {rules['rules']['assignment'][key]:.2f} |")
+    given = ", ".join(f"{count} {what}" for what, count in rules["given"].items())
+    by = ", ".join(f"{what} {count}" for what, count in rules["masked by"].items())
+    lines += ["", f"Given: {given}. Masked by: {by}."]
     lines += [
         "", "By camera pitch:", "",
         f"| pitch, degrees | captures | {' | '.join(f'floor error, degrees: {n}' for n in names)} | "
@@ -167,28 +256,33 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--depth-noise", type=float, default=0.03)
     parser.add_argument("--occlusion", type=float, default=0.2)
+    parser.add_argument("--depth-correlation", type=float, default=0.0, help="size of the noise's patches, pixels")
     parser.add_argument("--motions", type=Path, help="processed dataset of motions; made-up walks where left out")
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
     given = parser.parse_args()
-    config = SyntheticConfig(depth_noise=given.depth_noise, occlusion=given.occlusion)
+    config = SyntheticConfig(
+        depth_noise=given.depth_noise, depth_correlation_px=given.depth_correlation, occlusion=given.occlusion,
+        swap_alike=True,
+    )  # fmt: skip
     jobs = [Job(i, given.captures, given.seed, config, given.motions) for i in range(given.captures)]
     entries = []
     with multiprocessing.get_context("spawn").Pool(given.workers) as pool:
         for entry in pool.imap(run, jobs):
             entries.append(entry)
-            ours = entry["methods"]["this project"]
+            ours = entry["methods"][OURS]
             print(
                 f"{entry['index'] + 1}/{len(jobs)} pitch {entry['pitch_deg']:.0f}: floor {ours['floor_deg']:.2f} deg, "
                 f"root {100 * np.median(ours['root_m']):.1f} cm",
                 flush=True,
             )
     summary = summarise(entries)
-    motions = " --motions DATASET" if given.motions else ""
+    more = f" --depth-correlation {given.depth_correlation:g}" if given.depth_correlation else ""
+    more += " --motions DATASET" if given.motions else ""
     command = (
         f"python benchmarks/captures.py --captures {given.captures} --seed {given.seed} "
-        f"--depth-noise {given.depth_noise} --occlusion {given.occlusion}{motions}"
+        f"--depth-noise {given.depth_noise} --occlusion {given.occlusion}{more}"
     )
-    lines = lines_of(summary, command)
+    lines = lines_of(summary, command, config)
     machine = describe()
     lines += ["", in_words(machine)]
     record = {"command": command, "config": asdict(config), "machine": machine, **summary}

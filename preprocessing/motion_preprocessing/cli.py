@@ -120,10 +120,15 @@ def validate(captures: Path) -> None:
 )
 @click.option("--swapped", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of poses.")
 @click.option("--missing", type=click.FloatRange(0, 1), default=0.03, show_default=True, help="Share of poses.")
+@click.option(
+    "--depth-correlation", type=click.FloatRange(min=0), default=0.0, show_default=True,
+    help="Size of the patches that depth noise comes in, pixels; 0: each by itself.",
+)
+@click.option("--swap-alike", is_flag=True, help="Swap people too who look the same in the picture.")
 @click.option("--motions", type=click.Path(path_type=Path), help="Processed dataset of motions  [default: walks]")
 def synthesise(
     out: Path, captures: int, seed: int, pitch: tuple[float, float], frames: int, depth_noise: float, occlusion: float,
-    swapped: float, missing: float, motions: Path | None,
+    swapped: float, missing: float, depth_correlation: float, swap_alike: bool, motions: Path | None,
 ) -> None:  # fmt: skip
     """Write synthetic captures with ground truth to OUT, in the format of real ones."""
     from motion_preprocessing.captures.commands import run_synthesise
@@ -131,7 +136,7 @@ def synthesise(
 
     config = SyntheticConfig(
         frames=frames, key_frames=min(5, frames), pitch_deg=pitch, depth_noise=depth_noise, occlusion=occlusion,
-        swapped=swapped, missing=missing,
+        swapped=swapped, missing=missing, depth_correlation_px=depth_correlation, swap_alike=swap_alike,
     )
     run_synthesise(out, captures=captures, seed=seed, motions=motions, config=config)
 
@@ -178,7 +183,10 @@ def depth(
     "--max-reprojection", type=click.FloatRange(min=0), default=0.10, show_default=True,
     help="Poses farther from their annotation than this part of the box's diagonal are dropped.",
 )
-@click.option("--placement", default="room", show_default=True, help="room: pixels, depth, floor; predicted: as given.")
+@click.option(
+    "--placement", default="room", show_default=True,
+    help="room: pixels, depth, floor; predicted: as given; assumed: as given, with HMR2's own focal length.",
+)
 @click.option(
     "--smoothing", type=click.FloatRange(min=0), default=1.0, show_default=True,
     help="Weight of the data against constant velocity; smaller is smoother, 0 is off.",

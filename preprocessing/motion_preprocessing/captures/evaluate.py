@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.camera_floor import WorldFromCamera
 from motion_preprocessing.captures.layout import TRUTH_FILE
 from motion_preprocessing.captures.lifting import Lifted
-from motion_preprocessing.captures.synthetic import RIGHT, SWAPPED
+from motion_preprocessing.captures.mistakes import ALIKE, MISSING, RIGHT, SWAPPED, UNSEEN
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.planes import Plane
 from motion_preprocessing.skeleton import REST_OFFSETS_M
@@ -32,9 +32,13 @@ class Score:
     joints_m: Array
     """(N,) mean distance of the joints."""
     swapped: tuple[int, int]
-    """Swapped poses: given, masked."""
+    """Poses of another person, who looks different: given, masked."""
+    alike: tuple[int, int]
+    """Poses of another person who looks the same in the picture: given, masked."""
     good: tuple[int, int]
     """Right poses: given, lost."""
+    rules: dict[str, tuple[int, int, int]]
+    """What each rule for swapped poses masks by itself: swapped, alike and right poses."""
 
 
 def score(lifted: Lifted, folder: Path) -> Score:
@@ -56,13 +60,21 @@ def score(lifted: Lifted, folder: Path) -> Score:
         distance = np.linalg.norm(ours - theirs @ room_from_world[:3, :3].T - room_from_world[:3, 3], axis=-1)
         root.append(distance[:, 0])
         joints.append(distance.mean(axis=1))
-    codes, kept = [], []
-    for track in lifted.poses.tracks:
-        code = truth["predicted"][index[track.track_id], track.frames]
-        given = code <= 2
-        codes.append(code[given])
-        kept.append(track.present[given])
-    code, believed = np.concatenate(codes), np.concatenate(kept)
+    tracks, masks = lifted.poses.tracks, lifted.poses.masks
+    code = np.concatenate([truth["predicted"][index[track.track_id], track.frames] for track in tracks])
+    given = ~np.isin(code, (MISSING, UNSEEN))
+    code = code[given]
+    lost = ~np.concatenate([track.present for track in tracks])[given]
+    by_nearest, by_assignment = np.concatenate(masks.nearest)[given], np.concatenate(masks.assigned)[given]
+
+    def hits(masked: NDArray[np.bool_]) -> tuple[int, int, int]:
+        return (
+            int((masked & (code == SWAPPED)).sum()), int((masked & (code == ALIKE)).sum()),
+            int((masked & (code == RIGHT)).sum()),
+        )  # fmt: skip
+
+    given_swapped, given_alike, given_right = hits(np.ones_like(lost))
+    swapped, alike, right = hits(lost)
     chord = np.linalg.norm(floor.normal - true_floor.normal)
     return Score(
         # Twice the arc sine of half the chord keeps small angles exact.
@@ -70,6 +82,8 @@ def score(lifted: Lifted, folder: Path) -> Score:
         floor_height_m=float(floor.offset - true_floor.offset),
         root_m=np.concatenate([np.zeros(0), *root]),
         joints_m=np.concatenate([np.zeros(0), *joints]),
-        swapped=(int((code == SWAPPED).sum()), int(((code == SWAPPED) & ~believed).sum())),
-        good=(int((code == RIGHT).sum()), int(((code == RIGHT) & ~believed).sum())),
+        swapped=(given_swapped, swapped),
+        alike=(given_alike, alike),
+        good=(given_right, right),
+        rules={"nearest": hits(by_nearest), "assignment": hits(by_assignment)},
     )

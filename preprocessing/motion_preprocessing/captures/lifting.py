@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.camera_floor import FloorWarning, WorldFromCamera, tilt_deg
-from motion_preprocessing.captures.placing import place_people
+from motion_preprocessing.captures.placing import PLACEMENTS, place_people
 from motion_preprocessing.captures.poses_of import Poses, read_poses
 from motion_preprocessing.captures.read import Capture
 from motion_preprocessing.captures.room_of import CapturedRoom, read_room
@@ -44,7 +44,8 @@ class LiftConfig:
     max_reprojection: float = 0.10
     """Largest mean distance of a pose from its annotation, over the diagonal of the box."""
     placement: str = "room"
-    """Where people stand: room (their distance is fitted to pixels, depth and floor) or predicted (as estimated)."""
+    """Where people stand: room (their distance is fitted to pixels, depth and floor), predicted (as estimated, with the
+    camera's focal length) or assumed (as estimated, with the focal length that HMR2 assumes)."""
     smoothing: float = 1.0
     """lambda of equation 5.1: the weight of the data; smaller is smoother; 0 leaves seen frames as they are."""
     voxel_m: float = 0.03
@@ -58,7 +59,7 @@ class LiftConfig:
         for name, allowed in (
             ("floor", ("orthogonal", "thesis")),
             ("occlusion", ("nearest", "assignment")),
-            ("placement", ("room", "predicted")),
+            ("placement", PLACEMENTS),
         ):
             if getattr(self, name) not in allowed:
                 raise InputError(f"expected one of {', '.join(allowed)}, got '{getattr(self, name)}' for {name}")

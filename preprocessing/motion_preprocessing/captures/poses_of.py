@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.captures.read import Capture, PredictionFile
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.poses.hmr2 import read_hmr2
-from motion_preprocessing.poses.matching import match_ids, occlusion_masks
+from motion_preprocessing.poses.matching import OcclusionMasks, match_ids, occlusion_masks
 from motion_preprocessing.poses.predictions import PosePredictions, attach
 from motion_preprocessing.poses.reprojection import filter_reprojection, reprojection_error_px
 from motion_preprocessing.poses.track import PersonTrack
@@ -34,6 +34,12 @@ class PoseFigures:
     kept: int
     missing: int
     """Annotated people in frames without any pose."""
+    nearest_only: int
+    """Poses that only the rule 'nearest' calls swapped, whichever rule was used."""
+    assignment_only: int
+    """Poses that only the rule 'assignment' calls swapped."""
+    both_rules: int
+    """Poses that both do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +52,8 @@ class Poses:
     """(N,) reprojection error of every given pose that can be judged."""
     believed: NDArray[np.bool_]
     """(N,) whether it was kept."""
+    masks: OcclusionMasks
+    """What each rule says of every track's poses."""
 
 
 def read_poses(capture: Capture, *, rule: str, max_relative: float) -> Poses:
@@ -78,6 +86,7 @@ def read_poses(capture: Capture, *, rule: str, max_relative: float) -> Poses:
     unswapped = [track.without(mask) for track, mask in zip(tracks, chosen, strict=True)]
     kept, report = filter_reprojection(unswapped, max_relative=max_relative)
     given = sum(int(track.present.sum()) for track in tracks)
+    nearest_only, assignment_only, both = masks.masked
     figures = PoseFigures(
         given=given,
         unused=unused,
@@ -85,6 +94,9 @@ def read_poses(capture: Capture, *, rule: str, max_relative: float) -> Poses:
         far=report.rejected,
         kept=sum(int(track.present.sum()) for track in kept),
         missing=sum(len(track) for track in tracks) - given,
+        nearest_only=nearest_only,
+        assignment_only=assignment_only,
+        both_rules=both,
     )
     judged = [np.isfinite(error) for error in errors]
     return Poses(
@@ -94,6 +106,7 @@ def read_poses(capture: Capture, *, rule: str, max_relative: float) -> Poses:
         np.concatenate(
             [np.zeros(0, np.bool_), *(track.present[known] for track, known in zip(kept, judged, strict=True))]
         ),
+        masks,
     )
 
 

@@ -24,6 +24,14 @@ _COUNTS: Final = (
     ("swapped", "masked: nearer to another person"), ("far", "dropped: too far from the annotation"),
     ("kept", "poses kept"),
 )  # fmt: skip
+_RULES: Final = (
+    ("both_rules", "both rules"), ("nearest_only", "only: nearer to another person"),
+    ("assignment_only", "only: given to another person by the optimal assignment"),
+)  # fmt: skip
+_STANDING: Final = (
+    ("feet", "_m", "median distance of the lower foot from the floor, cm"),
+    ("floating", "", "more than 5 cm above the floor, %"), ("sinking", "", "more than 5 cm below the floor, %"),
+)  # fmt: skip
 
 
 @dataclass
@@ -35,7 +43,7 @@ class Totals:
     people: int = 0
     sequences: int = 0
     left_out: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((key for key, _ in _COUNTS), 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((key for key, _ in (*_COUNTS, *_RULES)), 0))
     errors_px: list[NDArray[np.float64]] = field(default_factory=list)
     believed: list[NDArray[np.bool_]] = field(default_factory=list)
     floors: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -48,7 +56,7 @@ class Totals:
         self.seconds += result.figures["seconds"]
         self.people += result.figures["people"]
         self.left_out += [f"{result.name}, {who}" for who in result.figures["left_out"]]
-        for key, _ in _COUNTS:
+        for key in self.counts:
             self.counts[key] += result.figures["poses"][key]
         self.errors_px.append(result.errors_px)
         self.believed.append(result.believed)
@@ -97,22 +105,23 @@ def _lines(
         kept = errors[believed]
         median = f"{np.median(kept):.2f}" if len(kept) else "-"
         lines += [f"Median {np.median(errors):.2f} px before, {median} px after poses were dropped.", ""]
-    lines += [f"![reprojection error]({HISTOGRAM_FILE})", "", "## Rooms", ""]
+    lines += [f"![reprojection error]({HISTOGRAM_FILE})", "", *_rule_lines(totals), "", *_standing_lines(totals), ""]
     lines += [
-        "| capture | camera pitch, deg | roll, deg | height, m | depth error, % | poses kept | feet off the floor "
-        "before, cm | after, cm |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+        "## Rooms", "",
+        "| capture | camera pitch, deg | roll, deg | height, m | depth error, % | poses kept | feet off the floor, cm "
+        "| floating, % | sinking, % |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
     for name, figures in totals.floors[:_ROWS]:
         floor, depth, poses, placing = (figures[key] for key in ("floor", "depth", "poses", "placing"))
         share = 100 * poses["kept"] / max(poses["given"], 1)
         lines.append(
             f"| {name} | {floor['pitch_deg']:.1f} | {floor['roll_deg']:.1f} | {floor['camera_height_m']:.2f} | "
             f"{'-' if depth is None else format(100 * depth['abs_rel'], '.1f')} | {share:.0f} % | "
-            f"{_centimetres(placing, 'before')} | {_centimetres(placing, 'after')} |"
+            f"{' | '.join(_change(placing, key, unit) for key, unit, _ in _STANDING)} |"
         )
     if len(totals.floors) > _ROWS:
-        lines.append(f"| ... {len(totals.floors) - _ROWS} more | | | | | | | |")
+        lines.append(f"| ... {len(totals.floors) - _ROWS} more | | | | | | | | |")
     if totals.pictures:
         lines += ["", "## Pictures", ""]
         for name, path, what in totals.pictures:
@@ -130,6 +139,34 @@ def _lines(
     return lines
 
 
-def _centimetres(placing: dict[str, Any], when: str) -> str:
-    value = placing.get(f"feet_{when}_m")
-    return "-" if value is None else f"{100 * value:.1f}"
+def _rule_lines(totals: Totals) -> list[str]:
+    return [
+        "## Swapped poses, rule by rule", "",
+        "Poses that each rule calls another person's, whichever of them was used:", "",
+        "| masked by | poses |", "|---|---|",
+        *(f"| {words} | {totals.counts[key]} |" for key, words in _RULES),
+    ]  # fmt: skip
+
+
+def _standing_lines(totals: Totals) -> list[str]:
+    placings = [figures["placing"] for _, figures in totals.floors]
+    frames = sum(placing["standing_frames"] for placing in placings)
+    lines = [
+        "## People and the floor", "",
+        f"Of people who stand or walk, over {frames} frames; before and after their distance was fitted to pixels, "
+        "depth and floor:", "", "| | before | after |", "|---|---|---|",
+    ]  # fmt: skip
+    for key, unit, words in _STANDING:
+        pooled = []
+        for when in ("before", "after"):
+            known = [p for p in placings if p[f"{key}_{when}{unit}"] is not None]
+            total = sum(p[f"{key}_{when}{unit}"] * p["standing_frames"] for p in known)
+            weight = sum(p["standing_frames"] for p in known)
+            pooled.append(f"{100 * total / weight:.1f}" if weight else "-")
+        lines.append(f"| {words} | {' | '.join(pooled)} |")
+    return lines
+
+
+def _change(placing: dict[str, Any], key: str, unit: str) -> str:
+    values = [placing[f"{key}_{when}{unit}"] for when in ("before", "after")]
+    return " -> ".join("-" if value is None else f"{100 * value:.1f}" for value in values)

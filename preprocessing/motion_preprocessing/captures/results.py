@@ -29,7 +29,7 @@ from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.labels import DEFAULT_LABELS
 
-RESULT_VERSION: Final = 1
+RESULT_VERSION: Final = 2
 """Part of every key: raise it when the chain computes something else."""
 RESULT_JSON: Final = "result.json"
 RESULT_NPZ: Final = "result.npz"

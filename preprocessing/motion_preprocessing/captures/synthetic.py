@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.body_capsules import Capsules
 from motion_preprocessing.captures.camera import Intrinsics
 from motion_preprocessing.captures.keypoints import coco_keypoints
+from motion_preprocessing.captures.mistakes import MIN_KEYPOINTS, MISSING, UNSEEN, WRONG, choose_mistakes
 from motion_preprocessing.captures.render import View, cast_people, cast_room
 from motion_preprocessing.captures.staging import Stage, set_stage
 from motion_preprocessing.captures.visibility import behind_body, behind_boxes
@@ -27,11 +28,7 @@ from motion_preprocessing.skeleton import JOINT_COUNT
 
 Array = NDArray[np.float64]
 
-RIGHT, SWAPPED, WRONG, MISSING, UNSEEN = range(5)
-"""What `predicted` says of a person and frame."""
 FIRST_PERSON_SEGMENT: Final = 100
-MIN_KEYPOINTS: Final = 6
-"""A person with fewer keypoints in the picture is not annotated."""
 OCCLUDED_NOISE: Final = 1.5
 """How much larger an estimator's errors are for people who are partly hidden."""
 CLASSES: Final = ("patient", "staff", "person")
@@ -60,7 +57,10 @@ class SyntheticConfig:
     people: tuple[int, int] = (2, 3)
     """Fewest and most people."""
     depth_noise: float = 0.03
-    """Standard deviation of depth, relative, pixel by pixel."""
+    """Standard deviation of depth, relative."""
+    depth_correlation_px: float = 0.0
+    """Noise is smoothed over the picture by a Gaussian of this standard deviation (and kept as large): depth models err
+    in patches. 0: each pixel by itself."""
     depth_outliers: float = 0.0
     """Share of depth pixels that say anything at all."""
     occlusion: float = 0.2
@@ -68,6 +68,8 @@ class SyntheticConfig:
     as far as rooms and ways allow."""
     swapped: float = 0.05
     """Share of poses that are another person's."""
+    swap_alike: bool = False
+    """Whether that may be a person who looks the same in the picture, within the noise: no annotation can tell."""
     wrong: float = 0.02
     """Share of poses that are grossly wrong."""
     missing: float = 0.03
@@ -84,6 +86,8 @@ class SyntheticConfig:
     """Standard deviation of body size; the estimator takes every body for one of size 1, nearer or farther away."""
 
     def __post_init__(self) -> None:
+        if not self.depth_correlation_px >= 0:
+            raise InputError(f"expected 0 pixels or more, got {self.depth_correlation_px} for depth_correlation_px")
         if self.frames < 1 or not 1 <= self.key_frames <= self.frames:
             raise InputError(
                 f"expected 1 to {self.frames} key frames, got {self.key_frames} for a capture of {self.frames} frames; "
@@ -172,7 +176,10 @@ def synthesise(config: SyntheticConfig, seed: int, source: MotionSource | None =
     capsules = [actor.capsules() for actor in stage.actors]
     keypoints, boxes, occluded = _annotate(config, stage, capsules, rng)
     seen = boxes[..., 2] > boxes[..., 0]
-    predicted, shown = _choose_errors(config, stage, keypoints, boxes, seen, rng)
+    predicted, shown = choose_mistakes(
+        keypoints, boxes, seen, swapped=config.swapped, swap_alike=config.swap_alike, missing=config.missing,
+        wrong=config.wrong, rng=rng,
+    )  # fmt: skip
     poses = _predict(config, stage, boxes, predicted, shown, occluded, rng)
     chosen = np.unique(np.round(np.linspace(0, config.frames - 1, config.key_frames)).astype(np.int64))
     views = _views(stage, capsules, chosen)
@@ -221,11 +228,22 @@ def halved(depth_m: Array) -> Array:
 
 
 def _noisy(config: SyntheticConfig, depth_m: Array, rng: np.random.Generator) -> Array:
-    noisy = depth_m * np.maximum(1 + config.depth_noise * rng.standard_normal(depth_m.shape), 0.3)
+    noise = rng.standard_normal(depth_m.shape)
+    if config.depth_correlation_px:
+        noise = correlated(noise, config.depth_correlation_px * depth_m.shape[1] / config.width)
+    noisy = depth_m * np.maximum(1 + config.depth_noise * noise, 0.3)
     if config.depth_outliers:
         lost = rng.uniform(size=depth_m.shape) < config.depth_outliers
         noisy = np.where(lost, rng.uniform(0.5, 8.0, size=depth_m.shape), noisy)
     return noisy
+
+
+def correlated(noise: Array, spread_px: float) -> Array:
+    """Smooth white noise (H, W) of variance 1 by a Gaussian of this standard deviation; the variance stays 1."""
+    y, x = (np.fft.fftfreq(count)[:, None] for count in noise.shape)
+    response = np.exp(-2 * (np.pi * spread_px) ** 2 * (y**2 + x.T**2))
+    smooth = np.fft.ifft2(np.fft.fft2(noise) * response).real
+    return np.asarray(smooth / np.sqrt(np.mean(response**2)))
 
 
 def _views(stage: Stage, capsules: list[Capsules], frames: NDArray[np.int64]) -> list[View]:
@@ -274,64 +292,6 @@ def _annotate(
         boxes.append(np.where(any_known[:, None], box, 0.0))
         occluded.append(any_known & ((known & hidden).sum(axis=-1) > known.sum(axis=-1) / 3))
     return np.stack(keypoints), np.stack(boxes), np.stack(occluded)
-
-
-def _runs(
-    free: NDArray[np.bool_], weight: Array, count: int, longest: int, rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Choose about `count` of the free frames (T,) in runs, starting where the weight (T,) is large."""
-    chosen = np.zeros_like(free)
-    for _ in range(4 * count + 4):
-        odds = np.where(free & ~chosen, weight, 0.0)
-        if chosen.sum() >= count or odds.sum() <= 0:
-            break
-        first = int(rng.choice(len(free), p=odds / odds.sum()))
-        length = int(rng.integers(1, longest + 1))
-        run = np.zeros_like(free)
-        run[first : first + min(length, count - int(chosen.sum()))] = True
-        chosen |= run & free & (weight > 0)
-    return chosen
-
-
-def _choose_errors(
-    config: SyntheticConfig, stage: Stage, keypoints: Array, boxes: Array, seen: NDArray[np.bool_],
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.int8], NDArray[np.int64]]:  # fmt: skip
-    """What the estimator does with each person and frame (P, T), and whose pose it shows."""
-    people, frames = seen.shape
-    predicted = np.where(seen, RIGHT, UNSEEN).astype(np.int8)
-    shown = np.repeat(np.arange(people)[:, None], frames, axis=1)
-    rank = rng.permutation(people)
-    for person in rank:
-        count = round(config.swapped * frames)
-        if people > 1 and count:
-            others = np.array([i for i in range(people) if i != person])
-            weight = np.stack([_confusion(keypoints, boxes, seen, person, other) for other in others])
-            nearest = weight.argmax(axis=0)
-            swapped = _runs(seen[person], weight.max(axis=0), count, 8, rng)
-            predicted[person, swapped] = SWAPPED
-            shown[person, swapped] = others[nearest[swapped]]
-        for what, share, longest in ((MISSING, config.missing, 5), (WRONG, config.wrong, 2)):
-            free = predicted[person] == RIGHT
-            predicted[person, _runs(free, np.ones(frames), round(share * frames), longest, rng)] = what
-    return predicted, shown
-
-
-def _confusion(keypoints: Array, boxes: Array, seen: NDArray[np.bool_], person: int, other: int) -> Array:
-    """How likely (T,) the crop of a person gives the pose of another: where boxes overlap, else by nearness.
-
-    Zero where the two look alike within the noise: that would be no error to be found.
-    """
-    a, b = boxes[person], boxes[other]
-    size = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0.0, None).prod(axis=-1)
-    area = np.maximum((a[:, 2:] - a[:, :2]).prod(axis=-1), 1.0)
-    gap = np.linalg.norm((a[:, :2] + a[:, 2:] - b[:, :2] - b[:, 2:]) / 2, axis=-1) / np.sqrt(area)
-    both = (keypoints[person, ..., 2] > 0) & (keypoints[other, ..., 2] > 0)
-    apart = np.linalg.norm(keypoints[person, ..., :2] - keypoints[other, ..., :2], axis=-1)
-    mean = np.where(both, apart, 0.0).sum(axis=-1) / np.maximum(both.sum(axis=-1), 1)
-    weight = np.where(size > 0, 1.0 + 4.0 * size / area, 0.02 * np.exp(-gap))
-    distinct = (mean > 0.06 * np.sqrt(area)) & (both.sum(axis=-1) >= MIN_KEYPOINTS)
-    return np.where(seen[person] & seen[other] & distinct, weight, 0.0)
 
 
 def _predict(

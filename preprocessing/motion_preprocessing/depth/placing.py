@@ -7,13 +7,17 @@ translations t of the frames and the size s of the body, one for the track:
     pixels        the joints' mean place in the picture stays
     distance      z / s stays near the estimator's z (that much the size in the picture says), loosely
     depth         the body's surface lies where the depth map sees it inside the person's mask, in key frames
-    floor         the lower foot of who stands is on the floor
+    floor         the lower foot of who stands is on the floor, unless depth has it well above
     steadiness    the velocity changes little from frame to frame
     size          s is near 1
 
-Each is a residual over its standard deviation under Huber's loss; the minimum is found by Gauss-Newton steps with
+Each is a residual over its standard deviation under Huber's loss (the size's is squared: one number must hold against
+all frames); the minimum is found by Gauss-Newton steps with
 iteratively reweighted least squares. The surface's depth depends on t only through where the rays meet the body: it is
 taken anew between rounds.
+
+Who stands may stand on a step, a ladder or in the air. Where depth was seen, everything is fitted without the floor
+first: only frames whose foot then comes near the track's lowest level are put on the floor.
 """
 
 from __future__ import annotations
@@ -37,6 +41,9 @@ Array = NDArray[np.float64]
 UPRIGHT: Final = 0.85
 """Who holds the pelvis higher above the lower foot than this part of the straight leg stands or walks."""
 OFF_FLOOR_M: Final = 0.05
+_LOWEST: Final = 0.2
+"""Share of the standing frames that tell a track's lowest level: one frame alone may be an outlier."""
+_FREE_ROUNDS: Final = 2
 _STEPS: Final = 40
 _SETTLED_M: Final = 1e-7
 
@@ -59,6 +66,10 @@ class PlacingConfig:
     """Of the body's size; 0 takes every body for one of size 1."""
     sole_m: float = 0.0
     """Height of the foot joints of a body that stands on the floor: 0 for the project's skeleton."""
+    step_m: float = 0.10
+    """A foot this far above the track's lowest level, as seen without the floor's help, is on something else."""
+    level_m: float = 0.15
+    """A lowest level farther from the floor than this is that of something else."""
     huber: float = 1.5
     """Standard deviations from which a residual counts linearly."""
     min_pixels: int = 30
@@ -67,7 +78,7 @@ class PlacingConfig:
     """How often the surface is looked for anew."""
 
     def __post_init__(self) -> None:
-        for name in ("pixel", "distance", "depth", "floor_m", "acceleration_m_s2", "huber"):
+        for name in ("pixel", "distance", "depth", "floor_m", "acceleration_m_s2", "step_m", "level_m", "huber"):
             if not getattr(self, name) > 0:
                 raise InputError(f"expected a value above 0, got {getattr(self, name)} for {name}; correct it")
 
@@ -184,6 +195,11 @@ def place_person(
     start = np.append(track.translation_m[rows].ravel(), 1.0)
     first = _surface_depths(problem, start, seen, config)
     state = start
+    if floor is not None and len(first):
+        free = replace(problem, foot=np.full_like(problem.foot, -1))
+        for _ in range(_FREE_ROUNDS):
+            state = minimise(replace(free, depth_aim_m=_aims(free, state, seen, config)), state)
+        problem = replace(problem, foot=_on_floor(problem, state))
     for _ in range(config.rounds if seen else 1):
         aimed = replace(problem, depth_aim_m=_aims(problem, state, seen, config))
         state = minimise(aimed, state)
@@ -317,21 +333,25 @@ class Problem:
             before, now, after = self.triples.T
             sigma = config.acceleration_m_s2 * self.gaps.mean(axis=1) / self.fps**2  # metres a frame
             a, b = 1.0 / (self.gaps[:, 0] * sigma), 1.0 / (self.gaps[:, 1] * sigma)
-            derivative = np.stack([a, -a - b, b], axis=1)
+            # In lengths of the body: a shrunken one would stand still for nothing.
+            derivative = np.stack([a, -a - b, b], axis=1) / scale
             place = state[:-1].reshape(-1, 3)
             for axis in range(3):
-                residual = b * (place[after, axis] - place[now, axis]) - a * (place[now, axis] - place[before, axis])
-                add(residual, unknowns[self.triples, axis], derivative)
-        prior = np.array([(scale - 1.0) / (config.body_scale or 1e-9)])
-        add(prior, last[:1], np.array([[1.0 / (config.body_scale or 1e-9)]]))
+                change = b * (place[after, axis] - place[now, axis]) - a * (place[now, axis] - place[before, axis])
+                residual = change / scale
+                columns = np.concatenate([unknowns[self.triples, axis], last[: len(now)]], axis=1)
+                add(residual, columns, np.concatenate([derivative, -residual[:, None] / scale], axis=1))
+        spread = config.body_scale or 1e-9
+        add(np.array([np.log(scale) / spread]), last[:1], np.array([[1.0 / (scale * spread)]]))
         row, column, entry = (np.concatenate([part[i] for part in entries]) for i in range(3))
         return np.concatenate(values), coo_matrix((entry, (row, column)), shape=(total, 3 * count + 1)).tocsr()
 
 
-def huber_cost(residuals: Array, limit: float) -> float:
-    """Return the sum of Huber's loss: r^2 / 2 up to `limit`, linear beyond."""
-    size = np.abs(residuals)
-    return float(np.where(size <= limit, 0.5 * size * size, limit * (size - 0.5 * limit)).sum())
+def cost_of(residuals: Array, limit: float) -> float:
+    """Return the sum of Huber's loss, r^2 / 2 up to `limit` and linear beyond; the last, of the size, is squared."""
+    size = np.abs(residuals[:-1])
+    huber = np.where(size <= limit, 0.5 * size * size, limit * (size - 0.5 * limit)).sum()
+    return float(huber + 0.5 * residuals[-1] ** 2)
 
 
 def minimise(problem: Problem, state: Array) -> Array:
@@ -343,17 +363,19 @@ def minimise(problem: Problem, state: Array) -> Array:
         raise MissingExtraError.for_extra("scipy", "preprocess") from error
     limit = problem.config.huber
     residual, jacobian = problem.residuals(state)
-    cost = huber_cost(residual, limit)
+    cost = cost_of(residual, limit)
     for _ in range(_STEPS):
         weight = limit / np.maximum(np.abs(residual), limit)
+        weight[-1] = 1.0
         normal = jacobian.T @ diags(weight) @ jacobian
         # A speck on the diagonal: a frame that nothing but its pixel ties down still has one solution.
         step = spsolve((normal + 1e-9 * diags(normal.diagonal())).tocsc(), -(jacobian.T @ (weight * residual)))
         factor = 1.0
         while factor > 1e-3:
             trial = state + factor * step
+            trial[-1] = max(trial[-1], state[-1] / 2)  # a size has a logarithm
             new_residual, new_jacobian = problem.residuals(trial)
-            new_cost = huber_cost(new_residual, limit)
+            new_cost = cost_of(new_residual, limit)
             if new_cost <= cost and np.all(problem.joints_m(trial)[..., 2] > 1e-3):
                 break
             factor /= 2
@@ -364,6 +386,23 @@ def minimise(problem: Problem, state: Array) -> Array:
         if settled:
             break
     return state
+
+
+def _on_floor(problem: Problem, state: Array) -> NDArray[np.int64]:
+    """Return `problem.foot` with -1 where the fit without the floor has the standing foot on something else."""
+    assert problem.floor is not None
+    stands = np.flatnonzero(problem.foot >= 0)
+    if len(stands) == 0:
+        return problem.foot
+    soles = problem.joints_m(state)[stands, problem.foot[stands]]
+    height = soles @ problem.floor.normal + problem.floor.offset - state[-1] * problem.config.sole_m
+    level = float(np.quantile(height, _LOWEST))
+    elsewhere = height > level + problem.config.step_m
+    if abs(level) > problem.config.level_m:
+        elsewhere[:] = True
+    foot = problem.foot.copy()
+    foot[stands[elsewhere]] = -1
+    return foot
 
 
 def _aims(problem: Problem, state: Array, seen: dict[int, SurfacePixels], config: PlacingConfig) -> Array:

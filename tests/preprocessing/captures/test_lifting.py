@@ -45,22 +45,31 @@ def test_the_floor_is_found_to_a_degree_and_people_to_centimetres(noisy: tuple[L
     assert result.floor_deg < 1.0
     assert abs(result.floor_height_m) < 0.05
     assert len(result.root_m) > 100
-    assert np.median(result.root_m) < 0.06
+    assert np.median(result.root_m) < 0.05
     assert np.median(result.joints_m) < 0.08
 
 
 def test_swapped_poses_are_masked_and_right_ones_kept(noisy: tuple[Lifted, Path]) -> None:
     result = score(*noisy)
     assert result.swapped[0] >= 5
-    assert result.swapped[1] >= 0.9 * result.swapped[0]
+    assert result.swapped[1] >= 0.95 * result.swapped[0]
     assert result.good[1] <= 0.03 * result.good[0]
+    # By themselves: two exchanged poses are found by both rules, one that lies on the person in front by the first.
+    assert result.rules["nearest"][0] >= result.rules["assignment"][0] > 0
     counts = noisy[0].figures["poses"]
+    nearest, assigned = (sum(int(m.sum()) for m in masks) for masks in (noisy[0].poses.masks.nearest,
+                                                                        noisy[0].poses.masks.assigned))  # fmt: skip
+    assert counts["nearest_only"] + counts["both_rules"] == nearest == counts["swapped"]
+    assert counts["assignment_only"] + counts["both_rules"] == assigned
     assert counts["given"] == counts["kept"] + counts["swapped"] + counts["far"]
     assert len(noisy[0].believed) == counts["given"]
 
 
 def test_standing_feet_meet_the_floor(noisy: tuple[Lifted, Path]) -> None:
     placing = noisy[0].figures["placing"]
+    assert placing["standing_frames"] > 60
+    assert placing["floating_after"] + placing["sinking_after"] < 0.05
+    assert placing["floating_before"] + placing["sinking_before"] > 0.2
     assert placing["feet_after_m"] < 0.03
     assert placing["feet_after_m"] < placing["feet_before_m"]
     for person in noisy[0].people:
@@ -107,6 +116,19 @@ def test_the_thesis_floor_can_be_chosen_and_warns_at_a_level_camera(tmp_path: Pa
     assert score(ours, folder).floor_deg < 1.5
     assert score(lifted, folder).floor_deg > 5.0
     assert ours.figures["warnings"] == []
+
+
+def test_hmr2s_own_focal_length_moves_people_away_by_the_ratio(capture_folder: Path) -> None:
+    capture = read_capture(capture_folder)
+    near, far = (
+        lift(capture, LiftConfig(placement=how, smoothing=0.0)).people[0] for how in ("predicted", "assumed")
+    )
+    eye = lift(capture, LiftConfig(placement="predicted")).world_from_camera
+    depth_near, depth_far = (
+        (person.root_position_m[person.seen] - eye[:3, 3]) @ eye[:3, 2] for person in (near, far)
+    )
+    camera = capture.camera
+    np.testing.assert_allclose(depth_far / depth_near, 5000 / 256 * 160 / camera.fx, rtol=1e-5)
 
 
 def test_people_seen_too_briefly_are_left_out_and_long_gaps_part_a_motion(capture_folder: Path, edit: Edit) -> None:

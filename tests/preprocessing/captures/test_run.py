@@ -86,6 +86,19 @@ def test_the_report_names_the_bad_capture_and_shows_the_floor(whole: Path) -> No
     assert "![floor](<captures/house/room_0/noon/floor.png>)" in report
     assert (whole / "captures/house/room_0/noon/floor.png").is_file()
     assert (whole / "reprojection.png").is_file()
+    results = [read_result(whole / f"captures/house/room_{index}/noon").figures for index in (0, 2)]
+    for words, key in (
+        ("both rules", "both_rules"), ("only: nearer to another person", "nearest_only"),
+        ("only: given to another person by the optimal assignment", "assignment_only"),
+    ):  # fmt: skip
+        assert f"| {words} | {sum(figures['poses'][key] for figures in results)} |" in report
+    frames = [figures["placing"]["standing_frames"] for figures in results]
+    for words, key in (("above", "floating"), ("below", "sinking")):
+        before, after = (
+            100 * np.average([figures["placing"][f"{key}_{when}"] for figures in results], weights=frames)
+            for when in ("before", "after")
+        )
+        assert f"| more than 5 cm {words} the floor, % | {before:.1f} | {after:.1f} |" in report
     header = MotionDataset.open(whole / "dataset").header
     assert [name for name, _ in header["provenance"]["skipped"]] == ["house/room_1/noon"]
 

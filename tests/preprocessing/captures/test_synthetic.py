@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from motion_preprocessing.captures.mistakes import ALIKE, MISSING, RIGHT, SWAPPED, choose_mistakes
 from motion_preprocessing.captures.synthetic import (
-    MISSING,
-    RIGHT,
-    SWAPPED,
     SyntheticCapture,
     SyntheticConfig,
+    correlated,
     halved,
     predicted_joints,
     synthesise,
@@ -77,6 +76,42 @@ def test_noise_is_as_large_as_it_says() -> None:
     ratio = capture.metric_m[0] / halved(capture.views[0].depth_m)
     assert abs(ratio.std() - 0.05) < 0.004
     assert abs(ratio.mean() - 1) < 0.004
+
+
+def test_correlated_noise_is_as_large_and_comes_in_patches() -> None:
+    rng = np.random.default_rng(0)
+    spread = 4.0
+    noise = np.stack([correlated(rng.standard_normal((96, 128)), spread) for _ in range(20)])
+    assert abs(noise.std() - 1) < 0.05
+    for shift in (2, 8):  # white noise smoothed by a Gaussian correlates as one that is sqrt(2) as wide
+        expected = np.exp(-(shift**2) / (4 * spread**2))
+        assert abs(np.mean(noise[..., shift:] * noise[..., :-shift]) - expected) < 0.07
+    capture = synthesise(replace(SMALL, depth_noise=0.05, depth_correlation_px=6.0), 4)
+    error = capture.metric_m[0] / halved(capture.views[0].depth_m) - 1
+    assert abs(error.std() - 0.05) < 0.015
+    # At half the size patches have half as many pixels: 3, so that two pixels apart they still agree.
+    assert np.corrcoef(error[:, 2:].ravel(), error[:, :-2].ravel())[0, 1] > 0.8
+    with pytest.raises(InputError, match="expected 0 pixels or more, got -1"):
+        replace(SMALL, depth_correlation_px=-1)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_people_who_look_alike_are_swapped_only_on_request_and_counted_apart(allowed: bool) -> None:
+    """Two people: in the first half they coincide in the picture within a pixel, in the second they are apart."""
+    rng = np.random.default_rng(0)
+    keypoints = np.concatenate([rng.uniform(40, 80, (1, 40, 17, 2)), np.full((1, 40, 17, 1), 2.0)], axis=-1)
+    keypoints = np.concatenate([keypoints, keypoints + [1.0, 0.0, 0.0]])
+    keypoints[1, 20:, :, 0] += 30.0
+    boxes = np.concatenate([keypoints[..., :2].min(axis=2), keypoints[..., :2].max(axis=2)], axis=-1)
+    predicted, shown = choose_mistakes(
+        keypoints, boxes, np.ones((2, 40), bool), swapped=0.5, swap_alike=allowed, missing=0.0, wrong=0.0, rng=rng
+    )
+    assert (predicted[:, 20:] == SWAPPED).any()
+    assert not (predicted[:, :20] == SWAPPED).any()
+    assert not (predicted[:, 20:] == ALIKE).any()
+    assert (predicted[:, :20] == ALIKE).any() == allowed
+    other = np.array([[1], [0]])
+    np.testing.assert_array_equal(shown == other, predicted != RIGHT)
 
 
 def test_without_noise_right_poses_are_the_truth(exact: SyntheticCapture) -> None:

@@ -16,8 +16,8 @@ from motion_preprocessing.depth.body_surface import PersonDepth, depth_ahead, su
 from motion_preprocessing.depth.placing import (
     PlacingConfig,
     Problem,
+    cost_of,
     floor_report,
-    huber_cost,
     minimise,
     place_person,
     standing,
@@ -187,13 +187,52 @@ def test_the_minimum_is_scipys() -> None:
     problem, state = _problem(4)
     found = minimise(problem, state)
     limit = problem.config.huber
+
+    # The last residual, of the size, is squared: many small copies of it are below Huber's limit.
+    copies = 400
+
+    def residuals(x: Array) -> Array:
+        values = problem.residuals(x)[0]
+        return np.append(values[:-1], np.full(copies, values[-1] / np.sqrt(copies)))
+
+    def jacobian(x: Array) -> Array:
+        rows = problem.residuals(x)[1].toarray()
+        return np.concatenate([rows[:-1], np.tile(rows[-1:] / np.sqrt(copies), (copies, 1))])
+
     oracle = least_squares(
-        lambda x: problem.residuals(x)[0], state, jac=lambda x: problem.residuals(x)[1].toarray(), loss="huber",
-        f_scale=limit, xtol=1e-14, ftol=1e-14, gtol=1e-12, max_nfev=2000,
-    )  # fmt: skip
-    assert huber_cost(problem.residuals(found)[0], limit) <= oracle.cost * (1 + 1e-9)
+        residuals, state, jac=jacobian, loss="huber", f_scale=limit, xtol=1e-14, ftol=1e-14, gtol=1e-12, max_nfev=2000
+    )
+    assert cost_of(problem.residuals(found)[0], limit) <= oracle.cost * (1 + 1e-9)
     np.testing.assert_allclose(found, oracle.x, atol=1e-4)
-    assert huber_cost(problem.residuals(state)[0], limit) > 2 * oracle.cost
+    assert cost_of(problem.residuals(state)[0], limit) > 2 * oracle.cost
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_who_steps_onto_something_is_not_pulled_down_where_depth_shows_it(seen: bool) -> None:
+    true, floor = _scene(30.0)
+    lift = np.where(np.arange(40) < 20, 0.0, 0.45)[:, None] * floor.normal
+    true = replace(true, translation_m=true.translation_m + lift)
+    true = replace(true, predicted_2d=CAMERA.project(true.joints_m(SIZE * REST_OFFSETS_M)))
+    views = [_view(true, frame) for frame in (3, 12, 25, 36)] if seen else []
+    placed = place_person(_estimated(true, np.random.default_rng(1)), CAMERA, fps=FPS, views=views, floor=floor)
+    after = np.linalg.norm(placed.track.translation_m - true.translation_m, axis=1)
+    if seen:
+        assert np.median(after[:15]) < 0.05
+        assert np.median(after[25:]) < 0.05
+        assert placed.scale == pytest.approx(SIZE, abs=0.02)
+    else:  # nothing tells a step from the floor
+        assert np.median(after[25:]) > 0.2
+
+
+def test_a_fast_person_does_not_shrink() -> None:
+    """Accelerations count in lengths of the body: a speck near the lens would have none."""
+    true, _ = _scene(20.0)
+    rng = np.random.default_rng(4)
+    wild = true.translation_m + rng.normal(0.0, 0.15, true.translation_m.shape)
+    true = replace(true, translation_m=wild)
+    true = replace(true, predicted_2d=CAMERA.project(true.joints_m(SIZE * REST_OFFSETS_M)))
+    placed = place_person(_estimated(true, rng), CAMERA, fps=FPS, views=[_view(true, 9)])
+    assert placed.scale > 0.9
 
 
 def _posed(angles: dict[str, tuple[float, float, float]], root: tuple[float, float, float] = (0, 0, 0)) -> PersonTrack:
