@@ -1,9 +1,9 @@
 """One person's motion as BVH, the text format animation tools read.
 
-BVH tools expect Y up and centimetres. The room's axes are renamed, x_bvh = y, y_bvh = z, z_bvh = x, a proper rotation
-that takes a person who faces +x in the room to one who faces +z in the file, as a rest body in body axes does (x to its
-left, y up, z forward): there the root's rotation is then the identity. Joints below the root keep their rotations,
-because offsets and rotations are in body axes, which are Y up already.
+BVH tools expect Y up and centimetres. The room's axes are renamed, x_bvh = x, y_bvh = z, z_bvh = -y: the turn that
+glTF, USD and the importers of programs with Z up agree on, so that people stand in the room as its own file has it.
+A rest body in body axes (x to its left, y up, z forward) faces -y of the room. Joints below the root keep their
+rotations, because offsets and rotations are in body axes, which are Y up already.
 
 The rest pose is the T-pose of `REST_OFFSETS_M`, zero channels give it at the origin. Channels are Zrotation Xrotation
 Yrotation in degrees, read as R = Rz Rx Ry on column vectors. Angles are unwrapped over time, so that a tool that
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.errors import InputError
-from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS, REST_OFFSETS_M, WORLD_FROM_BODY
+from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS, REST_OFFSETS_M
 
 Array = NDArray[np.float64]
 
-BVH_FROM_WORLD: Final[Array] = WORLD_FROM_BODY.T
-"""(3, 3) axes of the file from axes of the room: rows y, z, x."""
+BVH_FROM_WORLD: Final[Array] = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""(3, 3) axes of the file from axes of the room: rows x, z, -y."""
 
 CENTIMETRES: Final = 100.0
 

@@ -81,8 +81,8 @@ class Read:
 
 
 def to_room(y_up_cm: np.ndarray) -> np.ndarray:
-    """x, y, z of the room from the file's y-up centimetres: x = z, y = x, z = y."""
-    return y_up_cm[..., [2, 0, 1]] / 100
+    """x, y, z of the room from the file's y-up centimetres: x = x, y = -z, z = y."""
+    return y_up_cm[..., [0, 2, 1]] * (1, -1, 1) / 100
 
 
 def assert_same_motion(path: Path, rotations: np.ndarray, root: np.ndarray, tolerance_m: float = 1e-5) -> Read:
@@ -105,12 +105,13 @@ def test_a_walk_that_turns_comes_back_in_every_facing(
     # The turn is all in the last channel, about the file's up axis, and runs on past 180 degrees.
     angles = read.angles("pelvis")
     np.testing.assert_allclose(angles[:, :2], 0.0, atol=1e-5)
-    np.testing.assert_allclose(angles[:, 2], np.degrees(np.linspace(0, turn, 80)), atol=1e-4)
+    # Facing +x is a quarter turn from the rest pose, which faces the file's +z.
+    np.testing.assert_allclose(angles[:, 2], 90 + np.degrees(np.linspace(0, turn, 80)), atol=1e-4)
 
 
 def test_zero_channels_are_the_t_pose_in_centimetres_with_y_up(tmp_path: Path) -> None:
     rotations = np.tile(np.eye(3), (2, JOINT_COUNT, 1, 1))
-    rotations[:, 0] = WORLD_FROM_BODY  # upright, facing +x in the room
+    rotations[:, 0] = about_z(np.array(-math.pi / 2)) @ WORLD_FROM_BODY  # upright, facing -y in the room
     write_bvh(tmp_path / "t.bvh", rotations, np.zeros((2, 3)), 30.0)
     read = Read(tmp_path / "t.bvh")
     assert not read.values.any()

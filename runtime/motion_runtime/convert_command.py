@@ -1,0 +1,154 @@
+"""What `motion-convert` does: read everything, write one folder, all or nothing, and say what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from motion_preprocessing.atomic_output import as_output_error, atomic_folder
+from motion_preprocessing.bodies.model_files import load_body_model
+from motion_preprocessing.errors import InputError, OutputError
+from motion_preprocessing.scene import load_scene
+from motion_preprocessing.scene_file import read_label_table
+from motion_runtime.formats.export import Export, check_programs
+from motion_runtime.formats.motion_file import read_motion
+from motion_runtime.formats.names import FORMATS, files_of, parse_formats
+
+OWN_FILES: Final = files_of(tuple(FORMATS))
+_SHOWN: Final = 3
+"""Folders of several that are named in the summary."""
+
+
+def convert(
+    motions: Sequence[Path],
+    formats: str,
+    out: Path,
+    *,
+    scene_path: Path | None = None,
+    up: str = "auto",
+    units: str = "auto",
+    labels: str | None = None,
+    body_path: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write motions in other formats.
+
+    Args:
+        motions: Files motion.npz, or folders that hold one.
+        formats: Names separated by commas.
+        out: Folder to make.
+        scene_path: Room around the motions.
+        up: Axis of the room's file that points up, or 'auto'.
+        units: Unit of the room's file, or 'auto'.
+        labels: File of a label table, or 'ignore'; None = the room's own table.
+        body_path: A body of the SMPL family in place of the built-in one.
+        overwrite: Replace what an earlier run wrote.
+
+    Raises:
+        MotionError: Anything that the caller can mend; nothing has been written then.
+    """
+    names = parse_formats(formats)
+    check_programs(names)
+    places = _places(motions)
+    _check_output(out, overwrite)
+    body = None if body_path is None else load_body_model(body_path)
+    scene = None
+    if scene_path is not None:
+        scene = load_scene(scene_path, up=up, units=units, labels=_label_table(labels))
+    with atomic_folder(out, overwrite=True) as folder:
+        for name, path in _progress(places.items()):
+            place = folder if len(places) == 1 else folder / name
+            place.mkdir(exist_ok=True)
+            Export(read_motion(path), name, scene, body).write(place, names)
+    _summarise(out, list(places))
+
+
+def _label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | None:
+    """What `load_scene` asks for, from the option."""
+    if labels == "ignore":
+        return "ignore"
+    return None if labels is None else read_label_table(Path(labels))
+
+
+def _places(motions: Sequence[Path]) -> dict[str, Path]:
+    """File of each motion by its name: that of its folder where the file is called motion.npz as they all are.
+
+    Raises:
+        InputError: Two motions have one name.
+    """
+    places: dict[str, Path] = {}
+    for given in motions:
+        path = given / "motion.npz" if given.is_dir() else given
+        name = path.stem if path.name != "motion.npz" else path.absolute().parent.name or "motion"
+        if name in places:
+            raise InputError(
+                f"expected motions in folders of different names, got '{name}' twice ({places[name]} and {path}); "
+                "convert them one by one"
+            )
+        places[name] = path
+    return places
+
+
+def _check_output(out: Path, overwrite: bool) -> None:
+    """Refuse, before any work, to replace what no earlier run wrote, or what was not said to be replaced.
+
+    Raises:
+        OutputError: Something is there.
+    """
+    with as_output_error(out):
+        if not out.is_dir():
+            return  # `atomic_folder` refuses files
+        entries = sorted(out.iterdir())
+        inner = [file for entry in entries if entry.is_dir() for file in sorted(entry.iterdir())]
+        foreign = [
+            entry
+            for entry in (*entries, *inner)
+            if entry.is_symlink() or (entry not in entries or not entry.is_dir()) and not _is_own(entry.name)
+        ]
+    if foreign:
+        raise OutputError(
+            f"expected an empty folder or files of an earlier run, got '{foreign[0].relative_to(out)}' in {out} for "
+            "--out; choose another folder"
+        )
+    if entries and not overwrite:
+        raise OutputError(
+            f"expected a new folder, got files of an earlier run in {out} for --out; "
+            "choose another one or replace them with --overwrite"
+        )
+
+
+def _is_own(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in OWN_FILES)
+
+
+def _progress(items: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
+    """Draw a bar on stderr where that is a terminal and there is more than one motion."""
+    listed = list(items)
+    console = Console(stderr=True)
+    quiet = len(listed) < 2 or not console.is_terminal
+    yield from track(listed, "converting", console=console, transient=True, disable=quiet)
+
+
+def _summarise(out: Path, names: list[str]) -> None:
+    """Say what was written."""
+    first = out if len(names) == 1 else out / names[0]
+    files = sorted(first.iterdir())
+    what = "motion" if len(names) == 1 else "motions"
+    click.echo(f"wrote {len(names)} {what} to {out}")
+    for file in files:
+        click.echo(f"  {file}  {_what_is(file.name)}")
+    if len(names) > 1:
+        click.echo(f"  and the same of {', '.join(names[1 : 1 + _SHOWN])}{' ...' if len(names) > 1 + _SHOWN else ''}")
+
+
+def _what_is(file: str) -> str:
+    """A few words on a file."""
+    return next(
+        (kind.summary for kind in FORMATS.values() if any(fnmatch(file, pattern) for pattern in kind.files)), ""
+    )

@@ -1,0 +1,60 @@
+"""Run by Blender, not by this project's Python: read a .glb, write .fbx or .usd.
+
+blender --background --factory-startup --python blender_script.py -- IN.glb OUT FPS FRAMES
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from typing import Any
+
+
+def main(source: str, target: str, fps: float, frames: int) -> None:
+    """Convert one file."""
+    bpy: Any = importlib.import_module("bpy")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    # Before reading: keys are put at seconds times the scene's rate, and must fall on whole frames.
+    scene.render.fps = math.ceil(fps)
+    scene.render.fps_base = math.ceil(fps) / fps
+    _call(bpy.ops.import_scene.gltf, filepath=source, disable_bone_shape=True)
+    # Older importers give every bone a ball to be drawn as, which is no part of the motion.
+    aside = bpy.data.collections.get("glTF_not_exported")
+    for item in list(aside.objects) if aside is not None else []:
+        bpy.data.objects.remove(item)
+    scene.frame_start, scene.frame_end = 0, frames - 1
+    if target.endswith(".fbx"):
+        _call(
+            bpy.ops.export_scene.fbx,
+            filepath=target,
+            object_types={"ARMATURE", "EMPTY", "MESH"},
+            add_leaf_bones=False,
+            bake_anim=True,
+            bake_anim_use_all_bones=True,
+            bake_anim_use_nla_strips=False,
+            bake_anim_use_all_actions=False,
+            bake_anim_simplify_factor=0.0,
+            colors_type="SRGB",
+        )
+    else:
+        _call(
+            bpy.ops.wm.usd_export,
+            filepath=target,
+            export_animation=True,
+            export_armatures=True,
+            export_materials=True,
+            export_mesh_colors=True,
+        )
+
+
+def _call(operator: Any, **options: Any) -> None:
+    """Call with those options that this version of Blender knows."""
+    known = operator.get_rna_type().properties.keys()
+    operator(**{name: value for name, value in options.items() if name in known})
+
+
+if __name__ == "__main__":
+    given = sys.argv[sys.argv.index("--") + 1 :]
+    main(given[0], given[1], float(given[2]), int(given[3]))

@@ -1,0 +1,120 @@
+"""Writes a motion in any of the formats of `names.FORMATS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from motion_preprocessing.bodies.body_model import BodyModel
+from motion_preprocessing.scene import Scene
+from motion_runtime.bvh_writer import write_bvh
+from motion_runtime.formats import label_files, skeleton_files, smpl_files
+from motion_runtime.formats.blender import convert_glb, find_blender
+from motion_runtime.formats.glb import glb_bytes, write_glb
+from motion_runtime.formats.motion_file import write_motion
+from motion_runtime.formats.names import FORMATS
+from motion_runtime.formats.room import Room, room_of
+from motion_runtime.formats.skin import Skin, built_in_skin, skin_of
+from motion_runtime.motion import Motion
+
+_JOINTS_OF: Final = {"amass": 52, "amass-smplx": 55, "smpl": 24}
+"""Joints of the body model that each kind of parameters is for."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A motion with what is needed around it; the room and the body are worked out once, when first asked for."""
+
+    motion: Motion
+    name: str = "motion"
+    """What label tables call it."""
+    scene: Scene | None = None
+    body: BodyModel | None = None
+    """A body of the SMPL family in place of the built-in one."""
+
+    @cached_property
+    def room(self) -> Room | None:
+        """The room as it is drawn."""
+        return None if self.scene is None else room_of(self.scene)
+
+    @cached_property
+    def skin(self) -> Skin:
+        """The body as it is drawn."""
+        return built_in_skin() if self.body is None else skin_of(self.body)
+
+    def write(self, folder: Path, formats: Sequence[str]) -> None:
+        """Write files into an existing folder.
+
+        Raises:
+            MissingExtraError: A format needs Blender, which is not found.
+            OutputError: A file could not be written.
+        """
+        for name in formats:
+            _WRITERS[name](self, folder)
+
+    def _body_for(self, name: str) -> BodyModel | None:
+        """The given body where it is of the kind that these parameters are for."""
+        return self.body if self.body is not None and self.body.joint_count == _JOINTS_OF[name] else None
+
+
+def check_programs(formats: Sequence[str]) -> None:
+    """Find out before any work whether what the formats need is there.
+
+    Raises:
+        MissingExtraError: Blender is needed and not found.
+    """
+    for name in formats:
+        if FORMATS[name].needs_blender:
+            find_blender(name)
+
+
+def _bvh(export: Export, folder: Path) -> None:
+    motion = export.motion
+    for person in range(motion.persons):
+        path = folder / f"person_{person}.bvh"
+        write_bvh(path, motion.local_rotations[person], motion.root_position_m[person], motion.fps)
+
+
+def _people(name: str, suffix: str, arrays_of: Callable[..., smpl_files.Arrays]) -> Callable[[Export, Path], None]:
+    def write(export: Export, folder: Path) -> None:
+        smpl_files.write_people(folder, export.motion, suffix, arrays_of, export._body_for(name))
+
+    return write
+
+
+def _ava(export: Export, folder: Path) -> None:
+    label_files.write_text(folder / "ava.csv", label_files.ava_csv(export.motion, export.name))
+    label_files.write_text(folder / "ava_actions.pbtxt", label_files.ava_label_map())
+
+
+def _through_blender(name: str, file: str) -> Callable[[Export, Path], None]:
+    def write(export: Export, folder: Path) -> None:
+        program = find_blender(name)
+        content = glb_bytes(export.motion, export.room, export.skin)
+        convert_glb(program, content, folder / file, export.motion.fps, export.motion.frames)
+
+    return write
+
+
+_WRITERS: Final[dict[str, Callable[[Export, Path], None]]] = {
+    "npz": lambda export, folder: write_motion(folder / "motion.npz", export.motion),
+    "bvh": _bvh,
+    "glb": lambda export, folder: write_glb(folder / "motion.glb", export.motion, export.room, export.skin),
+    "amass": _people("amass", "smplh", smpl_files.amass_smplh),
+    "amass-smplx": _people("amass-smplx", "smplx", smpl_files.amass_smplx),
+    "smpl": _people("smpl", "smpl", smpl_files.smpl),
+    "coco": lambda export, folder: skeleton_files.write_coco(folder / "coco17.npz", export.motion),
+    "ntu": lambda export, folder: skeleton_files.write_ntu(folder / "ntu25.npz", export.motion),
+    "ntu-text": lambda export, folder: skeleton_files.write_ntu_text(folder / "ntu25.skeleton", export.motion),
+    "pyskl": lambda export, folder: skeleton_files.write_pyskl(folder / "pyskl.pkl", export.motion, export.name),
+    "omnifall": lambda export, folder: label_files.write_text(
+        folder / "omnifall.csv", label_files.omnifall_csv(export.motion, export.name)
+    ),
+    "ava": _ava,
+    "fbx": _through_blender("fbx", "motion.fbx"),
+    "usd": _through_blender("usd", "motion.usdc"),
+}
+assert _WRITERS.keys() == FORMATS.keys()

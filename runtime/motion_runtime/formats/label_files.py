@@ -1,0 +1,82 @@
+"""Label tables beside video or skeletons: OmniFall's csv of stretches, AVA's csv of one row a second and person."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from motion_preprocessing.atomic_output import atomic_file
+from motion_preprocessing.describe import ACTIONS
+from motion_runtime.formats.action_segments import frame_actions, segments
+from motion_runtime.formats.camera import HEIGHT, WIDTH, camera_for
+from motion_runtime.motion import Motion
+
+OMNIFALL_HEADER: Final = ("path", "label", "start", "end", "subject", "cam", "dataset")
+NO_CAMERA: Final = -1
+"""`cam` of labels that hold in three dimensions, from wherever one looks."""
+DATASET: Final = "scene-motion"
+_BODY_MARGIN_M: Final = 0.12
+"""From joints to the skin, for boxes."""
+
+
+def omnifall_csv(motion: Motion, name: str) -> str:
+    """Rows `path,label,start,end,subject,cam,dataset`: seconds, dense over everybody's time.
+
+    `subject` is the number of the person in the motion; labels are the numbers of `ACTIONS`.
+    """
+    rows = [
+        (name, s.action, f"{s.start / motion.fps:.3f}", f"{s.stop / motion.fps:.3f}", s.person, NO_CAMERA, DATASET)
+        for s in segments(motion)
+    ]
+    return _csv([OMNIFALL_HEADER, *rows])
+
+
+def ava_csv(motion: Motion, name: str) -> str:
+    """Rows `video,second,x1,y1,x2,y2,action,person` without a header: boxes in 0 to 1, actions and persons from 1.
+
+    One row a whole second and person, of the frame at that second; actions are numbers of `ACTIONS` plus one. Boxes
+    are those of `camera_for`'s camera.
+    """
+    camera = camera_for(motion)
+    actions = frame_actions(motion)
+    rows = []
+    for second in range(math.ceil(motion.frames / motion.fps)):
+        frame = int(round(second * motion.fps))
+        if frame >= motion.frames:
+            break
+        for person in range(motion.persons):
+            joints = motion.joints_m[person, frame].astype(np.float64)
+            around = joints[:, None] + _BODY_MARGIN_M * np.concatenate([np.eye(3), -np.eye(3)])
+            pixels = camera.project(around.reshape(-1, 3)) / (WIDTH, HEIGHT)
+            low, high = np.clip(pixels.min(axis=0), 0, 1), np.clip(pixels.max(axis=0), 0, 1)
+            box = (f"{value:.4f}" for value in (*low, *high))
+            rows.append((name, f"{second:04d}", *box, int(actions[person, frame]) + 1, person + 1))
+    return _csv(rows)
+
+
+def ava_label_map() -> str:
+    """The table of AVA's action numbers, in the text form of its label map."""
+    items = ("item {\n" f'  name: "{name}"\n' f"  id: {number}\n" "}\n" for number, name in enumerate(ACTIONS, 1))
+    return "".join(items)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text whole or not at all.
+
+    Raises:
+        OutputError: The file could not be written.
+    """
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def _csv(rows: Iterable[tuple[object, ...]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()

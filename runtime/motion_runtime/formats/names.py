@@ -1,0 +1,60 @@
+"""Which formats there are, by name: kept apart from what writes them, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from motion_preprocessing.errors import InputError
+
+
+class Format(NamedTuple):
+    """One kind of output."""
+
+    files: tuple[str, ...]
+    """Patterns of the files that it writes."""
+    summary: str
+    needs_blender: bool = False
+
+
+FORMATS: Final[dict[str, Format]] = {
+    "npz": Format(("motion.npz",), "the motion as arrays, the format of this project"),
+    "bvh": Format(("person_*.bvh",), "a skeleton a person for Blender, Maya, Unreal ...; Y up, centimetres"),
+    "glb": Format(("motion.glb",), "everybody skinned and the room, animated, for browsers, Blender, Unity ..."),
+    "amass": Format(("person_*_smplh.npz",), "arrays of AMASS for SMPL-H, one file a person"),
+    "amass-smplx": Format(("person_*_smplx.npz",), "arrays of AMASS for SMPL-X, one file a person"),
+    "smpl": Format(("person_*_smpl.npz",), "arguments of SMPL in the package smplx, one file a person"),
+    "coco": Format(("coco17.npz",), "the 17 keypoints of COCO in 3D, metres"),
+    "ntu": Format(("ntu25.npz",), "the 25 joints of NTU RGB+D, metres"),
+    "ntu-text": Format(("ntu25.skeleton",), "the same as text of NTU RGB+D, seen by a still camera"),
+    "pyskl": Format(("pyskl.pkl",), "pickle for PYSKL and MMAction2, 25 joints, one class a clip"),
+    "omnifall": Format(("omnifall.csv",), "who does what from when to when, in the 16 classes of OmniFall"),
+    "ava": Format(("ava.csv", "ava_actions.pbtxt"), "table of AVA: a box and a class a second and person"),
+    "fbx": Format(("motion.fbx",), "the .glb as FBX, through Blender", needs_blender=True),
+    "usd": Format(("motion.usdc",), "the .glb as USD, through Blender", needs_blender=True),
+}
+ALL: Final = "all"
+"""Stands for every format that needs no other program."""
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Turn 'glb,bvh' into names, each once, in the order given.
+
+    Raises:
+        InputError: A name is unknown, or there is none.
+    """
+    names = [part.strip().lower() for part in text.split(",") if part.strip()]
+    every = [name for name, kind in FORMATS.items() if not kind.needs_blender]
+    names = [name for part in names for name in (every if part == ALL else [part])]
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown or not names:
+        raise InputError(
+            f"expected some of {', '.join(FORMATS)} or {ALL}, got '{unknown[0] if unknown else text}' for the formats; "
+            "separate them by commas"
+        )
+    return tuple(dict.fromkeys(names))
+
+
+def files_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Patterns of all files of some formats."""
+    return tuple(pattern for name in names for pattern in FORMATS[name].files)

@@ -1,0 +1,141 @@
+"""Skeleton files that recognisers read: keypoint arrays, NTU RGB+D's text, and the pickle of PYSKL and MMAction2."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.atomic_output import atomic_file
+from motion_preprocessing.describe import ACTIONS
+from motion_runtime.formats.action_segments import clip_action
+from motion_runtime.formats.arrays import write_arrays
+from motion_runtime.formats.camera import camera_for
+from motion_runtime.formats.keypoints import (
+    COCO_BONES,
+    COCO_NAMES,
+    NTU_BONES,
+    NTU_NAMES,
+    coco_keypoints,
+    ntu_joints,
+)
+from motion_runtime.motion import Motion
+
+Array = NDArray[np.float64]
+
+PICKLE_PROTOCOL: Final = 4
+"""Read by every Python since 3.4."""
+VISIBLE: Final = 2
+"""COCO: 0 absent, 1 occluded, 2 visible. Nothing hides anything here: there is no camera."""
+_TRACKED: Final = 2
+_NTU_FIRST_BODY: Final = 72057594037927936
+"""Kinect numbers bodies with large numbers; any that are unequal do."""
+
+
+def write_coco(path: Path, motion: Motion) -> None:
+    """Write COCO's keypoints in the room as arrays.
+
+    Raises:
+        OutputError: The file could not be written.
+    """
+    points = coco_keypoints(motion)
+    visibility = np.full(points.shape[:-1], VISIBLE, dtype=np.uint8)
+    _write_keypoints(path, motion, points, COCO_NAMES, COCO_BONES, {"visibility": visibility})
+
+
+def write_ntu(path: Path, motion: Motion) -> None:
+    """Write NTU RGB+D's joints in the room as arrays.
+
+    Raises:
+        OutputError: The file could not be written.
+    """
+    _write_keypoints(path, motion, ntu_joints(motion), NTU_NAMES, NTU_BONES, {})
+
+
+def _write_keypoints(
+    path: Path,
+    motion: Motion,
+    points: Array,
+    names: tuple[str, ...],
+    bones: tuple[tuple[int, int], ...],
+    more: dict[str, NDArray[Any]],
+) -> None:
+    arrays = {
+        "keypoints_m": points.astype(np.float32),
+        **more,
+        "keypoint_names": np.array(names),
+        "skeleton": np.array(bones, dtype=np.int32),
+        "fps": np.array(motion.fps),
+        "person_classes": np.array(motion.person_classes),
+        "prompts": np.array(motion.prompts),
+        "up_axis": np.array("z"),
+    }
+    write_arrays(path, arrays)
+
+
+def write_ntu_text(path: Path, motion: Motion) -> None:
+    """Write NTU RGB+D's .skeleton text, in the axes of `camera_for`'s camera.
+
+    Raises:
+        OutputError: The file could not be written.
+    """
+    with atomic_file(path) as temporary:
+        temporary.write_text(ntu_text(motion), encoding="ascii", newline="\n")
+
+
+def ntu_text(motion: Motion) -> str:
+    """The text: number of frames; a frame: number of bodies; a body: ten fields, 25, then 25 lines of twelve fields.
+
+    Fields of a body: number, clipped edges, confidence and state of both hands, restricted, lean x and y, tracked.
+    Fields of a joint: x, y, z in metres, depth x and y, colour x and y in pixels, orientation w, x, y, z, tracked.
+    The depth picture's pixels and the orientations are left at zero: recognisers read x, y and z.
+    """
+    camera = camera_for(motion)
+    joints = ntu_joints(motion)
+    metres, pixels = camera.from_room(joints), camera.project(joints)
+    lines = [str(motion.frames)]
+    for frame in range(motion.frames):
+        lines.append(str(motion.persons))
+        for person in range(motion.persons):
+            lines += [f"{_NTU_FIRST_BODY + person} 0 1 1 1 1 0 0.0 0.0 {_TRACKED}", str(len(NTU_NAMES))]
+            for (x, y, z), (u, v) in zip(metres[person, frame], pixels[person, frame], strict=True):
+                lines.append(f"{x:.7f} {y:.7f} {z:.7f} 0 0 {u:.4f} {v:.4f} 0 0 0 0 {_TRACKED}")
+    return "\n".join(lines) + "\n"
+
+
+def write_pyskl(path: Path, motion: Motion, name: str) -> None:
+    """Write the pickle that PYSKL and MMAction2 read, layout nturgb+d; plain types and numpy arrays only.
+
+    Args:
+        path: File to write.
+        motion: The motion.
+        name: Its `frame_dir`, which the split lists.
+
+    Raises:
+        OutputError: The file could not be written.
+    """
+    content = pickle.dumps(pyskl_content(motion, name), protocol=PICKLE_PROTOCOL)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def pyskl_content(motion: Motion, name: str) -> dict[str, Any]:
+    """What the pickle holds: one annotation, in the split 'train'."""
+    label = clip_action(motion)
+    annotation = {
+        "frame_dir": name,
+        "total_frames": motion.frames,
+        "label": int(label),
+        "keypoint": camera_for(motion).from_room(ntu_joints(motion)).astype(np.float32),
+        # Beyond what is asked for; loaders leave these alone.
+        "label_name": ACTIONS[label],
+        "fps": float(motion.fps),
+        "prompts": list(motion.prompts),
+        "person_classes": list(motion.person_classes),
+        "seed": int(motion.seed),
+        "sample": int(motion.sample),
+    }
+    return {"split": {"train": [name]}, "annotations": [annotation]}
