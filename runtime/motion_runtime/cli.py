@@ -58,6 +58,8 @@ def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--provider", default="auto", show_default=True, help="Where to run: auto, cpu or cuda.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make, one sub-folder a sample.")
 @click.option("--preview/--no-preview", default=True, help="Draw pictures as well.  [default: preview]")
+@click.option("--formats", default="npz,bvh", show_default=True, metavar="NAMES",
+              help="Files to write: npz, bvh, glb, amass, coco ...; motion-convert --help lists them.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an --out that an earlier run wrote.")
 @click.version_option(version("scene-motion"), prog_name="motion-run")
 def main(
@@ -80,6 +82,7 @@ def main(
     provider: str,
     out: Path,
     preview: bool,
+    formats: str,
     overwrite: bool,
 ) -> None:
     """Generate labelled 3D human motion from text, in a scanned room."""
@@ -111,5 +114,6 @@ def main(
         bundle=bundle,
         provider=provider,
         preview=preview,
+        formats=formats,
         overwrite=overwrite,
     )

@@ -20,6 +20,8 @@ from motion_preprocessing.errors import OutputError
 from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.scene import load_scene, object_points
 from motion_preprocessing.scene_file import read_label_table
+from motion_runtime.formats.export import check_programs
+from motion_runtime.formats.names import FORMATS, parse_formats
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.writer import OWN_FILES, write_sample
@@ -32,6 +34,7 @@ _FILE_WORDS: Final = {
     "contact_sheet.png": "a few poses side by side",
     "motion.npz": "joints, rotations and labels as arrays",
     "*.bvh": "skeleton animation for Blender and others",
+    **{pattern: kind.summary for kind in FORMATS.values() for pattern in kind.files},
     "run.json": "settings, timings, quality figures and credits",
 }
 
@@ -48,6 +51,7 @@ def run(
     bundle: Path | None = None,
     provider: str = "auto",
     preview: bool = True,
+    formats: str = "npz,bvh",
     overwrite: bool = False,
 ) -> None:
     """Generate `num_samples` motions of a request and write them to `out`, all or nothing.
@@ -63,11 +67,14 @@ def run(
         bundle: Model bundle; None = the built-in one.
         provider: 'auto', 'cpu' or 'cuda'.
         preview: Draw pictures as well.
+        formats: Names of `formats.names.FORMATS`, separated by commas; motion.npz is always written.
         overwrite: Replace samples of an earlier run.
 
     Raises:
         MotionError: Anything that the caller can mend; nothing has been written then.
     """
+    names = parse_formats(formats)
+    check_programs(names)
     _check_output(out, overwrite)
     started = time.perf_counter()
     generator = Generator.load(bundle, provider)
@@ -87,7 +94,7 @@ def run(
             elapsed_s.append(time.perf_counter() - started)
             run_info = _describe_run(generator, sample, motion, scene_path)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
-            write_sample(folder / f"{SAMPLE_PREFIX}{index:03d}", motion, request.scene, run_info, preview=preview)
+            write_sample(folder / f"{SAMPLE_PREFIX}{index:03d}", motion, request.scene, run_info, preview=preview, formats=names)
     _summarise(generator, out, elapsed_s, preview)
 
 
