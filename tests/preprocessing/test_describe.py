@@ -14,7 +14,7 @@ from motion_preprocessing.describe import ACTIONS, SALIENCE, Description, action
 from motion_preprocessing.event_phrases import PHRASES
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.mirror import mirror_joints, mirror_text
-from motion_preprocessing.motion_features import closed, runs, smooth
+from motion_preprocessing.motion_features import SIT_BEHIND_M, closed, measure, runs, smooth
 from motion_preprocessing.skeleton import JOINT_INDEX, REST_OFFSETS_M, WORLD_FROM_BODY
 
 FPS = 20.0
@@ -304,6 +304,24 @@ def test_standing_up_is_sitting_down_backwards():
     assert dense[0] == "sitting"
     assert dense[int((4.5 - 1.7) * FPS)] == "stand_up"
     assert dense[-1] == "standing"
+
+
+def test_leaning_forward_on_a_seat_is_still_sitting():
+    """Both arms stretched ahead and the trunk inclined: the mass is over the feet, the pelvis rests behind them."""
+    body = Body(5.0)
+    down = body.ramp(0.8, 1.8) - body.ramp(3.2, 4.2)
+    body.lean("x", 35 * down)
+    for side in ("left", "right"):
+        sign = 1 if side == "left" else -1
+        body.bend(f"{side}_hip", "x", -115 * down).bend(f"{side}_knee", "x", 95 * down)
+        body.bend(f"{side}_ankle", "x", -18 * down).bend(f"{side}_shoulder", "y", -85 * sign)
+    joints = body.grounded()
+    f = measure(joints, FPS)
+    lowest = int(np.argmin(joints[:, 0, 2]))
+    assert f.behind_m[lowest] < SIT_BEHIND_M  # the older rule alone would call it a squat
+    events = kinds(joints)
+    assert [k for k in events if k in ("sit_down", "sit", "stand_up")] == ["sit_down", "sit", "stand_up"]
+    assert "squat" not in events
 
 
 def test_a_squat_is_not_sitting():
