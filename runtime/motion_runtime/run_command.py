@@ -29,6 +29,11 @@ from motion_runtime.writer import OWN_FILES, write_sample
 SAMPLE_PREFIX: Final = "sample_"
 _SHOWN: Final = 40
 """Letters of a prompt that a warning shows on each side of the cut."""
+_SHOWN_BY: Final = {
+    "preview.gif": "a browser",
+    "motion.glb": "a viewer of glTF or Blender (File > Import)",
+    "person_0.bvh": "Blender (File > Import)",
+}
 _FILE_WORDS: Final = {
     "preview.gif": "animated picture",
     "contact_sheet.png": "a few poses side by side",
@@ -94,7 +99,8 @@ def run(
             elapsed_s.append(time.perf_counter() - started)
             run_info = _describe_run(generator, sample, motion, scene_path)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
-            write_sample(folder / f"{SAMPLE_PREFIX}{index:03d}", motion, request.scene, run_info, preview=preview, formats=names)
+            place = folder / f"{SAMPLE_PREFIX}{index:03d}"
+            write_sample(place, motion, request.scene, run_info, preview=preview, formats=names)
     _summarise(generator, out, elapsed_s, preview)
 
 
@@ -213,10 +219,10 @@ def _summarise(generator: Generator, out: Path, elapsed_s: list[float], preview:
         click.echo(f"  {file}  {_what_is(file)}")
     if count > 1:
         click.echo(f"  and {count - 1} more like it, up to {out / f'{SAMPLE_PREFIX}{count - 1:03d}'}")
-    animation = f"open {first / 'person_0.bvh'} in Blender (File > Import)"
-    if preview:
-        animation = f"open {first / 'preview.gif'} in a browser, or a .bvh in Blender (File > Import)"
-    click.echo(f"to look at it, {animation}")
+    shown = ("preview.gif", "motion.glb", "person_0.bvh")
+    ways = [f"{first / file} in {_SHOWN_BY[file]}" for file in shown if (first / file).is_file()]
+    if ways:
+        click.echo(f"to look at it, open {', or '.join(ways[:2])}")
 
 
 def _what_is(file: Path) -> str:
