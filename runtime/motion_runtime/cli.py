@@ -60,6 +60,8 @@ def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--preview/--no-preview", default=True, help="Draw pictures as well.  [default: preview]")
 @click.option("--formats", default="npz,bvh", show_default=True, metavar="NAMES",
               help="Files to write: npz, bvh, glb, amass, coco ...; motion-convert --help lists them.")  # fmt: skip
+@click.option("--view", is_flag=True, help="Write view.html too, a page to look at the motions in 3D, and open it.")
+@click.option("--open/--no-open", "open_view", default=True, help="Open that page in a browser.  [default: open]")
 @click.option("--overwrite", is_flag=True, help="Replace an --out that an earlier run wrote.")
 @click.version_option(version("scene-motion"), prog_name="motion-run")
 def main(
@@ -83,6 +85,8 @@ def main(
     out: Path,
     preview: bool,
     formats: str,
+    view: bool,
+    open_view: bool,
     overwrite: bool,
 ) -> None:
     """Generate labelled 3D human motion from text, in a scanned room."""
@@ -115,5 +119,7 @@ def main(
         provider=provider,
         preview=preview,
         formats=formats,
+        view=view,
+        open_view=open_view,
         overwrite=overwrite,
     )

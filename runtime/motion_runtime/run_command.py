@@ -24,6 +24,9 @@ from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import FORMATS, parse_formats
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
+from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
+from motion_runtime.viewer.view_command import announce
 from motion_runtime.writer import OWN_FILES, write_sample
 
 SAMPLE_PREFIX: Final = "sample_"
@@ -57,6 +60,8 @@ def run(
     provider: str = "auto",
     preview: bool = True,
     formats: str = "npz,bvh",
+    view: bool = False,
+    open_view: bool = True,
     overwrite: bool = False,
 ) -> None:
     """Generate `num_samples` motions of a request and write them to `out`, all or nothing.
@@ -73,6 +78,8 @@ def run(
         provider: 'auto', 'cpu' or 'cuda'.
         preview: Draw pictures as well.
         formats: Names of `formats.names.FORMATS`, separated by commas; motion.npz is always written.
+        view: Write a page to look at the first motions in 3D.
+        open_view: Open it in the browser where there is a desktop.
         overwrite: Replace samples of an earlier run.
 
     Raises:
@@ -89,6 +96,7 @@ def run(
     loaded_s = time.perf_counter() - started
     # One folder for all samples, renamed into place at the very end: an interrupted run leaves nothing behind.
     elapsed_s = []
+    shown: list[Shown] = []
     with atomic_folder(out, overwrite=True) as folder:
         for index in range(num_samples):
             sample = replace(request, sample=index)
@@ -101,7 +109,13 @@ def run(
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             place = folder / f"{SAMPLE_PREFIX}{index:03d}"
             write_sample(place, motion, request.scene, run_info, preview=preview, formats=names)
+            if view and index < MAX_SAMPLES:
+                shown.append(Shown(motion, f"{SAMPLE_PREFIX}{index:03d}", run_info))
+        if view:
+            write_view(folder / VIEW_FILE, shown, request.scene, title=out.resolve().name)
     _summarise(generator, out, elapsed_s, preview)
+    if view:
+        announce(out / VIEW_FILE, open_view)
 
 
 def _label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | None:
@@ -134,7 +148,7 @@ def _check_output(out: Path, overwrite: bool) -> None:
         if not out.is_dir():
             return  # `atomic_folder` refuses files
         entries = sorted(out.iterdir())
-        foreign = [entry.name for entry in entries if not _is_sample(entry)]
+        foreign = [entry.name for entry in entries if not (_is_sample(entry) or _is_page(entry))]
     if foreign:
         raise OutputError(
             f"expected an empty folder or samples of an earlier run, got '{foreign[0]}' in {out} for --out; "
@@ -151,7 +165,12 @@ def _is_sample(entry: Path) -> bool:
     """Whether a folder looks like what `write_sample` writes."""
     if not entry.name.startswith(SAMPLE_PREFIX) or entry.is_symlink() or not entry.is_dir():
         return False
-    return all(any(file.match(own) for own in OWN_FILES) for file in entry.iterdir())
+    return all(any(file.match(own) for own in OWN_FILES) or _is_page(file) for file in entry.iterdir())
+
+
+def _is_page(entry: Path) -> bool:
+    """Whether a file is the page that --view and motion-view write."""
+    return entry.name == VIEW_FILE and entry.is_file() and is_view(entry)
 
 
 def _describe_run(

@@ -1,0 +1,93 @@
+"""Finds the motions that a path names, and the room they take place in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from motion_preprocessing.errors import InputError
+from motion_runtime.motion import Motion
+from motion_runtime.writer import read_motion
+
+MAX_SAMPLES: Final = 9
+"""More than nine views side by side are too small to see anything in, and a page of all would be too large."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One motion and what is said beside it."""
+
+    motion: Motion
+    name: str = ""
+    """Title of its view: the sample's folder."""
+    run_info: Mapping[str, Any] = field(default_factory=dict)
+    """What run.json holds; events listed there under 'events' (person, label, start_s, end_s) go on the timeline."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a path holds."""
+
+    samples: tuple[Shown, ...]
+    """The first `MAX_SAMPLES` motions, in the order of their names."""
+    total: int
+    """How many there are."""
+    scene_path: Path | None
+    """The room they were made in, where run.json names one that is still there."""
+    lost_scene: str = ""
+    """The room that run.json names, where it is not there any more."""
+    title: str = ""
+    """Name of the folder or file."""
+
+
+def find_samples(path: Path, most: int = MAX_SAMPLES) -> Found:
+    """Read the motions at a path: a motion.npz, a sample's folder, or the folder of a run with one folder a sample.
+
+    Raises:
+        InputError: There is no motion, or a file cannot be read.
+    """
+    path = Path(path)
+    files = _motion_files(path)
+    if not files:
+        raise InputError(
+            f"expected a motion.npz or a folder that motion-run wrote, got no motion at {path}; check the path"
+        )
+    shown = [Shown(read_motion(file), _name(file), _run_info(file.parent)) for file in files[:most]]
+    scene_path, lost = _scene_of(shown[0].run_info, files[0].parent)
+    title = path.resolve().name if path.is_dir() else _name(path)
+    return Found(tuple(shown), len(files), scene_path, lost, title)
+
+
+def _motion_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        own = path / "motion.npz"
+        return [own] if own.is_file() else sorted(path.glob("*/motion.npz"))
+    return [path] if path.is_file() else []
+
+
+def _name(file: Path) -> str:
+    return file.resolve().parent.name if file.name == "motion.npz" else file.stem
+
+
+def _run_info(folder: Path) -> Mapping[str, Any]:
+    """What run.json beside a motion says; a motion without one, or with a foreign one, is shown all the same."""
+    try:
+        info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return info if isinstance(info, dict) else {}
+
+
+def _scene_of(info: Mapping[str, Any], folder: Path) -> tuple[Path | None, str]:
+    request = info.get("request")
+    named = request.get("scene") if isinstance(request, dict) else None
+    if not isinstance(named, str) or not named:
+        return None, ""
+    # The path is as it was typed: relative to where the command ran, which is often above the run's folder.
+    for base in (Path(), folder, *folder.resolve().parents[:2]):
+        if (base / named).is_file():
+            return base / named, ""
+    return None, named

@@ -1,0 +1,95 @@
+"""What `motion-view` and `motion-run --view` do: find, build, write or serve, open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from motion_preprocessing.scene import load_scene
+from motion_preprocessing.scene_file import read_label_table
+from motion_runtime.viewer.page import VIEW_FILE, content_policy, view_page, write_view
+from motion_runtime.viewer.samples import MAX_SAMPLES, Found, find_samples
+from motion_runtime.viewer.serve import HOST, make_server, open_browser, open_file
+
+if TYPE_CHECKING:
+    from motion_preprocessing.scene import Scene
+
+
+def view(
+    path: Path,
+    *,
+    scene_path: Path | None = None,
+    with_scene: bool = True,
+    up: str = "auto",
+    units: str = "auto",
+    labels: str | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    port: int | None = None,
+    open_it: bool = True,
+) -> None:
+    """Write or serve the page of the motions at `path`.
+
+    Args:
+        path: A motion.npz, a sample's folder or a folder of samples.
+        scene_path: Room; None = the one that run.json names.
+        with_scene: Show the room.
+        up: The room file's axis that points up, or 'auto'.
+        units: The room file's unit of length, or 'auto'.
+        labels: File of a label table for the room, or 'ignore'; None = the room file's own.
+        out: File to write; None = view.html in the folder of the motion.
+        overwrite: Replace a file that is no such page.
+        port: Serve on this port instead of writing a file; 0 = any.
+        open_it: Open the page in the browser where there is a desktop.
+
+    Raises:
+        MotionError: Anything that the caller can mend.
+    """
+    found = find_samples(path)
+    scene = _scene(found, scene_path, up, units, labels) if with_scene else None
+    if found.total > len(found.samples):
+        _warn(f"the page shows the first {MAX_SAMPLES} of {found.total} motions; name a sample's folder for another")
+    if port is not None:
+        _serve(view_page(found.samples, scene, title=found.title), port, open_it)
+        return
+    file = out if out is not None else (path if path.is_dir() else path.parent) / VIEW_FILE
+    write_view(file, found.samples, scene, title=found.title, overwrite=overwrite)
+    click.echo(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)")
+    announce(file, open_it)
+
+
+def announce(file: Path, open_it: bool) -> None:
+    """Open a written page, or say how to."""
+    if not (open_it and open_file(file)):
+        click.echo(f"to look at it, open {file} in a browser; H there lists the keys")
+
+
+def _scene(found: Found, scene_path: Path | None, up: str, units: str, labels: str | None) -> Scene | None:
+    path = scene_path if scene_path is not None else found.scene_path
+    if path is None:
+        if found.lost_scene:
+            _warn(f"the room {found.lost_scene} is not there any more, an empty floor is shown; name it with --scene")
+        return None
+    table: Mapping[int, str] | Literal["ignore"] | None = None
+    if labels is not None:
+        table = "ignore" if labels == "ignore" else read_label_table(Path(labels))
+    return load_scene(path, up=up, units=units, labels=table)
+
+
+def _serve(page: str, port: int, open_it: bool) -> None:
+    with make_server(page, content_policy(), port) as server:
+        url = f"http://{HOST}:{server.server_address[1]}/"
+        click.echo(f"serving {url} to this machine alone; Ctrl-C ends it")
+        if open_it:
+            open_browser(url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("")  # past the ^C that the terminal shows
+
+
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)
