@@ -1,7 +1,7 @@
 """Words for measured motion: sentences such as 'a person walks forward, turns left and sits down'.
 
 `describe` measures a window of motion and words its events in several ways, so that text is grounded in the motion
-where nobody wrote one. `action_labels` gives the same detectors' verdict as a dense label a frame.
+where nobody wrote one. `frame_labels` gives the same detectors' verdict as a dense label a frame.
 """
 
 from __future__ import annotations
@@ -16,17 +16,9 @@ from motion_preprocessing.captions import inflect
 from motion_preprocessing.event import Event
 from motion_preprocessing.event_phrases import PHRASES
 from motion_preprocessing.events import detect
-from motion_preprocessing.motion_features import (
-    ALL_FOURS,
-    KNEELING,
-    LYING,
-    SITTING,
-    SQUATTING,
-    UPRIGHT,
-    Features,
-    measure,
-)
-from motion_preprocessing.travel_events import MOVING_M_S
+from motion_preprocessing.frame_labels import ACTIONS
+from motion_preprocessing.frame_labels import omnifall_labels as action_labels
+from motion_preprocessing.motion_features import measure
 
 __all__ = ["ACTIONS", "Description", "Event", "action_labels", "describe"]
 
@@ -186,60 +178,3 @@ def _sentences(events: tuple[Event, ...], rng: np.random.Generator, max_sentence
         if len(found) == max_sentences:
             break
     return tuple(found)
-
-
-ACTIONS: Final = (
-    "walk", "fall", "fallen", "sit_down", "sitting", "lie_down", "lying", "stand_up", "standing", "other", "kneel_down",
-    "kneeling", "squat_down", "squatting", "crawl", "jump",
-)  # fmt: skip
-"""OmniFall's classes; the index is the class id. Running counts as walk, as there is no class of its own."""
-
-_ACTION: Final = {name: index for index, name in enumerate(ACTIONS)}
-_OF_STATE: Final = {"sit": "sitting", "lie": "lying", "kneel": "kneeling", "squat": "squatting", "crawl": "crawl"}
-_OF_EVENT: Final = (
-    ("sit_down", "sit_down"), ("lie_down", "lie_down"), ("kneel_down", "kneel_down"), ("squat_down", "squat_down"),
-    ("stand_up", "stand_up"), ("get_up", "stand_up"), ("rise", "stand_up"), ("get_up_to", "stand_up"),
-    ("sit_up", "stand_up"), ("bend", "other"), ("pick_up", "other"), ("roll", "other"), ("cartwheel", "other"),
-    ("climb", "other"), ("kick", "other"), ("jump", "jump"), ("fall", "fall"),
-)  # fmt: skip
-
-
-def action_labels(joints_m: NDArray[np.floating[Any]], fps: float) -> NDArray[np.int64]:
-    """Return OmniFall's class id of every frame (T,), as `ACTIONS` numbers them.
-
-    States come from the posture of the frame (on the feet: walk or standing by pelvis speed), transitions and jumps
-    from the events, which overrule the states they lead to. Lying that follows a fall is 'fallen' until the person
-    rises.
-    """
-    f = measure(np.asarray(joints_m, dtype=np.float64), fps)
-    events = detect(f)
-    return _labels(f, events)
-
-
-def _labels(f: Features, events: tuple[Event, ...]) -> NDArray[np.int64]:
-    labels = np.full(f.frames, _ACTION["other"], dtype=np.int64)
-    feet = (f.posture == UPRIGHT) | ((f.leg_m > 0.6) & (f.tilt_deg < 60))
-    labels[feet] = np.where(f.speed_m_s[feet] > MOVING_M_S, _ACTION["walk"], _ACTION["standing"])
-    states = {SITTING: "sitting", KNEELING: "kneeling", SQUATTING: "squatting", LYING: "lying", ALL_FOURS: "crawl"}
-    for posture, name in states.items():
-        labels[f.posture == posture] = _ACTION[name]
-
-    def span(e: Event) -> slice:
-        return slice(int(round(e.start_s * f.fps)), max(int(round(e.end_s * f.fps)), int(round(e.start_s * f.fps)) + 1))
-
-    for e in events:  # states as stretches fill the flickers of the postures
-        if e.kind in _OF_STATE:
-            labels[span(e)] = _ACTION[_OF_STATE[e.kind]]
-    for kind, name in _OF_EVENT:
-        for e in events:
-            if e.kind == kind:
-                labels[span(e)] = _ACTION[name]
-    rising = ("get_up", "stand_up", "get_up_to", "sit_up", "rise")
-    rises = [int(round(e.start_s * f.fps)) for e in events if e.kind in rising]
-    for e in events:
-        if e.kind == "fall":
-            stop = span(e).stop
-            until = min([r for r in rises if r >= stop], default=f.frames)
-            down = np.isin(labels[stop:until], [_ACTION[n] for n in ("lying", "other", "crawl", "lie_down", "sitting")])
-            labels[stop:until][down] = _ACTION["fallen"]
-    return labels

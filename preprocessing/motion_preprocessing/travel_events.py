@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from motion_preprocessing.event import Event, spanning, way_name
-from motion_preprocessing.motion_features import PELVIS, Bools, Features, closed, runs, smooth
+from motion_preprocessing.motion_features import ANKLES, PELVIS, Bools, Features, closed, runs, smooth
 
 MOVING_M_S: Final = 0.25
 RUN_M_S: Final = 2.05  # faster is running ...
@@ -52,9 +52,21 @@ def turns(f: Features, allowed: Bools) -> list[Event]:
     return kept
 
 
+STEP_M: Final = 0.15  # a foot's shift within a second, at the least, of who walks
+
+
+def stepping(f: Features) -> Bools:
+    """Where a foot changes its place within a second: leaning into a lunge moves the pelvis alone."""
+    half = f.count(0.5)
+    index = np.arange(f.frames)
+    feet = f.joints_m[:, ANKLES, :2]
+    shift = feet[np.minimum(index + half, f.frames - 1)] - feet[np.maximum(index - half, 0)]
+    return np.asarray(np.sqrt((shift**2).sum(-1)).max(axis=1) > STEP_M)
+
+
 def locomotion(f: Features, allowed: Bools) -> list[Event]:
     """Walking and running: stretches of horizontal pelvis motion on the feet, cut where the pace or the way changes."""
-    moving = (f.speed_m_s > MOVING_M_S) & allowed
+    moving = (f.speed_m_s > MOVING_M_S) & allowed & stepping(f)
     sector = np.round(np.arctan2(f.velocity_m_s[:, 1], f.velocity_m_s[:, 0]) / (np.pi / 2)).astype(int) % 4
     names = ("forward", "left", "backward", "right")
     pace = smooth(f.speed_m_s, 1.0, f.fps)

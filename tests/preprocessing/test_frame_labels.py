@@ -1,0 +1,119 @@
+"""OmniFall classes of every frame: constructed motions whose truth is known, and what is known of real clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from motion_preprocessing.falls import read_falls
+from motion_preprocessing.frame_labels import ACTIONS, omnifall_labels
+from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.markers.uiprmd import MarkerReport, exercise_sequences
+from motion_preprocessing.skeleton import JOINT_INDEX, WORLD_FROM_BODY
+
+FPS = 20.0
+STAND_M = 0.945
+Array = NDArray[np.float64]
+
+
+def body(seconds: float) -> tuple[Array, Array, Array]:
+    """Time, rotations of the rest body with hanging arms, and its place."""
+    time = np.arange(round(seconds * FPS)) / FPS
+    local = np.broadcast_to(np.eye(3), (len(time), 22, 3, 3)).copy()
+    local[:, 0] = WORLD_FROM_BODY
+    for side, degrees in (("left", -75), ("right", 75)):
+        local[:, JOINT_INDEX[f"{side}_shoulder"]] = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+    return time, local, np.array([0.0, 0.0, STAND_M]) + np.zeros((len(time), 3))
+
+
+def bend(local: Array, joint: str, degrees: Array) -> None:
+    local[:, JOINT_INDEX[joint]] = Rotation.from_euler("x", degrees[:, None], degrees=True).as_matrix()
+
+
+def ramp(time: Array, start: float, stop: float) -> Array:
+    u = np.clip((time - start) / (stop - start), 0, 1)
+    return u * u * (3 - 2 * u)
+
+
+def names(joints: Array) -> list[str]:
+    return [ACTIONS[k] for k in omnifall_labels(joints, FPS)]
+
+
+def test_every_frame_has_a_class_number() -> None:
+    _, local, root = body(2.0)
+    labels = omnifall_labels(forward_kinematics(local, root)[0], FPS)
+    assert labels.shape == (40,)
+    assert labels.dtype == np.int64
+    assert len(ACTIONS) == 16
+    assert set(labels) == {ACTIONS.index("standing")}
+
+
+def test_walking_there_and_standing() -> None:
+    time, local, root = body(5.0)
+    root[:, 0] = 1.2 * np.clip(time, 0, 2.5)
+    found = names(forward_kinematics(local, root)[0])
+    assert found[10:40] == ["walk"] * 30
+    assert found[-25:] == ["standing"] * 25
+
+
+def test_sitting_down_sitting_and_rising_in_their_order() -> None:
+    time, local, root = body(8.0)
+    down = ramp(time, 1.5, 2.7) - ramp(time, 5.0, 6.2)
+    for side in ("left", "right"):
+        bend(local, f"{side}_hip", -85 * down)
+        bend(local, f"{side}_knee", 85 * down)
+    root[:, 0] -= 0.4 * down
+    root[:, 2] -= 0.36 * down
+    found = names(forward_kinematics(local, root)[0])
+    order = [found[0]] + [b for a, b in zip(found[:-1], found[1:], strict=True) if a != b]
+    assert order == ["standing", "sit_down", "sitting", "stand_up", "standing"]
+    assert found[round(4.0 * FPS)] == "sitting"
+    # The edges lie within a third of a second of the truth.
+    assert abs(found.index("sit_down") / FPS - 1.5) < 0.35
+    assert abs((len(found) - found[::-1].index("stand_up")) / FPS - 6.2) < 0.35
+
+
+def test_leaning_sideways_over_planted_feet_is_no_walk() -> None:
+    time, local, root = body(4.0)
+    lean = ramp(time, 1.0, 1.8) - ramp(time, 2.2, 3.0)
+    # A swaying body: the ankles turn, the feet stay.
+    local[:, 0] = Rotation.from_euler("x", (25 * lean)[:, None], degrees=True).as_matrix() @ WORLD_FROM_BODY
+    feet = forward_kinematics(local, np.zeros_like(root))[0][:, [7, 8]].mean(axis=1)
+    root = -feet + [0.0, 0.0, 0.1]
+    joints = forward_kinematics(local, root)[0]
+    assert np.ptp(joints[:, 0, 1]) > 0.3
+    assert "walk" not in names(joints)
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_falls_are_labelled_where_the_simulation_says(shared_data: Path) -> None:
+    falling, fallen, before = [], [], []
+    for fall in read_falls(shared_data / "motion" / "simulated_falls.npz")[::4]:
+        if fall.kind == "bed":
+            continue
+        labels = [ACTIONS[k] for k in omnifall_labels(
+            forward_kinematics(fall.local_rotations, fall.root_position_m)[0], fall.fps)]  # fmt: skip
+        onset, impact = int(fall.onset_s * fall.fps), int(fall.impact_s * fall.fps)
+        before += labels[: max(0, onset - 5)]
+        falling += labels[onset + 3 : impact + 1]
+        fallen += labels[impact + round(0.5 * fall.fps) :]
+    assert np.mean([label == "fall" for label in falling]) > 0.8
+    assert np.mean([label == "fallen" for label in fallen]) > 0.95
+    assert np.mean([label == "fall" for label in before]) < 0.02
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_squats_are_squats(shared_data: Path) -> None:
+    path = shared_data / "motion" / "uiprmd_markers.npz"
+    found = []
+    for sequence in exercise_sequences(path, fps=FPS, report=MarkerReport(), limit=10):  # deep squats of one subject
+        labels = set(names(forward_kinematics(sequence.local_rotations, sequence.root_position_m)[0]))
+        found.append({"standing", "squat_down", "stand_up"} <= labels)
+        assert not {"sit_down", "fall", "kneel_down", "walk"} & labels
+    assert np.mean(found) >= 0.9
