@@ -204,7 +204,7 @@ def summarise(entries: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def lines_of(summary: dict[str, Any], command: str, config: SyntheticConfig) -> list[str]:
+def lines_of(summary: dict[str, Any], command: str, config: SyntheticConfig, count: int) -> list[str]:
     """Lay the figures out as Markdown."""
     names = list(METHODS)
     actions = ", ".join(f"{action} {count}" for action, count in summary["actions"].items())
@@ -213,7 +213,7 @@ def lines_of(summary: dict[str, Any], command: str, config: SyntheticConfig) -> 
     assumed = 5000 / 256 * max(config.width, config.height)
     lines = [
         f"`{command}`", "",
-        f"{summary['captures']} captures of {config.width} x {config.height} pixels, {config.frames} frames; "
+        f"{summary['captures']} of {count} captures, each {config.frames} frames of {config.width} x {config.height}; "
         f"{summary['occluded poses, %']:.0f} % of the poses occluded (more than a third of the keypoints hidden). "
         f"Depth noise {100 * config.depth_noise:g} %, {patches}. People by what they do: {actions}.", "",
         "Swapped poses are counted apart for pairs of people who look different in the picture and for those whose "
@@ -248,6 +248,42 @@ def lines_of(summary: dict[str, Any], command: str, config: SyntheticConfig) -> 
     return lines
 
 
+def spread(count: int) -> list[int]:
+    """Return 0 to count - 1 in an order whose every beginning is spread over them: by their bits from last to first."""
+    bits = max((count - 1).bit_length(), 1)
+    return sorted(range(count), key=lambda index: int(f"{index:0{bits}b}"[::-1], 2))
+
+
+def measure(jobs: list[Job], workers: int, minutes: float, partial: Path | None) -> list[dict[str, Any]]:
+    """Do the jobs; what a run that was stopped has done is taken from `partial` and not done again."""
+    key = json.dumps([asdict(jobs[0].config), jobs[0].seed, jobs[0].count, str(jobs[0].motions), list(METHODS)])
+    entries: list[dict[str, Any]] = []
+    if partial is not None and partial.is_file():
+        first, *rest = partial.read_text(encoding="utf-8").splitlines()
+        entries = [json.loads(line) for line in rest] if first == key else []
+    if partial is not None:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text("\n".join([key, *map(json.dumps, entries)]) + "\n", encoding="utf-8")
+    done = {entry["index"] for entry in entries}
+    left = [job for job in jobs if job.index not in done]
+    begin = time.monotonic()
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for entry in pool.imap(run, left):
+            entries.append(entry)
+            if partial is not None:
+                with partial.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(entry) + "\n")
+            ours = entry["methods"][OURS]
+            print(
+                f"{len(entries)}/{len(jobs)} pitch {entry['pitch_deg']:.0f}: floor {ours['floor_deg']:.2f} deg, "
+                f"root {100 * np.median(ours['root_m']):.1f} cm",
+                flush=True,
+            )
+            if time.monotonic() - begin > 60 * minutes:
+                break
+    return sorted(entries, key=lambda entry: entry["index"])
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -258,23 +294,15 @@ def main() -> None:
     parser.add_argument("--occlusion", type=float, default=0.2)
     parser.add_argument("--depth-correlation", type=float, default=0.0, help="size of the noise's patches, pixels")
     parser.add_argument("--motions", type=Path, help="processed dataset of motions; made-up walks where left out")
-    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
+    parser.add_argument("--minutes", type=float, default=np.inf, help="begin no capture after so long")
+    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md; a stopped run goes on")
     given = parser.parse_args()
     config = SyntheticConfig(
         depth_noise=given.depth_noise, depth_correlation_px=given.depth_correlation, occlusion=given.occlusion,
         swap_alike=True,
     )  # fmt: skip
-    jobs = [Job(i, given.captures, given.seed, config, given.motions) for i in range(given.captures)]
-    entries = []
-    with multiprocessing.get_context("spawn").Pool(given.workers) as pool:
-        for entry in pool.imap(run, jobs):
-            entries.append(entry)
-            ours = entry["methods"][OURS]
-            print(
-                f"{entry['index'] + 1}/{len(jobs)} pitch {entry['pitch_deg']:.0f}: floor {ours['floor_deg']:.2f} deg, "
-                f"root {100 * np.median(ours['root_m']):.1f} cm",
-                flush=True,
-            )
+    jobs = [Job(i, given.captures, given.seed, config, given.motions) for i in spread(given.captures)]
+    entries = measure(jobs, given.workers, given.minutes, given.out and given.out.with_suffix(".partial.jsonl"))
     summary = summarise(entries)
     more = f" --depth-correlation {given.depth_correlation:g}" if given.depth_correlation else ""
     more += " --motions DATASET" if given.motions else ""
@@ -282,7 +310,7 @@ def main() -> None:
         f"python benchmarks/captures.py --captures {given.captures} --seed {given.seed} "
         f"--depth-noise {given.depth_noise} --occlusion {given.occlusion}{more}"
     )
-    lines = lines_of(summary, command, config)
+    lines = lines_of(summary, command, config, given.captures)
     machine = describe()
     lines += ["", in_words(machine)]
     record = {"command": command, "config": asdict(config), "machine": machine, **summary}
@@ -291,6 +319,8 @@ def main() -> None:
         given.out.parent.mkdir(parents=True, exist_ok=True)
         given.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         given.out.with_suffix(".md").write_text("# Captures\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        if len(entries) == len(jobs):
+            given.out.with_suffix(".partial.jsonl").unlink()
     print(json.dumps(record))
 
 

@@ -3,6 +3,7 @@
     dataset.json       format version, frame rate, pose layout, skeleton, credits, sha256 of the other files
     sequences.parquet  a row a sequence: name, frames, captions, action, person class, subject, split, pair, source, ...
     frames.arrow       Arrow IPC file, a record batch a sequence in the same order, a row a frame: pose (258 float32)
+    scenes/...         scene files of the rooms that sequences name, where there are any
 
 Opening a dataset maps `frames.arrow`; a record's pose is a read-only numpy view into the map, so that a training
 process loads only the pages that it samples and several share them.
@@ -11,10 +12,11 @@ process loads only the pages that it samples and several share them.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -29,10 +31,13 @@ from motion_preprocessing.sequence import PERSON_CLASSES, SPLITS, Event, MotionS
 from motion_preprocessing.skeleton import JOINT_NAMES, PARENTS, REST_OFFSETS_M
 
 FORMAT: Final = "scene-motion dataset"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""2 adds `scene` and `body_scale`; sequences of version 1 have neither room nor size."""
+_READABLE: Final = (1, FORMAT_VERSION)
 HEADER_FILE: Final = "dataset.json"
 FRAMES_FILE: Final = "frames.arrow"
 SEQUENCES_FILE: Final = "sequences.parquet"
+SCENES_FOLDER: Final = "scenes"
 
 
 def _arrow() -> ModuleType:
@@ -74,9 +79,13 @@ class MotionRecord:
     """Licence terms of the source."""
     label: str
     """The source's own short label."""
+    scene: str
+    """Scene file of its room, relative to the dataset's folder (see `MotionDataset.scene_file`); '' for none."""
+    body_scale: float
+    """Size of the body that moved relative to the skeleton it is written with."""
 
 
-def _sequence_schema(pa: ModuleType) -> Any:
+def _sequence_schema(pa: ModuleType, version: int = FORMAT_VERSION) -> Any:
     texts = ("action", "person_class", "subject", "split", "pair", "source", "licence", "label")
     events = pa.list_(pa.struct([("name", pa.string()), ("time_s", pa.float64())]))
     return pa.schema(
@@ -87,6 +96,7 @@ def _sequence_schema(pa: ModuleType) -> Any:
             ("captions", pa.list_(pa.string())),
             ("events", events),
             *((name, pa.string()) for name in texts),
+            *([("scene", pa.string()), ("body_scale", pa.float64())] if version > 1 else ()),
         ]
     )
 
@@ -111,6 +121,7 @@ def write_dataset(
     fps: float,
     credits: Iterable[str],
     provenance: Mapping[str, Any],
+    scenes: Mapping[str, Path] = MappingProxyType({}),
 ) -> None:
     """Write a dataset folder atomically; an older dataset in its place is replaced.
 
@@ -120,17 +131,20 @@ def write_dataset(
         fps: Their frame rate.
         credits: Lines of credit that the sources ask for.
         provenance: How the dataset was made; goes into the header as it is.
+        scenes: Where the scene files lie that sequences name by `scene`; they are copied. Looked at after the sequences
+            were consumed.
 
     Raises:
         OutputError: The folder exists and is no dataset, or cannot be written.
-        InputError: There is no sequence, names repeat, or a sequence holds NaN or another frame rate.
+        InputError: There is no sequence, names repeat, a sequence holds NaN or another frame rate, or it names a scene
+            that is not given.
     """
     with as_output_error(folder):
         if folder.exists() and not (folder / HEADER_FILE).is_file() and (not folder.is_dir() or any(folder.iterdir())):
             raise OutputError(f"expected a dataset or nothing, got something else for {folder}; name another folder")
     pa = _arrow()
     with atomic_folder(folder, overwrite=True) as partial:
-        _write_files(pa, partial, sequences, fps, list(credits), dict(provenance))
+        _write_files(pa, partial, sequences, fps, list(credits), dict(provenance), scenes)
 
 
 def _write_files(
@@ -140,6 +154,7 @@ def _write_files(
     fps: float,
     credits: list[str],
     provenance: dict[str, Any],
+    scenes: Mapping[str, Path],
 ) -> None:
     rows: list[dict[str, Any]] = []
     names: set[str] = set()
@@ -167,11 +182,16 @@ def _write_files(
                     "source": sequence.source,
                     "licence": sequence.licence,
                     "label": sequence.label,
+                    "scene": sequence.scene,
+                    "body_scale": sequence.body_scale,
                 }
             )
     if not rows:
         raise InputError("expected at least one sequence, got none for the dataset; check the source")
     pa.parquet.write_table(pa.Table.from_pylist(rows, schema=_sequence_schema(pa)), folder / SEQUENCES_FILE)
+    named = sorted({row["scene"] for row in rows if row["scene"]})
+    for scene in named:
+        _copy_scene(folder, scene, scenes)
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -185,9 +205,20 @@ def _write_files(
         "credits": credits,
         "licences": sorted({row["licence"] for row in rows}),
         "provenance": provenance,
-        "files": {name: sha256_of(folder / name) for name in (FRAMES_FILE, SEQUENCES_FILE)},
+        "files": {name: sha256_of(folder / name) for name in (FRAMES_FILE, SEQUENCES_FILE, *named)},
     }
     (folder / HEADER_FILE).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
+
+
+def _copy_scene(folder: Path, scene: str, scenes: Mapping[str, Path]) -> None:
+    place = PurePosixPath(scene)
+    if place.is_absolute() or ".." in place.parts or place.parts[0] != SCENES_FOLDER or len(place.parts) < 2:
+        raise InputError(f"expected a file in {SCENES_FOLDER}/, got '{scene}' for the scene of a sequence; rename it")
+    source = scenes.get(scene)
+    if source is None or not source.is_file():
+        raise InputError(f"expected the scene file {scene}, got nothing for the dataset; give it with the sequences")
+    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, folder / place)
 
 
 def _check(sequence: MotionSequence, fps: float, names: set[str]) -> None:
@@ -239,10 +270,11 @@ class MotionDataset:
             reason = getattr(error, "strerror", None) or "no JSON"
             raise InputError(f"expected a dataset, got '{reason}' for {folder / HEADER_FILE}; make one") from None
         version = header.get("format_version") if isinstance(header, dict) else None
-        if version != FORMAT_VERSION or header.get("format") != FORMAT or header.get("pose_dim") != POSE_DIM:
-            raise InputError(f"expected format version {FORMAT_VERSION}, got {version} for {folder}; make it anew")
+        if version not in _READABLE or header.get("format") != FORMAT or header.get("pose_dim") != POSE_DIM:
+            known = " or ".join(map(str, _READABLE))
+            raise InputError(f"expected format version {known}, got {version} for {folder}; make it anew")
         try:
-            rows = pa.parquet.read_table(folder / SEQUENCES_FILE, schema=_sequence_schema(pa)).to_pylist()
+            rows = pa.parquet.read_table(folder / SEQUENCES_FILE, schema=_sequence_schema(pa, version)).to_pylist()
             reader = pa.ipc.open_file(pa.memory_map(str(folder / FRAMES_FILE), "r"))
             batches = reader.num_record_batches
         except (OSError, pa.ArrowException) as error:
@@ -283,7 +315,17 @@ class MotionDataset:
             source=row["source"],
             licence=row["licence"],
             label=row["label"],
+            scene=row.get("scene", ""),
+            body_scale=row.get("body_scale", 1.0),
         )
+
+    def scene_file(self, record: MotionRecord) -> Path | None:
+        """Return the scene file of the room that a sequence moves in, None where it has none.
+
+        It lies in the sequence's world (z up, floor z = 0, metres): `scene.load_scene` with up 'z' and units 'm' reads
+        it, and its `world_from_file` tells how much the floor was corrected once more.
+        """
+        return self.folder / record.scene if record.scene else None
 
     def __iter__(self) -> Iterator[MotionRecord]:
         return (self[index] for index in range(len(self)))

@@ -56,3 +56,7 @@ class MotionSequence:
     """The source's own short label."""
     events: tuple[Event, ...] = field(default=())
     """Moments worth naming, in order of time."""
+    scene: str = ""
+    """Scene file of the room that it moves in, relative to the dataset's folder, in the same world; '' for none."""
+    body_scale: float = 1.0
+    """Size of the body that moved relative to the project's skeleton, which it is written with; 1 where unknown."""

@@ -64,6 +64,60 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     dataset.verify()
 
 
+def test_rooms_travel_with_the_dataset(tmp_path: Path) -> None:
+    room = tmp_path / "room.ply"
+    room.write_bytes(b"ply of a room")
+    given = [
+        replace(sequence("a", 7), scene="scenes/house/one.ply", body_scale=1.1),
+        replace(sequence("b", 5), scene="scenes/house/one.ply"),
+        sequence("c", 3),
+    ]
+    scenes = {"scenes/house/one.ply": room, "scenes/unused.ply": tmp_path / "nothing"}
+    write_dataset(tmp_path / "set", given, fps=20.0, credits=[], provenance={}, scenes=scenes)
+    room.unlink()
+    dataset = MotionDataset.open((tmp_path / "set").rename(tmp_path / "moved"))
+    assert [record.scene for record in dataset] == ["scenes/house/one.ply", "scenes/house/one.ply", ""]
+    assert [record.body_scale for record in dataset] == [1.1, 1.0, 1.0]
+    file, _, none = (dataset.scene_file(record) for record in dataset)
+    assert none is None
+    assert file is not None
+    assert file.read_bytes() == b"ply of a room"
+    assert [path.name for path in (tmp_path / "moved/scenes").rglob("*.ply")] == ["one.ply"]
+    dataset.verify()
+    file.write_bytes(b"another room")
+    with pytest.raises(InputError, match=r"sha256.*one\.ply"):
+        dataset.verify()
+
+
+@pytest.mark.parametrize(
+    ("scene", "says"),
+    [
+        ("scenes/lost.ply", "expected the scene file scenes/lost.ply, got nothing"),
+        ("scenes/../../x.ply", "expected a file in scenes/"),
+        ("/etc/passwd", "expected a file in scenes/"),
+        ("rooms/a.ply", "expected a file in scenes/"),
+        ("scenes", "expected a file in scenes/"),
+    ],
+)
+def test_scenes_that_are_not_there_or_lead_out_are_refused(tmp_path: Path, scene: str, says: str) -> None:
+    bad = replace(sequence("a", 7), scene=scene)
+    with pytest.raises(InputError, match=says):
+        write_dataset(tmp_path / "set", [bad], fps=20.0, credits=[], provenance={}, scenes={})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dataset_of_version_1_has_neither_rooms_nor_sizes(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder = write(tmp_path / "set", sequence("a", 7), sequence("b", 3))
+    table = parquet.read_table(folder / SEQUENCES_FILE).drop_columns(["scene", "body_scale"])
+    parquet.write_table(table, folder / SEQUENCES_FILE)
+    header = json.loads((folder / HEADER_FILE).read_text()) | {"format_version": 1}
+    (folder / HEADER_FILE).write_text(json.dumps(header))
+    dataset = MotionDataset.open(folder)
+    assert [(record.name, record.scene, record.body_scale) for record in dataset] == [("a", "", 1.0), ("b", "", 1.0)]
+    assert dataset.scene_file(dataset[0]) is None
+
+
 def test_a_split_holds_only_its_sequences(tmp_path: Path) -> None:
     folder = write(tmp_path / "set", sequence("a", 7), sequence("b", 3, "test"), sequence("c", 5))
     assert [record.name for record in MotionDataset.open(folder, "train")] == ["a", "c"]
@@ -170,8 +224,8 @@ def test_bad_folders_are_refused(tmp_path: Path) -> None:
     def changed(**values: object) -> None:
         (folder / HEADER_FILE).write_text(json.dumps({**header, **values}))
 
-    changed(format_version=2)
-    with pytest.raises(InputError, match="version 1, got 2"):
+    changed(format_version=3)
+    with pytest.raises(InputError, match="version 1 or 2, got 3"):
         MotionDataset.open(folder)
     changed(sequences=3)
     with pytest.raises(InputError, match="expected 3 sequences, got 2"):
@@ -180,7 +234,7 @@ def test_bad_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no JSON"):
         MotionDataset.open(folder)
     (folder / HEADER_FILE).write_text("[]")
-    with pytest.raises(InputError, match="version 1, got None"):
+    with pytest.raises(InputError, match="version 1 or 2, got None"):
         MotionDataset.open(folder)
     changed()
     frames = (folder / FRAMES_FILE).read_bytes()

@@ -15,11 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from motion_preprocessing.atomic_output import as_output_error
 from motion_preprocessing.captures.lifting import LiftConfig
 from motion_preprocessing.captures.report import REPORT_FILE, Totals, write_report
-from motion_preprocessing.captures.results import read_result
+from motion_preprocessing.captures.results import ROOM_FILE, read_result
 from motion_preprocessing.captures.run import Outcome, do_all, remove_leftovers, tasks_of
 from motion_preprocessing.captures.sequences import sequences_of
 from motion_preprocessing.command import Stopped
-from motion_preprocessing.dataset import write_dataset
+from motion_preprocessing.dataset import SCENES_FOLDER, write_dataset
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.sequence import MotionSequence
 
@@ -69,6 +69,7 @@ def run_captures(
         if outcome.result is None
     ]
     names: set[str] = set()
+    scenes: dict[str, Path] = {}
 
     def sequences() -> Iterator[MotionSequence]:
         for outcome in outcomes:
@@ -85,7 +86,10 @@ def run_captures(
                 continue
             names.add(result.name)
             totals.add(result, outcome.result)
-            for sequence in sequences_of(result, fps=config.fps, licence=licence):
+            # Site, room and time are names without slashes; together they are unique.
+            scene = f"{SCENES_FOLDER}/{result.name}.ply"
+            scenes[scene] = outcome.result / ROOM_FILE
+            for sequence in sequences_of(result, fps=config.fps, licence=licence, scene=scene):
                 totals.sequences += 1
                 yield sequence
 
@@ -99,7 +103,7 @@ def run_captures(
         "smoothed, resampled",
     }
     try:
-        write_dataset(out / DATASET, sequences(), fps=config.fps, credits=(), provenance=provenance)
+        write_dataset(out / DATASET, sequences(), fps=config.fps, credits=(), provenance=provenance, scenes=scenes)
     except InputError as error:
         if totals.sequences:
             raise

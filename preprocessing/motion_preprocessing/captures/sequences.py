@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motion_preprocessing.captions import sentences_for_label
 from motion_preprocessing.captures.lifting import LiftedPerson
@@ -23,11 +24,21 @@ _TOGETHER: Final = 0.8
 _CAPTIONS: Final = 4
 
 
-def sequences_of(result: Result, *, fps: float, licence: str) -> Iterator[MotionSequence]:
+def sequences_of(result: Result, *, fps: float, licence: str, scene: str = "") -> Iterator[MotionSequence]:
     """Yield the sequences of one capture.
 
     People who are seen at the same time for most of the time are cut to the frames that they share, get one `pair` key
     and stay in one world frame.
+
+    Everybody is written with one skeleton. A body of another size is shrunk or enlarged as a whole about the point of
+    the floor below its mean place: feet that stand stay where they are, and those of a body that is s times as large
+    move 1/s times as fast. Whoever is d away from his mean place is written (1 - 1/s) d nearer to it.
+
+    Args:
+        result: What the capture gave.
+        fps: Frame rate of the sequences.
+        licence: Licence terms to write with them.
+        scene: The room's file in the dataset.
     """
     groups = _together(result.people)
     place = result.name.replace("/", "_")
@@ -44,9 +55,7 @@ def sequences_of(result: Result, *, fps: float, licence: str) -> Iterator[Motion
                 result.fps,
                 fps,
             )
-            # Everybody is written with one skeleton: the height of the pelvis goes with the body's size, so that feet
-            # still meet the floor; its way over the floor stays that of the room.
-            root[:, 2] /= person.body_scale
+            root = resized(root, person.body_scale)
             label = _most_common(person.actions[part])
             name = f"{place}_p{person.track_id}_{numbers[person.track_id]}"
             joints, _ = forward_kinematics(rotations, root)
@@ -66,7 +75,15 @@ def sequences_of(result: Result, *, fps: float, licence: str) -> Iterator[Motion
                 source=f"capture {result.name}",
                 licence=licence,
                 label=label,
+                scene=scene,
+                body_scale=person.body_scale,
             )
+
+
+def resized(root_position_m: NDArray[np.float64], body_scale: float) -> NDArray[np.float64]:
+    """Return the root's path (T, 3) of a body `body_scale` times as small: all of it about its mean place's floor."""
+    centre = root_position_m.mean(axis=0) * (1.0, 1.0, 0.0)
+    return np.asarray(centre + (root_position_m - centre) / body_scale)
 
 
 def split_of(name: str) -> str:

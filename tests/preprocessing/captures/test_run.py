@@ -14,20 +14,24 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from motion_preprocessing.camera_floor import WorldFromCamera
 from motion_preprocessing.captures import run
 from motion_preprocessing.captures.captures_command import run_captures
 from motion_preprocessing.captures.lifting import LiftConfig, LiftedPerson
-from motion_preprocessing.captures.results import Result, read_result
+from motion_preprocessing.captures.results import ROOM_FILE, Result, read_result
 from motion_preprocessing.captures.run import Outcome, Task, do_all, tasks_of
 from motion_preprocessing.captures.sequences import sequences_of, split_of
 from motion_preprocessing.captures.synthetic import SyntheticConfig, synthesise
+from motion_preprocessing.captures.walks import move, procedural_walk
 from motion_preprocessing.captures.write import write_capture
 from motion_preprocessing.cli import cli
 from motion_preprocessing.command import Stopped
 from motion_preprocessing.dataset import MotionDataset
 from motion_preprocessing.errors import InputError, OutputError
 from motion_preprocessing.kinematics import forward_kinematics
-from motion_preprocessing.skeleton import FEET, JOINT_COUNT, WORLD_FROM_BODY
+from motion_preprocessing.planes import Plane
+from motion_preprocessing.scene import load_scene
+from motion_preprocessing.skeleton import FEET, JOINT_COUNT, REST_OFFSETS_M, WORLD_FROM_BODY
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("scipy")
@@ -272,14 +276,63 @@ def test_people_seen_together_share_their_frames_and_others_stand_alone() -> Non
     assert first.person_class == "staff"
 
 
-def test_a_tall_body_is_written_with_its_feet_on_the_floor_and_its_way_as_it_was() -> None:
-    tall = person(0, 20, 1, scale=1.1)
+@pytest.mark.parametrize("scale", [0.9, 1.12])
+def test_standing_feet_of_a_body_of_another_size_stand_still(scale: float) -> None:
+    walk = procedural_walk(np.random.default_rng(1), 60, 10.0)
+    moved = move(walk, 0.4, np.array([3.0, 2.0]), scale)
+    walker = replace(person(0, 60, 1, scale), local_rotations=moved.local_rotations,
+                     root_position_m=moved.root_position_m)  # fmt: skip
     (sequence,) = sequences_of(
-        Result("a/b/c", 10.0, (tall,), np.zeros(0), np.zeros(0, bool), {}, ()), fps=10.0, licence="x"
+        Result("a/b/c", 10.0, (walker,), np.zeros(0), np.zeros(0, bool), {}, ()), fps=10.0, licence="x"
     )
-    joints, _ = forward_kinematics(sequence.local_rotations, sequence.root_position_m)
-    np.testing.assert_allclose(np.asarray(joints)[:, list(FEET), 2].min(axis=1), 0.0, atol=1e-5)
-    np.testing.assert_allclose(sequence.root_position_m[:, :2], tall.root_position_m[:, :2], atol=1e-6)
+    room, _ = forward_kinematics(moved.local_rotations, moved.root_position_m, scale * REST_OFFSETS_M)
+    written, _ = forward_kinematics(sequence.local_rotations, sequence.root_position_m)
+    assert sequence.body_scale == scale
+    # All of it is resized about one point of the floor, the one below the mean place.
+    centre = np.append(moved.root_position_m[:, :2].mean(axis=0), 0.0)
+    np.testing.assert_allclose(written, centre + (room - centre) / scale, atol=1e-5)
+    np.testing.assert_allclose(sequence.root_position_m[:, :2].mean(axis=0), centre[:2], atol=1e-5)
+    feet_room, feet = (np.asarray(joints)[:, list(FEET)] for joints in (room, written))
+    np.testing.assert_allclose(feet[..., 2].min(axis=1), 0.0, atol=1e-5)
+    speeds = [10 * np.linalg.norm(np.diff(f, axis=0), axis=-1) for f in (feet_room, feet)]
+    stands = (speeds[0] < 0.15) & (feet_room[1:, :, 2] < 0.02)
+    assert stands.sum() > 20
+    # The pelvis moves on above them: resizing the height alone would let the feet slide with it.
+    assert np.median(np.linalg.norm(np.diff(walk.root_position_m, axis=0), axis=-1)) * 10 > 0.3
+    np.testing.assert_allclose(speeds[1][stands], speeds[0][stands] / scale, atol=1e-4)
+
+
+def test_a_sequence_stands_in_the_room_that_it_names(three: Path, whole: Path) -> None:
+    data = MotionDataset.open(whole / "dataset")
+    seen = set()
+    for record in data:
+        name = record.source.removeprefix("capture ")
+        assert record.scene == f"scenes/{name}.ply"
+        file = data.scene_file(record)
+        assert file is not None
+        assert file.read_bytes() == (whole / "captures" / name / ROOM_FILE).read_bytes()
+        scene = load_scene(file, up="z", units="m")
+        # The file lies in the world of the motion: loading it again hardly moves it.
+        np.testing.assert_allclose(scene.world_from_file, np.eye(4), atol=0.03)
+        floor = scene.points_m[scene.labelled(frozenset({"floor"}))]
+        assert abs(np.median(floor[:, 2])) < 0.03
+        joints = record.pose[:, :66].reshape(-1, JOINT_COUNT, 3)
+        low, high = np.percentile(scene.points_m[:, :2], [0.5, 99.5], axis=0)
+        assert (joints[..., :2] > low - 0.1).all()
+        assert (joints[..., :2] < high + 0.1).all()
+        feet = joints[:, list(FEET)]
+        assert abs(np.median(feet[..., 2].min(axis=1)) - np.median(floor[:, 2])) < 0.06
+        # In the room's frame people stand where their truth says.
+        capture = three / name
+        with np.load(capture / "truth.npz") as truth:
+            track = int(record.subject.rsplit("_p", 1)[1])
+            index = truth["track_ids"].tolist().index(track)
+            to_room = WorldFromCamera.from_floor(Plane(truth["floor_normal"], float(truth["floor_offset"]))).matrix
+            to_room = to_room @ np.linalg.inv(truth["world_from_camera"])
+            root = truth["root_position_m"][index] @ to_room[:3, :3].T + to_room[:3, 3]
+        assert np.linalg.norm(joints[:, 0].mean(axis=0) - root.mean(axis=0)) < 0.25
+        seen.add(record.scene)
+    assert len(seen) == 2
 
 
 def test_a_room_keeps_to_one_split() -> None:

@@ -98,6 +98,14 @@ def test_all_faults_are_named_not_the_first_only(capture_folder: Path, edit: Edi
     assert len(found) == 8
 
 
+@pytest.mark.parametrize("name", ["..", ".hidden", "a/b", "a b", ""])
+def test_names_that_are_no_folder_names_are_refused(capture_folder: Path, edit: Edit, name: str) -> None:
+    edit(lambda content: content.update(site=name))
+    fault = only(capture_folder)
+    assert fault.field == "site"
+    assert "expected text like" in fault.message
+
+
 def test_a_person_twice_in_one_frame_is_an_error(capture_folder: Path, edit: Edit) -> None:
     def repeat(content: Any) -> None:
         people = content["frames"][1]["people"]
