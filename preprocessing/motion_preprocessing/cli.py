@@ -208,6 +208,23 @@ def lift_captures(
     run_captures(captures, out, workers=workers, config=config, licence=licence, debug_plots=debug_plots)
 
 
+@cli.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--furniture", type=click.Path(path_type=Path), help="Folder with furniture.npz and furniture.json.")
+@click.option("--count", type=click.IntRange(1, 100), default=12, show_default=True, help="Windows to draw.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--name", help="Only sequences with this in their name or label, or of this action.")
+@click.option("--used", is_flag=True, help="Draw only windows in which furniture is used.")
+def furnish(
+    dataset: Path, out: Path, furniture: Path | None, count: int, seed: int, name: str | None, used: bool
+) -> None:
+    """Furnish windows of the motions in DATASET as training does, and draw some of them into OUT (.png)."""
+    from motion_preprocessing.furnishing.command import run_furnish
+
+    run_furnish(dataset, out, furniture=furniture, count=count, seed=seed, name=name, used_only=used)
+
+
 def main() -> None:
     """Run the command line."""
     cli()
