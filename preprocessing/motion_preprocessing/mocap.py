@@ -24,6 +24,7 @@ from motion_preprocessing.level import find_stances, fit_floor_tilt, floor_heigh
 from motion_preprocessing.manifest import CaptureReader, Take, read_manifest
 from motion_preprocessing.markers.uiprmd import MarkerReport
 from motion_preprocessing.metrics import foot_skate_ratio
+from motion_preprocessing.quality import Tally, faults
 from motion_preprocessing.resample import resample
 from motion_preprocessing.retarget import (
     LIMBS,
@@ -84,8 +85,17 @@ class Report:
     """The same of the sequences."""
     split_seconds: dict[str, float] = field(default_factory=dict)
     """Seconds a split."""
+    captures: Tally = field(default_factory=Tally)
+    """What became of the captures."""
     markers: MarkerReport = field(default_factory=MarkerReport)
-    """Figures of the exercises given as markers."""
+    """What became of the exercises given as markers."""
+    falls: Tally = field(default_factory=Tally)
+    """What became of the simulated falls."""
+
+    def drop_capture(self, fault: str, trial: str) -> None:
+        """Note a take that was dropped."""
+        self.dropped.append(trial)
+        self.captures.drop(fault, trial)
 
     def count(self, sequence: MotionSequence) -> None:
         """Add a sequence that was made."""
@@ -181,9 +191,10 @@ def _read_group(group: list[Take], reader: CaptureReader, report: Report) -> lis
     people = []
     for take, source, nodes in read:
         retargeted = retarget(source, nodes, scale=scale)
+        report.captures.read(len(source.joints_m) / take.fps)
         cleaned = clean(retargeted.local_rotations, retargeted.root_position_m, take.fps)
         if cleaned is None or len(cleaned.root_position_m) < SHORTEST_S * take.fps:
-            report.dropped.append(take.trial)
+            report.drop_capture("limbs flip" if cleaned is None else "too short", take.trial)
             continue
         people.append(_Person(take, source, nodes, retargeted, cleaned))
     return people
@@ -197,7 +208,8 @@ def _share_time(people: list[_Person], report: Report) -> list[_Person]:
     start = max(c.start for c in kept)
     stop = min(c.start + len(c.root_position_m) for c in kept)
     if stop - start < SHORTEST_S * people[0].take.fps:
-        report.dropped.extend(person.take.trial for person in people)
+        for person in people:
+            report.drop_capture("too short", person.take.trial)
         return []
     cut = []
     for person, c in zip(people, kept, strict=True):
@@ -260,12 +272,23 @@ def _group_sequences(people: list[_Person], fps: float, splits: Splits, report: 
             licence=take.licence,
             label=take.label,
         )
+        joints = _sequence_joints(sequence)
+        wrong = faults(joints, fps)
+        if wrong:
+            report.drop_capture(wrong[0], take.trial)
+            continue
+        report.captures.keep(joints, fps)
         inside = slice(cleaned.start, cleaned.start + len(cleaned.root_position_m))
         _measure(person, sequence, inside, report)
         report.cut_frames += len(person.source.joints_m) - len(cleaned.root_position_m)
         report.mended_frames += cleaned.mended
         report.count(sequence)
         yield sequence
+
+
+def _sequence_joints(sequence: MotionSequence) -> NDArray[np.float64]:
+    rotations, root = sequence.local_rotations.astype(np.float64), sequence.root_position_m.astype(np.float64)
+    return np.asarray(forward_kinematics(rotations, root)[0])
 
 
 def _joints(cleaned: Cleaned) -> NDArray[np.float64]:
@@ -280,9 +303,7 @@ def _measure(person: _Person, sequence: MotionSequence, inside: slice, report: R
     for joint, node in nodes.position.items():
         there[:, JOINT_INDEX[joint]] = source.joints_m[:, source.names.index(node)] @ WORLD_FROM_BODY.T
     before, _ = forward_kinematics(person.retargeted.local_rotations, person.retargeted.root_position_m)
-    after = np.asarray(
-        forward_kinematics(sequence.local_rotations.astype(np.float64), sequence.root_position_m.astype(np.float64))[0]
-    )
+    after = _sequence_joints(sequence)
     for side in SIDES:
         for start, end in LIMBS:
             a, b = JOINT_INDEX[f"{side}_{start}"], JOINT_INDEX[f"{side}_{end}"]
@@ -309,6 +330,13 @@ def fall_sequences(
     splits = splits or load_splits()
     for fall in read_falls(path)[:limit]:
         sequence = _fall_sequence(fall, fps, splits)
+        joints = _sequence_joints(sequence)
+        report.falls.read(len(joints) / fps)
+        wrong = faults(joints, fps, slides=True)
+        if wrong:
+            report.falls.drop(wrong[0], sequence.name)
+            continue
+        report.falls.keep(joints, fps)
         report.count(sequence)
         yield sequence
 

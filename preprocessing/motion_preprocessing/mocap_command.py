@@ -81,6 +81,7 @@ def run_mocap(data_dir: Path, out: Path, *, fps: float, falls: Path | None, limi
         credits = (*CREDITS, uiprmd.CREDIT) if has_markers else CREDITS
         write_dataset(out, sequences(), fps=fps, credits=credits, provenance=provenance)
     Console().print(summary_table(report))
+    Console().print(cleaning_table(report))
     return report
 
 
@@ -94,12 +95,7 @@ def summary_table(report: Report) -> Table:
     table.add_row("captions", str(report.captions))
     table.add_row("takes dropped", f"{len(report.dropped)} {' '.join(report.dropped)}".strip())
     if report.markers.residual_m:
-        exercises = report.markers
-        dropped = ", ".join(f"{len(names)} {reason}" for reason, names in sorted(exercises.dropped.items()))
-        kept = f"{exercises.seconds / 60:.1f} of {exercises.seconds_before / 60:.1f}"
-        table.add_row("exercises, minutes kept", kept)
-        table.add_row("exercises dropped", dropped or "0")
-        table.add_row("markers to fitted body, median, mm", f"{1000 * float(np.median(exercises.residual_m)):.1f}")
+        table.add_row("markers to fitted body, median, mm", f"{1000 * float(np.median(report.markers.residual_m)):.1f}")
     table.add_row("source frames mended / cut", f"{report.mended_frames} / {report.cut_frames}")
     table.add_row("tilted floors levelled, clips", f"{report.levelled} (up to {report.tilt_deg:.2f} degrees)")
     table.add_row("limb direction error, largest, degrees", f"{report.limb_error_deg:.1e}")
@@ -107,4 +103,18 @@ def summary_table(report: Report) -> Table:
     table.add_row("limb length spread over takes, dataset", f"{bone_spread_percent(report.bones_m):.4f} %")
     table.add_row("foot-skate ratio, source", f"{mean_ratio(report.source_skate):.3f}")
     table.add_row("foot-skate ratio, dataset", f"{mean_ratio(report.skate):.3f}")
+    return table
+
+
+def cleaning_table(report: Report) -> Table:
+    """Lay out what became of each source's recordings."""
+    table = Table(
+        "source", "takes", "minutes", "kept", "minutes kept", "of them idle", "dropped", title="Cleaning, by source"
+    )
+    tallies = (("captures", report.captures), ("exercises", report.markers), ("simulated falls", report.falls))
+    for name, tally in tallies:
+        if tally.takes:
+            figures = (tally.takes, tally.seconds_before / 60, tally.kept, tally.seconds / 60, tally.idle_seconds / 60)
+            cells = [f"{value:.1f}" if isinstance(value, float) else str(value) for value in figures]
+            table.add_row(name, *cells, tally.faults_text())
     return table

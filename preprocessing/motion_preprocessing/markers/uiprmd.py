@@ -23,6 +23,7 @@ from motion_preprocessing.markers.exercise_phrases import EXERCISES, SIT_TO_STAN
 from motion_preprocessing.markers.foot_lock import lock_feet
 from motion_preprocessing.markers.marker_motion import FittedTrial, fit_subject
 from motion_preprocessing.markers.plug_in_gait import MARKERS
+from motion_preprocessing.quality import Tally, faults
 from motion_preprocessing.resample import resample
 from motion_preprocessing.sequence import MotionSequence
 from motion_preprocessing.skeleton import JOINT_INDEX
@@ -59,21 +60,11 @@ class MarkerTrial:
 
 
 @dataclass
-class MarkerReport:
+class MarkerReport(Tally):
     """Figures of the trials, for the summary."""
 
-    seconds_before: float = 0.0
-    """Length of all trials in the file."""
-    seconds: float = 0.0
-    """Length of those that were kept."""
-    dropped: dict[str, list[str]] = field(default_factory=dict)
-    """Names of dropped trials by reason."""
     residual_m: list[float] = field(default_factory=list)
-    """Root mean square distance of markers of each kept trial."""
-
-    def drop(self, reason: str, name: str) -> None:
-        """Note a dropped trial."""
-        self.dropped.setdefault(reason, []).append(name)
+    """Root mean square distance of the markers of each kept trial."""
 
 
 def read_markers(path: Path) -> list[MarkerTrial]:
@@ -153,7 +144,7 @@ def _subject_sequences(
     kept = []
     for trial in trials:
         seconds = len(trial.markers_m) / trial.fps
-        report.seconds_before += seconds
+        report.read(seconds)
         if seconds < SHORTEST_S:
             report.drop("too short", trial.name)
         else:
@@ -176,6 +167,11 @@ def _subject_sequences(
         root = root - [0.0, 0.0, floor_height_m(joints)]
         rotations, root = resample(fit.local_rotations, root, fit_fps, fps)
         joints = np.asarray(forward_kinematics(rotations, root)[0])
+        wrong = faults(joints, fps)
+        if wrong:
+            report.drop(wrong[0], trial.name)
+            continue
+        report.keep(joints, fps)
         good.append((trial, rotations, root, measure_exercise(trial.exercise, joints)))
         report.residual_m.append(float(np.sqrt(np.mean(fit.residual_m**2))))
     able = {
@@ -201,7 +197,6 @@ def _subject_sequences(
             licence=LICENCE,
             label=trial.exercise + ("" if trial.correct else f" {IMPAIRED}"),
         )
-        report.seconds += len(root) / fps
         yield sequence
 
 
