@@ -47,6 +47,7 @@ def _write_files(folder: Path, capture: SyntheticCapture, site: str, room: str, 
         folder / "predictions" / "hmr2.npz",
         **{name: value.astype(np.float32) if value.dtype.kind == "f" else value for name, value in poses.items()},
         img_size=np.array([camera.width, camera.height]),
+        orientation=np.array("camera"),
     )
     _write_truth(folder / TRUTH_FILE, truth)
     text = json.dumps(_description(capture, site, room, time), separators=(",", ":"))

@@ -38,8 +38,9 @@ def read_hmr2(
     Args:
         path: The file.
         camera: Of the pictures the crops were cut from.
-        orientation: What `global_orient` is measured against: 'camera', the capture's own, or 'crop', the ray to the
-            crop, as the network gives it. None: what the file says, 'camera' where it says nothing.
+        orientation: What `global_orient` is measured against: 'crop', the ray to the crop, as the network gives it, or
+            'camera', the capture's own axes, where somebody has turned it already. None: what the file says, and it has
+            to: taken for the other, people at the edge of a wide picture lean by the angle of their ray.
         offsets_m: (22, 3) the body that `predicted_2d` is computed with; entry 0 the pelvis at rest.
 
     Raises:
@@ -143,7 +144,12 @@ def _body_pose(arrays: dict[str, NDArray[Any]], count: int, path: Path) -> Array
 
 
 def _orientation(arrays: dict[str, NDArray[Any]], path: Path) -> Orientation:
-    said = str(arrays.get("orientation", "camera"))
+    if "orientation" not in arrays:
+        raise InputError(
+            f"expected a text 'orientation', got none for {path}; add 'crop' for the network's own output, "
+            "'camera' for orientations that are turned into the camera's axes"
+        )
+    said = str(arrays["orientation"])
     if said == "camera":
         return "camera"
     if said == "crop":

@@ -96,6 +96,7 @@ def _npz(path: Path, track: PersonTrack, camera: Intrinsics, **changes: np.ndarr
         "pred_cam": camera_to_crop(track.translation_m, centre, size, camera),
         "global_orient": track.rotations[:, 0], "body_pose": np.concatenate([track.rotations[:, 1:], hands], axis=1),
         "betas": np.zeros((len(track), 10)), "img_size": np.array([camera.width, camera.height]),
+        "orientation": np.array("camera"),
     }  # fmt: skip
     np.savez(path, **(arrays | changes))
     return path
@@ -161,6 +162,25 @@ def test_faults_of_an_hmr2_file_are_named(
     true = person(1, np.full((4, 3), (0.0, 0.0, 5.0)), np.random.default_rng(4))
     with pytest.raises(InputError, match=message):
         read_hmr2(_npz(tmp_path / "h.npz", true, camera, **change), camera)
+
+
+def test_a_file_has_to_say_what_its_orientations_are_measured_against(
+    person: MakePerson, camera: Intrinsics, tmp_path: Path
+) -> None:
+    """The network's own output and one that is turned already look alike: neither is taken for the other in silence."""
+    true = person(1, np.full((4, 3), (3.0, 0.0, 5.0)), np.random.default_rng(4))
+    path = _npz(tmp_path / "h.npz", true, camera)
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files if name != "orientation"}
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match=r"expected a text 'orientation', got none for .*h\.npz; add 'crop'"):
+        read_hmr2(path, camera)
+    np.savez(path, **arrays, orientation=np.array("crop"))
+    crop = read_hmr2(path, camera)
+    turn = ray_rotation(arrays["box_center"], camera)
+    np.testing.assert_allclose(crop.rotations[:, 0], turn @ true.rotations[:, 0], atol=1e-9)
+    # The caller's word stands above the file's.
+    np.testing.assert_allclose(read_hmr2(path, camera, orientation="camera").rotations, true.rotations, atol=1e-9)
 
 
 def test_a_file_that_is_no_npz(tmp_path: Path, camera: Intrinsics) -> None:
