@@ -20,6 +20,8 @@ Examples:
              --prompt "walks forward" --prompt "stands up from the bed" --out pair/
   motion-run --scene phone_scan.ply --up y --units cm --labels ignore --prompt "a person turns left" --out turn/
   motion-run --scene ward.ply --prompt "someone waves" --start 1.5,2 --heading 90 --seed 7 --out wave/
+  motion-run --prompt "4s: a person walks | 5s: a person sits down" --out long/
+  motion-run --prompt "a person walks" --path "0:0,0 3:2,0 6:2,2" --out way/
 """
 # Written out, since importing them from `motion_preprocessing.floor` would load numpy; a test compares them.
 UP = ("auto", "z", "y", "x", "-z", "-y", "-x")
@@ -38,8 +40,18 @@ def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     return x, y
 
 
+def _interval(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[float, float]:
+    """Parse 'lo,hi'."""
+    try:
+        low, high = (float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"expected two numbers 'lo,hi' within 0 and 1, got '{value}'; write 0.2,0.8") from None
+    return low, high
+
+
 @click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings=SETTINGS)
-@click.option("--prompt", "prompts", multiple=True, required=True, help="What happens; once for all, or once a person.")
+@click.option("--prompt", "prompts", multiple=True, required=True,
+              help="What happens; once for all, or once a person. Parts in time: 'walks | 4s: sits down'.")  # fmt: skip
 @click.option("--person", "persons", multiple=True, help="Class of a person: person, staff or patient; once a person.")
 @click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room: points in .ply, .npz or .npy.")
 @click.option("--up", type=click.Choice(UP), default="auto", show_default=True, help="Axis of the file that is up.")
@@ -53,6 +65,17 @@ def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--sampler", type=click.Choice(["ddpm", "ddim", "dpm++"]), help="Default: the bundle's.")
 @click.option("--steps", type=int, help="Denoising steps; default: the bundle's.")
 @click.option("--guidance", type=float, help="1 follows the prompt plainly, more exaggerates; default: the bundle's.")
+@click.option("--guidance-text", type=float, help="The same for the prompt alone; default: as --guidance.")
+@click.option("--guidance-scene", type=float, help="The same for the room alone; default: as --guidance.")
+@click.option("--guidance-interval", metavar="LO,HI", default="0,1", show_default=True, callback=_interval,
+              help="Steps that guidance counts in: 0 = the first, 1 = the last.")  # fmt: skip
+@click.option("--keyframes", multiple=True, type=click.Path(path_type=Path), help="Joints known at some times, .npz.")
+@click.option("--start-pose", metavar="FILE[@S]", help="First pose: a motion.npz's last one, or the one at S seconds.")
+@click.option("--end-pose", metavar="FILE[@S]", help="Last pose: a motion.npz's first one, or the one at S seconds.")
+@click.option("--hold", "holds", multiple=True, metavar="PART=FILE[@S]",
+              help="Move arms, legs, lower_body ... as in a motion.npz, or keep them as there at S.")  # fmt: skip
+@click.option("--path", "paths", multiple=True, metavar="'T:X,Y[,YAW] ...'",
+              help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
 @click.option("--low-pass", type=float, default=0.035, show_default=True, help="Gaussian smoothing, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
 @click.option("--provider", default="auto", show_default=True, help="Where to run: auto, cpu or cuda.")
@@ -79,6 +102,14 @@ def main(
     sampler: str | None,
     steps: int | None,
     guidance: float | None,
+    guidance_text: float | None,
+    guidance_scene: float | None,
+    guidance_interval: tuple[float, float],
+    keyframes: tuple[Path, ...],
+    start_pose: str | None,
+    end_pose: str | None,
+    holds: tuple[str, ...],
+    paths: tuple[str, ...],
     low_pass: float,
     bundle: Path | None,
     provider: str,
@@ -92,6 +123,7 @@ def main(
     """Generate labelled 3D human motion from text, in a scanned room."""
     if scene_path is None and (up, units, labels) != ("auto", "auto", None):
         raise click.UsageError("expected --scene beside --up, --units or --labels, got none; name the room's file")
+    from motion_runtime.editing.options import edits_of
     from motion_runtime.motion import GenerationRequest
     from motion_runtime.run_command import run
 
@@ -102,10 +134,14 @@ def main(
         sampler=sampler,
         steps=steps,
         guidance=guidance,
+        guidance_text=guidance_text,
+        guidance_scene=guidance_scene,
+        guidance_interval=guidance_interval,
         low_pass_s=low_pass,
         seed=seed,
         start_m=start,
         heading_deg=heading,
+        edits=edits_of(keyframes=keyframes, start_pose=start_pose, end_pose=end_pose, holds=holds, paths=paths),
     )
     run(
         request,

@@ -154,7 +154,7 @@ class Generator:
         fps, default = self.bundle.manifest.fps, self.bundle.manifest.default
         sampler = default.sampler if request.sampler is None else request.sampler
         steps = default.steps if request.steps is None else request.steps
-        guidance = self._guidance(request)
+        guidance = self.guidance_of(request)
         plan = plan_steps(self._schedule, sampler, steps, guidance=guidance, eta=request.eta)
         frames = self._frames(request.seconds)
         timelines = request.timelines
@@ -167,6 +167,8 @@ class Generator:
         )
         room = self._room_of(request)
         known = None if request.edits is None else request.edits.constraints(request.persons, frames, fps)
+        if known is not None and known.empty:
+            known = None
         if known is not None:
             request = with_start(request, known)
             if room is not None:
@@ -200,7 +202,7 @@ class Generator:
         whole = in_windows(windows, make)
         return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known)
 
-    def _guidance(self, request: GenerationRequest) -> Guidance:
+    def guidance_of(self, request: GenerationRequest) -> Guidance:
         """Scales of guidance, the bundle's where the request leaves them open."""
         scale = self.bundle.manifest.default.guidance if request.guidance is None else request.guidance
         text = scale if request.guidance_text is None else request.guidance_text

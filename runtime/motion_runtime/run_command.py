@@ -20,6 +20,7 @@ from motion_preprocessing.errors import OutputError
 from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.scene import load_scene, object_points
 from motion_preprocessing.scene_file import read_label_table
+from motion_runtime.editing.edits import Edits, miss_of
 from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import FORMATS, parse_formats
 from motion_runtime.generator import Generator
@@ -37,6 +38,8 @@ _SHOWN_BY: Final = {
     "motion.glb": "a viewer of glTF or Blender (File > Import)",
     "person_0.bvh": "Blender (File > Import)",
 }
+_MET_M: Final = 0.01
+"""What is asked of a place is met within this."""
 _FILE_WORDS: Final = {
     "preview.gif": "animated picture",
     "contact_sheet.png": "a few poses side by side",
@@ -106,6 +109,8 @@ def run(
                 motion = generator.generate(sample, progress)
             elapsed_s.append(time.perf_counter() - started)
             run_info = _describe_run(generator, sample, motion, scene_path)
+            if sample.edits is not None:
+                run_info["edits_missed_by"] = _missed(sample.edits, motion, index)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             place = folder / f"{SAMPLE_PREFIX}{index:03d}"
             write_sample(place, motion, request.scene, run_info, preview=preview, formats=names)
@@ -127,7 +132,7 @@ def _label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | 
 
 def _warn_of_cut_prompts(generator: Generator, request: GenerationRequest) -> None:
     """Say on stderr where a prompt is longer than the model's context: one line a prompt."""
-    for prompt in dict.fromkeys(request.prompts):
+    for prompt in dict.fromkeys(part.text for timeline in request.timelines for part in timeline.parts):
         read, left_out = generator.split_prompt(prompt)
         if left_out:
             context = generator.bundle.manifest.text.context_length
@@ -191,7 +196,17 @@ def _describe_run(
         },
         "request": {
             "prompts": list(motion.prompts),
-            "prompts_left_out": [generator.split_prompt(prompt)[1] for prompt in motion.prompts],
+            "prompts_left_out": [
+                " | ".join(filter(None, (generator.split_prompt(part.text)[1] for part in timeline.parts)))
+                for timeline in request.timelines
+            ],
+            "parts": [
+                [
+                    {"start_s": round(start, 3), "prompt": part.text}
+                    for start, part in zip(timeline.starts(request.seconds), timeline.parts, strict=True)
+                ]
+                for timeline in request.timelines
+            ],
             "person_classes": list(motion.person_classes),
             "seconds": motion.seconds,
             "frames": motion.frames,
@@ -202,6 +217,8 @@ def _describe_run(
             "sampler": motion.sampler,
             "steps": motion.steps,
             "guidance": motion.guidance,
+            "guidance_scene": generator.guidance_of(request).scene,
+            "guidance_interval": list(request.guidance_interval),
             "low_pass_s": request.low_pass_s,
             "seed": motion.seed,
             "sample": motion.sample,
@@ -210,6 +227,18 @@ def _describe_run(
             motion.joints_m, motion.fps, obstacles, local_rotations=motion.local_rotations
         ).as_dict(),
     }
+
+
+def _missed(edits: Edits, motion: Motion, sample: int) -> dict[str, float]:
+    """How far a motion is from what was asked of it, for run.json; a centimetre and more is said on stderr."""
+    miss = miss_of(edits, motion)
+    if miss.position_m > _MET_M:
+        click.echo(
+            f"warning: sample {sample} misses what was asked of it by up to {100 * miss.position_m:.1f} cm; edits "
+            "contradict each other, or ask for what a body with these bones cannot do",
+            err=True,
+        )
+    return {"position_m": round(miss.position_m, 5), "angle_deg": round(math.degrees(miss.angle_rad), 3)}
 
 
 @contextmanager

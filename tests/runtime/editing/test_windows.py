@@ -1,0 +1,71 @@
+"""Windows of a long motion: they cover it, overlap, begin where prompts change, and their frames map back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from motion_preprocessing.canonical import canonicalise
+from motion_preprocessing.errors import InputError
+from motion_preprocessing.pose_vector import POSITIONS, encode
+from motion_runtime.editing.windows import Frame, Window, fade_in, plan_windows
+from motion_runtime.placement import Placement
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(4, 2000), st.lists(st.integers(1, 1999), max_size=5), st.integers(40, 200), st.integers(2, 20))
+def test_windows_cover_the_motion_once_and_fit_the_model(
+    frames: int, cuts: list[int], longest: int, overlap: int
+) -> None:
+    windows = plan_windows(frames, cuts, longest, overlap)
+    assert [w.start for w in windows] == [0, *(w.end for w in windows[:-1])]
+    assert windows[-1].end == frames
+    assert all(0 < w.frames <= longest for w in windows)
+    assert all(w.overlap == min(overlap, w.start) for w in windows)
+    assert {cut for cut in cuts if cut < frames} <= {w.start for w in windows}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(4, 2000), st.integers(40, 200))
+def test_no_more_windows_than_it_takes(frames: int, longest: int) -> None:
+    count = len(plan_windows(frames, [], longest, 20))
+    assert count == (1 if frames <= longest else 1 + -(-(frames - longest) // (longest - 20)))
+
+
+def test_a_short_motion_is_one_window_and_windows_are_about_equally_long() -> None:
+    assert plan_windows(120, [0], 120, 20) == [Window(0, 0, 120)]
+    lengths = [w.frames for w in plan_windows(400, [], 120, 20)]
+    assert max(lengths) - min(lengths) <= 4
+
+
+def test_a_model_too_short_to_overlap_is_refused() -> None:
+    assert plan_windows(30, [], 30, 20) == [Window(0, 0, 30)]
+    for frames, cuts in ((31, []), (30, [10])):
+        with pytest.raises(InputError, match="expected a bundle for at least 40 frames, got one for 30"):
+            plan_windows(frames, cuts, 30, 20)
+
+
+def test_a_windows_frame_is_that_of_its_first_pose_and_maps_back(walk_rotations) -> None:  # type: ignore[no-untyped-def]
+    rotations, root = walk_rotations(50, 1.5, 20.0)
+    x = np.stack([encode(rotations, root, 20.0), encode(rotations, root + [0, 1.0, 0], 20.0)])
+    frame = Frame.of(x[:, 30:])
+    np.testing.assert_allclose(frame.into(x)[0, 30:], canonicalise(x[0, 30:]), atol=1e-12)
+    np.testing.assert_allclose(frame.out(frame.into(x)), x, atol=1e-12)
+    first = Placement((1.0, 2.0), 0.4)
+    here = frame.placed(first)
+    in_room = first.to_room(x[..., POSITIONS].reshape(2, 50, 22, 3))
+    np.testing.assert_allclose(
+        here.to_canonical(in_room).reshape(2, 50, 66), frame.into(x)[..., POSITIONS], atol=1e-12
+    )
+
+
+def test_the_overlap_is_the_earlier_windows_first_and_the_later_ones_last() -> None:
+    past, own = np.zeros((1, 20, 3)), np.ones((1, 60, 3))
+    blended = fade_in(past, 60)(own)[0, :, 0]
+    np.testing.assert_array_equal(blended[:10], 0)
+    np.testing.assert_array_equal(blended[20:], 1)
+    assert (np.diff(blended[9:21]) > 0).all()
+    assert np.abs(np.diff(blended, 3)).max() < 0.06  # a step would have 1
+    np.testing.assert_array_equal(own, 1)
