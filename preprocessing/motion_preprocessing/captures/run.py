@@ -26,6 +26,7 @@ import click
 
 from motion_preprocessing.captures.layout import CAPTURE_FILE, find_captures
 from motion_preprocessing.captures.lifting import LiftConfig, lift
+from motion_preprocessing.captures.messages import within
 from motion_preprocessing.captures.pictures import cloud_picture, depth_picture, floor_picture, overlay_pictures
 from motion_preprocessing.captures.read import read_capture
 from motion_preprocessing.captures.results import is_done, key_of, write_result
@@ -60,7 +61,7 @@ class Outcome:
     result: Path | None
     """The result's folder; None where the capture is left out."""
     message: str = ""
-    """Why."""
+    """Why; files are named relative to the capture's folder."""
     kept: bool = False
     """Whether the result was there already."""
 
@@ -98,9 +99,9 @@ def work(task: Task) -> Outcome:
         # A full disk, a missing package or a request to stop is no fault of the capture.
         raise
     except MotionError as error:
-        return Outcome(task.folder, None, str(error))
+        return Outcome(task.folder, None, within(str(error), task.folder))
     except Exception as error:  # one strange capture must not end a run of thousands
-        return Outcome(task.folder, None, f"unexpected {type(error).__name__}: {error}")
+        return Outcome(task.folder, None, within(f"unexpected {type(error).__name__}: {error}", task.folder))
 
 
 def run_tasks(tasks: list[Task], workers: int) -> Iterator[Outcome]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.captures.layout import CAPTURE_FILE, find_captures
+from motion_preprocessing.captures.messages import without_path
 from motion_preprocessing.captures.poses_of import read_prediction
 from motion_preprocessing.captures.read import Capture, DepthSet, Fault, KeyFrame, PredictionFile, parse
 from motion_preprocessing.depth.maps import METRIC_KINDS, DepthMap, load_depth_map
@@ -69,7 +70,7 @@ def _mask_faults(capture: Capture, key_frame: KeyFrame) -> list[Fault]:
     try:
         mask = key_frame.mask()
     except InputError as error:
-        faults.append(Fault(name, "", str(error)))
+        faults.append(Fault(name, "", without_path(str(error), key_frame.mask_file)))
     else:
         known = {0, *(segment.id for segment in key_frame.segments)}
         foreign = sorted(set(np.unique(mask).tolist()) - known)
@@ -82,7 +83,8 @@ def _mask_faults(capture: Capture, key_frame: KeyFrame) -> list[Fault]:
         try:
             key_frame.image()
         except InputError as error:
-            faults.append(Fault(_relative(capture, key_frame.image_file), "", str(error)))
+            message = without_path(str(error), key_frame.image_file)
+            faults.append(Fault(_relative(capture, key_frame.image_file), "", message))
     return faults
 
 
@@ -99,7 +101,7 @@ def _depth_faults(capture: Capture, depth: DepthSet) -> list[Fault]:
             loaded = load_depth_map(path, depth.kind, unit_m=depth.unit_m)
             known = _known(loaded, capture)
         except InputError as error:
-            faults.append(Fault(name, "", str(error)))
+            faults.append(Fault(name, "", without_path(str(error), path)))
             continue
         height, width = known.shape
         wanted = capture.camera.width / capture.camera.height
@@ -134,7 +136,7 @@ def _prediction_faults(capture: Capture, prediction: PredictionFile) -> list[Fau
     try:
         poses = read_prediction(prediction, capture)
     except InputError as error:
-        return [Fault(name, "", str(error))]
+        return [Fault(name, "", without_path(str(error), prediction.path))]
     tracks = {track.track_id for track in capture.tracks}
     strangers = sorted(set(poses.ids.tolist()) - tracks)
     faults = []

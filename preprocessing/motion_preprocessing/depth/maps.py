@@ -115,7 +115,9 @@ def load_depth_map(path: str | os.PathLike[str], kind: str, *, unit_m: float = 1
         else:
             raise InputError(f"expected .npy, .npz or .png, got '{suffix}' for the depth map {path}; convert it")
     except OSError as error:
-        raise InputError(f"expected a depth map, got '{error.strerror or error}' for {path}; check the file") from error
+        # Pillow's own message names the path once more.
+        reason = error.strerror or "no readable file of its kind"
+        raise InputError(f"expected a depth map, got '{reason}' for {path}; check the file") from error
     except (ValueError, EOFError, zipfile.BadZipFile, SyntaxError) as error:
         raise InputError(f"expected a depth map, got '{error}' for {path}; write it anew") from error
     if values.dtype.kind not in "fiu":

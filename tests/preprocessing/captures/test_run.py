@@ -85,7 +85,9 @@ def test_the_dataset_holds_the_people_of_the_good_captures(whole: Path) -> None:
 
 def test_the_report_names_the_bad_capture_and_shows_the_floor(whole: Path) -> None:
     report = (whole / "report.md").read_text()
-    assert "- house/room_1/noon: expected JSON" in report
+    [line] = [line for line in report.splitlines() if line.startswith("- house/room_1/noon: expected JSON")]
+    assert line.endswith(" for capture.json; run motion-preprocess validate")
+    assert line.count("room_1") == 1
     assert "| captures left out | 1 |" in report
     assert "![floor](<captures/house/room_0/noon/floor.png>)" in report
     assert (whole / "captures/house/room_0/noon/floor.png").is_file()

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from motion_preprocessing.captures.messages import within, without_path
 from motion_preprocessing.captures.read import Fault, read_capture
 from motion_preprocessing.captures.schema import capture_schema, violations
 from motion_preprocessing.captures.validate import check_capture, check_set
@@ -104,6 +105,41 @@ def test_names_that_are_no_folder_names_are_refused(capture_folder: Path, edit: 
     fault = only(capture_folder)
     assert fault.field == "site"
     assert "expected text like" in fault.message
+
+
+def test_no_line_names_its_file_twice(capture_folder: Path) -> None:
+    Image.fromarray(np.zeros((60, 80), dtype=np.uint8)).save(capture_folder / "masks/000023.png")
+    (capture_folder / "masks/000000.png").write_bytes(b"no picture")
+    (capture_folder / "frames/000000.jpg").write_bytes(b"no picture")
+    (capture_folder / "depth/metric/000000.npy").write_bytes(b"no array")
+    (capture_folder / "depth/relative/000000.npy").rename(capture_folder / "depth/relative/000000.png")
+    np.save(capture_folder / "depth/relative/000023.npy", np.full((12, 16), np.nan))
+    (capture_folder / "predictions/hmr2.npz").write_bytes(b"no zip")
+    found = errors(capture_folder)
+    assert len(found) == 7
+    for fault in found:
+        assert str(capture_folder) not in fault.message, fault
+        assert Path(fault.file).name not in fault.message, fault
+        assert fault.message.startswith("expected ")
+        assert ", got " in fault.message
+
+
+@pytest.mark.parametrize(
+    ("message", "short"),
+    [
+        ("expected x, got y for the 16-bit mask IN/c/m.png; write it anew", "expected x, got y; write it anew"),
+        ("expected x, got y for pred_cam of IN/c/m.png", "expected x, got y for pred_cam"),
+        ("expected x, got 'IN/c/m.png' here", "expected x, got 'm.png' here"),
+        ("expected x, got y for IN/c/m.png.old", "expected x, got y for IN/c/m.png.old"),
+    ],
+)
+def test_a_path_is_taken_out_of_a_message(message: str, short: str) -> None:
+    assert without_path(message, Path("IN/c/m.png")) == short
+
+
+def test_files_are_named_within_their_capture() -> None:
+    message = "expected a, got b for IN/c/capture.json; see IN/c/masks/1.png of IN/c"
+    assert within(message, Path("IN/c")) == "expected a, got b for capture.json; see masks/1.png"
 
 
 def test_a_person_twice_in_one_frame_is_an_error(capture_folder: Path, edit: Edit) -> None:
