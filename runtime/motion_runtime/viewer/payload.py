@@ -31,12 +31,14 @@ from motion_runtime.viewer.room import room_payload
 from motion_runtime.viewer.samples import Shown
 
 if TYPE_CHECKING:
+    from motion_preprocessing.bodies.body_model import BodyModel
     from motion_preprocessing.event import Event
     from motion_preprocessing.scene import Scene
     from motion_runtime.motion import Motion
 
 QUATERNION_UNIT: Final = 1 / 32767
 _BODY_UNIT_M: Final = 5e-5
+_COARSE_M: Final = 0.035
 _WEIGHTS: Final = 4
 """Joints that move a vertex, at most: what graphics cards take."""
 _SHIRT: Final = (92, 124, 150)
@@ -84,6 +86,7 @@ def _body(block: ArrayBlock) -> dict[str, Any]:
         "unit": _BODY_UNIT_M,
         "vertices": block.add(quantised(body.model.template_m, _BODY_UNIT_M)),
         "faces": block.add(body.model.faces.astype(np.uint16)),
+        "coarse": block.add(_coarse_faces(body.model).astype(np.uint16)),
         "joints": block.add(order.astype(np.uint8)),
         "weights": block.add(np.rint(255 * weights).astype(np.uint8)),
         "colors": block.add(body.colors),
@@ -91,6 +94,19 @@ def _body(block: ArrayBlock) -> dict[str, Any]:
         "rest": block.add(rest.astype(np.float32)),
         "parents": list(body.model.parents),
     }
+
+
+def _coarse_faces(model: BodyModel) -> NDArray[np.int32]:
+    """Fewer triangles (F', 3) on some of the same vertices: for shadows, earlier poses, and computers without graphics.
+
+    Vertices that share a cell of space and the joint that moves them most become one of them; legs stay apart.
+    """
+    cells = np.floor(model.template_m / _COARSE_M).astype(np.int64)
+    keys = np.column_stack([cells, model.weights.argmax(axis=1)])
+    _, first, cluster = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    faces = first[cluster.reshape(-1)][model.faces]
+    whole = (faces != np.roll(faces, 1, axis=1)).all(axis=1)
+    return np.unique(faces[whole], axis=0).astype(np.int32)
 
 
 def _sample(sample: Shown, obstacles: NDArray[np.float32] | None, block: ArrayBlock) -> dict[str, Any]:

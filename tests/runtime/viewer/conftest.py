@@ -35,8 +35,12 @@ class Browser:
     def __init__(self, program: str, profile: Path) -> None:
         to_browser, commands = os.pipe()
         answers, from_browser = os.pipe()
-        # A shell puts the two ends where Chromium looks for them, whatever numbers they have here.
-        shuffle = f'exec "$0" "$@" 3<&{to_browser} 4>&{from_browser}'
+        # Put the two ends where Chromium looks for them, whatever numbers they have here.
+        shuffle = (
+            f"import fcntl, os, sys; aside = fcntl.fcntl({from_browser}, fcntl.F_DUPFD, 100); "
+            f"os.dup2({to_browser}, 3); os.dup2(aside, 4); os.close(aside); "
+            "os.execv(sys.argv[1], sys.argv[1:])"
+        )
         arguments = [
             "--headless=new", "--no-sandbox", "--remote-debugging-pipe", f"--user-data-dir={profile}", "--no-first-run",
             "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage", "--mute-audio",
@@ -44,7 +48,7 @@ class Browser:
             "--disable-sync", "--force-color-profile=srgb", "--hide-scrollbars",
         ]  # fmt: skip
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", shuffle, program, *arguments, "about:blank"],
+            [sys.executable, "-c", shuffle, program, *arguments, "about:blank"],
             pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(to_browser)
@@ -54,6 +58,13 @@ class Browser:
         self._rest = b""
         self.events: list[dict[str, Any]] = []
         self._session = ""
+        try:
+            self._attach()
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self) -> None:
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):

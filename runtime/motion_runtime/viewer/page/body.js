@@ -74,14 +74,17 @@ function readBody(described, array) {
   geometry.setAttribute("skinWeight", new THREE.BufferAttribute(parts, 4));
   geometry.setIndex(new THREE.BufferAttribute(array(described.faces), 1));
   geometry.computeVertexNormals();
-  return { geometry, colors: array(described.colors), cloth: array(described.cloth), rest: array(described.rest), parents: described.parents };
+  const coarse = new THREE.BufferGeometry();
+  for (const name of ["position", "normal", "skinIndex", "skinWeight"]) coarse.setAttribute(name, geometry.getAttribute(name));
+  coarse.setIndex(new THREE.BufferAttribute(array(described.coarse), 1));
+  return { geometry, coarse, colors: array(described.colors), cloth: array(described.cloth), rest: array(described.rest), parents: described.parents };
 }
 
 // The body in somebody's clothes: shirt in the colour of the class, trousers a darker shade.
-function dressed(body, color) {
+function dressed(body, color, fast) {
   const geometry = new THREE.BufferGeometry();
   for (const name of ["position", "normal", "skinIndex", "skinWeight"]) geometry.setAttribute(name, body.geometry.getAttribute(name));
-  geometry.setIndex(body.geometry.index);
+  geometry.setIndex((fast ? body.coarse : body.geometry).index);
   const shades = [null, color, color.map((channel) => 0.5 * channel + 0.035)];
   const colors = new Float32Array(body.colors.length);
   for (let i = 0; i < body.cloth.length; i++) {
@@ -128,6 +131,11 @@ function bodyMaterial() {
         totalEmissiveRadiance += 0.35 * alarm * uAlarm;`);
   };
   return { material, hits: hits.value, alarm: alarm.value };
+}
+
+// Seen by the light alone.
+function shadowMaterial() {
+  return new THREE.MeshBasicMaterial({ colorWrite: false, depthWrite: false });
 }
 
 // A hull that is clear in the middle and shows at its rim: earlier poses, and bodies behind things.

@@ -5,7 +5,9 @@ function start(array) {
   for (const sample of payload.samples) {
     for (const person of sample.people) for (const name of ["rotations", "root", "feet", "hits"]) person[name] = array(person[name]);
   }
-  const stage = new Stage(byId("canvas"), payload, readBody(payload.body, array), array);
+  const quality = OPTIONS.get("quality"); // fast, full, or what the computer can do
+  const fast = quality ? quality === "fast" : isSoftware();
+  const stage = new Stage(byId("canvas"), payload, readBody(payload.body, array), array, fast);
   const several = stage.views.length > 1;
   const seconds = Math.max(...stage.views.map((view) => view.seconds));
   const end = Math.max(...stage.views.map((view) => view.seconds - 1 / view.sample.fps), 1e-6);

@@ -5,12 +5,12 @@ const ELEVATION = (27 * Math.PI) / 180;
 const FIELD_DEG = 30;
 const THEMES = {
   light: { ground: [0.925, 0.938, 0.958, 1], grid: [0.30, 0.37, 0.48, 0.34], shadow: 0.30, shade: [1, 1, 1], hemi: 2.1, sun: 2.0, alarm: [0.86, 0.14, 0.25], contact: [0.10, 0.66, 0.44] },
-  dark: { ground: [0.135, 0.157, 0.195, 1], grid: [0.62, 0.70, 0.84, 0.22], shadow: 0.55, shade: [0.56, 0.575, 0.62], hemi: 1.35, sun: 2.1, alarm: [1.0, 0.30, 0.40], contact: [0.26, 0.86, 0.60] },
+  dark: { ground: [0.135, 0.157, 0.195, 1], grid: [0.62, 0.70, 0.84, 0.22], shadow: 0.55, shade: [0.62, 0.635, 0.68], hemi: 1.35, sun: 2.1, alarm: [1.0, 0.30, 0.40], contact: [0.26, 0.86, 0.60] },
 };
 
 // One person of a sample: the body, its ghosts, its marks on the floor.
 class Actor {
-  constructor(person, body, poser) {
+  constructor(person, body, poser, fast) {
     this.person = person;
     this.head = new THREE.Vector3();
     this.pelvis = new THREE.Vector3();
@@ -19,15 +19,17 @@ class Actor {
     this.group = new THREE.Group();
     this.skeleton = newSkeleton();
     this.surface = bodyMaterial();
-    const geometry = dressed(body, person.color);
+    const geometry = dressed(body, person.color, fast);
     const mesh = skinned(geometry, this.surface.material, this.skeleton);
-    mesh.castShadow = mesh.receiveShadow = true;
+    mesh.receiveShadow = !fast;
+    const shadow = skinned(body.coarse, shadowMaterial(), this.skeleton);
+    shadow.castShadow = true;
     mesh.renderOrder = ORDER.body;
-    const behind = skinned(geometry, hullMaterial(person.color, 0.42, true), this.skeleton);
+    const behind = skinned(body.coarse, hullMaterial(person.color, 0.42, true), this.skeleton);
     behind.renderOrder = ORDER.behind;
     this.ghosts = Array.from({ length: GHOSTS }, (_, k) => {
       const skeleton = newSkeleton();
-      const ghost = skinned(body.geometry, hullMaterial(person.color, 0.55 * (1 - k / (GHOSTS + 1)), false), skeleton);
+      const ghost = skinned(body.coarse, hullMaterial(person.color, 0.55 * (1 - k / (GHOSTS + 1)), false), skeleton);
       ghost.renderOrder = ORDER.ghost;
       this.group.add(ghost);
       return { skeleton, mesh: ghost };
@@ -35,7 +37,7 @@ class Actor {
     this.path = pathMesh(person, person.color);
     this.prints = footprintMesh(person, poser, person.color);
     this.soles = [soleMesh(), soleMesh()];
-    this.group.add(behind, mesh, this.path, this.prints, ...this.soles);
+    this.group.add(behind, mesh, shadow, this.path, this.prints, ...this.soles);
   }
 
   update(time, fps, poser, state) {
@@ -81,11 +83,11 @@ class Actor {
 }
 
 class View {
-  constructor(sample, body, poser) {
+  constructor(sample, body, poser, fast) {
     this.sample = sample;
     this.seconds = sample.frames / sample.fps;
     this.group = new THREE.Group();
-    this.actors = sample.people.map((person) => new Actor(person, body, poser));
+    this.actors = sample.people.map((person) => new Actor(person, body, poser, fast));
     this.rings = hitRings(sample.people.length * HIT_KINDS);
     this.group.add(this.rings, ...this.actors.map((actor) => actor.group));
     this.points = []; // where people are, floor to crown, for framing
@@ -112,13 +114,25 @@ class View {
   }
 }
 
+// Whether pictures are computed without a graphics card: then fewer triangles and pixels keep them moving.
+function isSoftware() {
+  const context = document.createElement("canvas").getContext("webgl2");
+  if (!context) return false; // Stage says what is missing
+  const info = context.getExtension("WEBGL_debug_renderer_info");
+  const name = String(context.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : context.RENDERER));
+  const lost = context.getExtension("WEBGL_lose_context");
+  if (lost) lost.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
+
 class Stage {
-  constructor(canvas, payload, body, array) {
+  constructor(canvas, payload, body, array, fast) {
     this.canvas = canvas;
+    this.fast = fast;
     this.room = payload.room;
     this.azimuth = payload.azimuth;
     this.poser = new Poser(body);
-    this.renderer = new THREE.WebGLRenderer({ canvas, antialias: true, alpha: true, powerPreference: "high-performance" });
+    this.renderer = new THREE.WebGLRenderer({ canvas, antialias: !fast, alpha: true, powerPreference: "high-performance" });
     this.renderer.setClearAlpha(0);
     this.renderer.shadowMap.enabled = true;
     this.renderer.shadowMap.type = THREE.PCFShadowMap;
@@ -131,15 +145,15 @@ class Stage {
     this.hemi.position.set(0, 0, 1);
     this.sun = new THREE.DirectionalLight(0xfff4e6, 2);
     this.sun.castShadow = true;
-    this.sun.shadow.mapSize.set(2048, 2048);
-    Object.assign(this.sun.shadow, { normalBias: 0.02, bias: -0.0004, radius: 5 });
+    this.sun.shadow.mapSize.setScalar(fast ? 512 : 2048);
+    Object.assign(this.sun.shadow, { normalBias: 0.02, bias: -0.0004, radius: fast ? 1.5 : 5 });
     this.ground = buildGround();
     this.scene.add(this.hemi, this.sun, this.sun.target, this.ground.group);
     if (this.room) {
       this.cloud = buildRoom(this.room, array);
       this.scene.add(this.cloud.group);
     }
-    this.views = payload.samples.map((sample) => new View(sample, body, this.poser));
+    this.views = payload.samples.map((sample) => new View(sample, body, this.poser, fast));
     for (const view of this.views) this.scene.add(view.group);
     this.tween = null;
     this.anchors = new Map();
@@ -163,7 +177,7 @@ class Stage {
   // Rectangles of the shown views in CSS pixels; `inset` is what panels cover.
   layout(views, inset) {
     const width = this.canvas.clientWidth, height = this.canvas.clientHeight;
-    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const ratio = this.fast ? 1 : Math.min(window.devicePixelRatio || 1, 2);
     if (this.renderer.getPixelRatio() !== ratio) this.renderer.setPixelRatio(ratio);
     const size = this.renderer.getSize(new THREE.Vector2());
     if (size.x !== width || size.y !== height) this.renderer.setSize(width, height, false);

@@ -9,7 +9,7 @@ cp "$here/entry.js" "$work/"
 cd "$work"
 npm init --yes >/dev/null
 npm install --silent --no-audit --no-fund three@0.187.0 esbuild@0.28.2
-# A page may say nothing but ASCII; the licence stands in the first comment, and beside the script.
+# The licence stands in the first comment, and beside the script.
 {
     echo "/*! three.js r187, bundled with OrbitControls."
     cat node_modules/three/LICENSE
