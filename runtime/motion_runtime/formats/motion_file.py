@@ -77,6 +77,12 @@ def read_motion(path: Path) -> Motion:
 def _motion(stored: Mapping[str, NDArray[Any]]) -> Motion:
     """Make the motion; what says how it was generated may be missing, as in files made by hand or by other tools."""
     quaternions = stored["local_rotations_wxyz"].astype(np.float64)
+    for name in ("joints_m", "local_rotations_wxyz", "root_position_m", "room_from_canonical"):
+        broken = int(np.count_nonzero(~np.isfinite(stored.get(name, 0.0))))
+        if broken:
+            raise ValueError(f"NaN or infinity in {broken} of {stored[name].size} numbers of {name}")
+    if np.any(np.abs(np.linalg.norm(quaternions, axis=-1) - 1.0) > _UNIT):
+        raise ValueError("quaternions that are not of length 1 in local_rotations_wxyz")
     people = len(stored["root_position_m"])
     motion = Motion(
         joints_m=stored["joints_m"].astype(np.float32),
@@ -94,12 +100,6 @@ def _motion(stored: Mapping[str, NDArray[Any]]) -> Motion:
     )
     if motion.frames < 1 or motion.persons < 1 or not 0 < motion.fps < np.inf:
         raise ValueError(f"{motion.persons} persons, {motion.frames} frames, {motion.fps} frames a second")
-    for name in ("joints_m", "local_rotations_wxyz", "root_position_m", "room_from_canonical"):
-        broken = int(np.count_nonzero(~np.isfinite(stored.get(name, 0.0))))
-        if broken:
-            raise ValueError(f"NaN or infinity in {broken} of {stored[name].size} numbers of {name}")
-    if np.abs(np.linalg.norm(quaternions, axis=-1) - 1.0).max() > _UNIT:
-        raise ValueError("quaternions that are not of length 1 in local_rotations_wxyz")
     return motion
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any, Final
@@ -117,9 +118,20 @@ def write_pyskl(path: Path, motion: Motion, name: str) -> None:
     Raises:
         OutputError: The file could not be written.
     """
-    content = pickle.dumps(pyskl_content(motion, name), protocol=PICKLE_PROTOCOL)
+    buffer = io.BytesIO()
+    _PlainPickler(buffer, protocol=PICKLE_PROTOCOL).dump(pyskl_content(motion, name))
     with atomic_file(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(buffer.getvalue())
+
+
+class _PlainPickler(pickle.Pickler):
+    """Writes arrays as calls of `numpy.ndarray`: how numpy itself does it changed with its version 2."""
+
+    def reducer_override(self, obj: object) -> Any:
+        if not isinstance(obj, np.ndarray):
+            return NotImplemented
+        # A bytearray, not bytes, so that the array that is read can be written to.
+        return np.ndarray, (obj.shape, obj.dtype.str, bytearray(np.ascontiguousarray(obj).tobytes()))
 
 
 def pyskl_content(motion: Motion, name: str) -> dict[str, Any]:

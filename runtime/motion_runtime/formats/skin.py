@@ -26,8 +26,8 @@ INFLUENCES: Final = 4
 _CLOTHES: Final = ((62, 66, 78), (92, 124, 150))
 """Trousers and shirt in the built-in body's palette: these take the colour of the person's class."""
 _TROUSERS_SHADE: Final = 0.55
-_BETA_RIDGE: Final = 1e-4
-"""Square metres that one standard deviation of shape counts in the fit: less than a millimetre buys no odd shape."""
+_BETA_RIDGE: Final = 1e-5
+"""Square metres that one standard deviation of shape counts in the fit: a few millimetres buy no odd shape."""
 
 
 @dataclass(frozen=True, eq=False)
