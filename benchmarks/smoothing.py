@@ -84,6 +84,7 @@ def main() -> None:
         best = np.array([optimum(paths[:, :, i], config.data_weight) for i in range(paths.shape[2])])
         gaps = list(solved.objective / best - 1)
     result = {
+        "command": f"python benchmarks/smoothing.py --sequences {arguments.sequences}",
         "sequences": arguments.sequences,
         "core_seconds": seconds,
         "core_hours_for_100k": seconds / arguments.sequences * TARGET / 3600,
@@ -97,6 +98,7 @@ def main() -> None:
     }
     exact = f"{result['gap_mean']:.1e} ({result['gap_worst']:.1e})" if gaps else "not measured"
     text = (
+        f"# Smoothing\n\n`{result['command']}`\n\n"
         f"{arguments.sequences} sequences of {FRAMES} frames x {JOINTS} joints; {in_words(machine)}.\n\n"
         "| figure | value |\n|---|---|\n"
         f"| CPU time a sequence | {1000 * seconds / arguments.sequences:.1f} ms |\n"
