@@ -21,7 +21,6 @@ from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.skeleton import JOINT_COUNT
 
 _FRAMES = 120
-_COUNTED = 200
 
 
 def run_furnish(
@@ -39,7 +38,7 @@ def run_furnish(
     unmet: Counter[str] = Counter()
     pictures: list[Image.Image] = []
     seconds, windows = 0.0, 0
-    while windows < _COUNTED or (len(pictures) < count and windows < 20 * _COUNTED):
+    while windows < 10 * count or (len(pictures) < count and windows < 200 * count):
         record = records[int(rng.integers(len(records)))]
         start = int(rng.integers(max(1, len(record.pose) - _FRAMES + 1)))
         people = np.asarray(record.pose[start : start + _FRAMES, POSITIONS]).reshape(1, -1, JOINT_COUNT, 3)

@@ -29,6 +29,8 @@ _MOST_LOST: Final = 0.1
 """Share of an object's points that may have to go because a body passes there."""
 _GAP_M: Final = 0.015
 _CLEAR_M: Final = 0.01
+_SUNK_M: Final = 0.04
+"""Depth at which a point of a support is dropped; between two spheres of the sweep it is .8 cm more in truth."""
 _CONTACT_M: Final = 0.035
 """Points this near to the height of the support are its surface."""
 _HIGH_M: Final = 0.56
@@ -100,14 +102,14 @@ class Fitter:
     def settle(self, item: Item, origin_m: Floats, yaw_rad: float, support_m: float | None) -> Fitted | None:
         """Place an item and drop points inside bodies; None where these are too many.
 
-        Points at the height of the support may reach `DEEPEST_M` into the body that rests there.
+        Points at the height of the support may reach `_SUNK_M` into the body that rests there.
         """
         placed, points = place(item, origin_m, yaw_rad)
         points = self.noisy(points)
         depth = self.sweep.depth_m(points)
         allowed = np.full(len(points), -_CLEAR_M, dtype=np.float32)
         if support_m is not None:
-            allowed[np.abs(points[:, 2] - support_m) < _CONTACT_M] = DEEPEST_M
+            allowed[np.abs(points[:, 2] - support_m) < _CONTACT_M] = _SUNK_M
         keep = depth <= allowed
         if not len(points) or 1 - keep.mean() > _MOST_LOST:
             return None
@@ -221,7 +223,7 @@ class Fitter:
     def _share_lost(self, item: Item, origin_m: Floats, yaw_rad: float, support_m: float) -> float:
         few = item.points_m[:: max(1, len(item.points_m) // 160)]
         _, points = place(Item(item.object_class, few, item.low_m, item.high_m), origin_m, yaw_rad)
-        allowed = np.where(np.abs(points[:, 2] - support_m) < _CONTACT_M, DEEPEST_M, -_CLEAR_M)
+        allowed = np.where(np.abs(points[:, 2] - support_m) < _CONTACT_M, _SUNK_M, -_CLEAR_M)
         return float((self.sweep.depth_m(points) > allowed).mean())
 
     def _bed_edge(self, need: Need, space: Space) -> Fitted | None:
@@ -252,7 +254,7 @@ class Fitter:
         u, h = self.rng.uniform, need.height_m
         below = space.between(0.0, h - 0.08)
         resting = self._resting(need)
-        (low_x, high_x), (low_y, high_y) = np.percentile(resting, [3, 97], axis=0).T
+        (low_x, high_x), (low_y, high_y) = np.percentile(resting, [1, 99], axis=0).T
         wide = float(u(0.85, 1.7))
         share = u()
         left = high_y + share * max(wide - (high_y - low_y), 0.1)
@@ -290,7 +292,8 @@ class Fitter:
         for _ in range(min(2, len(models))):
             model = models[int(self.rng.integers(len(models)))]
             (cx0, cy0), (cx1, cy1) = model.contact_m
-            across = np.clip(np.array([(x1 - x0) / max(cx1 - cx0, 0.5), (y1 - y0) / max(cy1 - cy0, 0.5)]), 0.85, 1.2)
+            wanted = np.array([(x1 - x0) / max(cx1 - cx0, 0.5), (y1 - y0) / max(cy1 - cy0, 0.5)])
+            across = np.clip(wanted, [0.9, 0.85], [1.25, 1.2])
             item, contact = self._scaled(model, need.height_m, across)
             shift = np.array([(x0 + x1) / 2, (y0 + y1) / 2]) - contact.mean(axis=0)
             c, s = np.cos(need.yaw_rad), np.sin(need.yaw_rad)

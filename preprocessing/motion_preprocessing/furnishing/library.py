@@ -127,6 +127,8 @@ def _usable(about: dict[str, object]) -> bool:
 def _model(about: dict[str, object], points: NDArray[np.float32], outer: NDArray[np.bool_]) -> Model:
     # Front -y of the file is +x here.
     turned = np.stack([-points[:, 1], points[:, 0], points[:, 2]], axis=1)
+    if about["class"] == "bed" and np.ptp(turned[:, 0]) < np.ptp(turned[:, 1]):
+        turned = points  # a day bed shows its side; beds lie along x here
     shuffled = turned[np.random.Generator(np.random.Philox(key=len(turned))).permutation(len(turned))]
     seen = outer[np.random.Generator(np.random.Philox(key=len(turned))).permutation(len(turned))]
     low, high = turned.min(axis=0).astype(np.float64), turned.max(axis=0).astype(np.float64)

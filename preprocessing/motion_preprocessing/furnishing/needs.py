@@ -187,7 +187,9 @@ def _reaches(f: Features, sweep: Sweep, person: int) -> list[Need]:
     """Hands held still in front of the body, at the height of tables and counters."""
     wrists, speed = f.wrist_body_m, f.wrist_speed_m_s
     height = f.joints_m[:, WRISTS, 2]
-    calm = (f.speed_m_s < 0.35) & ((f.posture == UPRIGHT) | (f.posture == SITTING))
+    # In lunges and squats the arms go forward for balance.
+    straight = (f.posture == UPRIGHT) & (f.knee_deg.max(axis=1) < 50)
+    calm = (f.speed_m_s < 0.35) & (straight | (f.posture == SITTING))
     ahead = (wrists[..., 0] > 0.27) & (height > 0.5) & (height < 1.15) & (speed < 0.5) & calm[:, None]
     best: tuple[int, int, int] | None = None
     for a, b in closed(ahead.any(axis=1), f.count(0.25), f.count(0.4)):

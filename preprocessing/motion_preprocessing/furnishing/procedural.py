@@ -275,8 +275,9 @@ def _tv(rng: Rng) -> Shape:
     wide, stand = u(0.7, 1.4), u(0.4, 0.7)
     deep = u(0.35, 0.5)
     screen: Box = (-0.04, 0.04, -wide / 2, wide / 2, stand + 0.08, stand + 0.08 + 0.56 * wide)
-    board: Box = (-deep / 2, deep / 2, -wide / 2, wide / 2, 0.0 if u() < 0.5 else stand - 0.04, stand)
-    return Shape("tv", (screen, board))
+    where = _centred(deep, wide)
+    board: Box = (*where, 0.0 if u() < 0.5 else stand - 0.04, stand)
+    return Shape("tv", (screen, board, *legs(where, stand - 0.04, 0.02)))
 
 
 def _other(rng: Rng) -> Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from motion_preprocessing.furnishing.item import Item
 
 Floats = NDArray[np.floating[Any]]
+_EPS: Final = 1e-6
+
 Box = tuple[float, float, float, float, float, float]
 """x0, x1, y0, y1, z0, z1."""
 Drum = tuple[float, float, float, float, float, float, float]
@@ -43,13 +45,14 @@ class Shape:
         return np.min(low, axis=0), np.max(high, axis=0)
 
     def sample(self, rng: np.random.Generator, per_m2: float) -> NDArray[np.float32]:
-        """Draw points (M, 3) evenly from the surface; undersides that stand on the floor have none."""
+        """Draw points (M, 3) evenly from the surface; undersides, and what another box covers, have none."""
         clouds = []
         if self.boxes:
             clouds.append(_box_points(np.array(self.boxes), rng, per_m2))
         if self.drums:
             clouds.append(_drum_points(np.array(self.drums), rng, per_m2))
         points = np.concatenate(clouds)
+        points = points[~_covered(points, self.boxes)]
         slope, x, z = self.lean
         if slope:
             behind = (points[:, 0] < x) & (points[:, 2] > z)
@@ -60,6 +63,15 @@ class Shape:
         """Draw the surface."""
         low, high = self.bounds()
         return Item(self.object_class, self.sample(rng, per_m2), low, high, self.support_m)
+
+
+def _covered(points: NDArray[np.float64], boxes: tuple[Box, ...]) -> NDArray[np.bool_]:
+    """Whether a box begins right over a point, or holds it."""
+    inside = np.zeros(len(points), dtype=np.bool_)
+    x, y, z = points[:, 0], points[:, 1], points[:, 2] + 0.005
+    for x0, x1, y0, y1, z0, z1 in boxes:
+        inside |= (x > x0 + _EPS) & (x < x1 - _EPS) & (y > y0 + _EPS) & (y < y1 - _EPS) & (z > z0) & (z < z1)
+    return inside
 
 
 def _draw(areas: NDArray[np.float64], rng: np.random.Generator, per_m2: float) -> NDArray[np.int64]:
@@ -73,7 +85,7 @@ def _box_points(boxes: NDArray[np.float64], rng: np.random.Generator, per_m2: fl
     low, size = boxes[:, ::2], boxes[:, 1::2] - boxes[:, ::2]
     areas = np.stack([size[:, 1] * size[:, 2], size[:, 0] * size[:, 2], size[:, 0] * size[:, 1]], axis=1)
     areas = np.repeat(areas[:, :, None], 2, axis=2)  # (N, axis, end)
-    areas[low[:, 2] < 0.05, 2, 0] = 0.0
+    areas[:, 2, 0] = 0.0  # no scanner lies on the floor
     face = _draw(areas.reshape(-1), rng, per_m2)
     box, axis, end = face // 6, face // 2 % 3, face % 2
     points = low[box] + rng.uniform(size=(len(face), 3)) * size[box]
@@ -85,9 +97,9 @@ def _box_points(boxes: NDArray[np.float64], rng: np.random.Generator, per_m2: fl
 def _drum_points(drums: NDArray[np.float64], rng: np.random.Generator, per_m2: float) -> NDArray[np.float64]:
     _, _, rx, ry, z0, z1, top = drums.T
     side = np.pi * (rx + ry) * (z1 - z0) * (1 + top) / 2
-    cap, base = np.pi * rx * ry * top * top, np.pi * rx * ry * (z0 > 0.05)
-    face = _draw(np.stack([side, cap, base], axis=1).reshape(-1), rng, per_m2)
-    drum, part = face // 3, face % 3
+    cap = np.pi * rx * ry * top * top
+    face = _draw(np.stack([side, cap], axis=1).reshape(-1), rng, per_m2)
+    drum, part = face // 2, face % 2
     angle, u = rng.uniform(0, 2 * np.pi, size=len(face)), rng.uniform(size=len(face))
     height = np.where(part == 0, u, part == 1)
     spread = (1 + (top[drum] - 1) * height) * np.where(part == 0, 1.0, np.sqrt(u))

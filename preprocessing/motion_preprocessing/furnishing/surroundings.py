@@ -13,7 +13,8 @@ from motion_preprocessing.furnishing.item import Item, place, to_world
 from motion_preprocessing.furnishing.library import FurnitureLibrary
 from motion_preprocessing.furnishing.needs import Need
 from motion_preprocessing.furnishing.procedural import MAKERS
-from motion_preprocessing.furnishing.sweep import FloorGrid, lattice
+from motion_preprocessing.furnishing.shapes import Shape
+from motion_preprocessing.furnishing.sweep import CELL_M, FloorGrid, lattice
 
 Floats = NDArray[np.floating[Any]]
 
@@ -29,6 +30,7 @@ GOAL_CLASSES: Final[dict[str, float]] = {
 }  # fmt: skip
 """What people walk up to."""
 _WALL_SHARE: Final = 0.6
+_REMAINS_SHARE: Final = 0.08
 _TRIES: Final = 24
 
 
@@ -83,14 +85,35 @@ def surround(
         grid.take(origins[best] + spread[best])
         placed, points = place(item, origins[best], float(yaws[best]))
         found.append(Fitted(placed, fitter.noisy(points)))
+    if count and rng.uniform() < _REMAINS_SHARE:
+        found += _remains(fitter, grid, yaw, corners)
     return found, corners
+
+
+def _remains(fitter: Fitter, grid: FloorGrid, yaw: float, corners: NDArray[np.float64]) -> list[Fitted]:
+    """Pieces of walls, as they are left over in scans without labels."""
+    rng = fitter.rng
+    found = []
+    for wall in rng.permutation(4)[: int(rng.integers(1, 4))]:
+        a, b = corners[wall], corners[(wall + 1) % 4]
+        length = float(np.linalg.norm(b - a))
+        wide = float(rng.uniform(0.2, 1.0)) * length
+        shape = Shape(
+            "unknown", ((-0.02, 0.0, -wide / 2, wide / 2, float(rng.uniform(0, 1)), float(rng.uniform(1.2, 2))),)
+        )
+        origin = a + (b - a) / length * rng.uniform(wide / 2, length - wide / 2)
+        inward = yaw + (np.pi / 2, np.pi, -np.pi / 2, 0.0)[int(wall)]
+        if grid.is_free(to_world(lattice((-0.02, 0.0, -wide / 2, wide / 2)), inward, origin), 2.0):
+            placed, points = place(shape.item(rng, 0.5 * fitter.per_m2), origin, inward)
+            found.append(Fitted(placed, fitter.noisy(points)))
+    return found
 
 
 def _room(
     grid: FloorGrid, yaw: float, centre_m: Floats, reach_m: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Corners (4, 2) of a room of this direction around all bodies."""
-    used = np.argwhere(grid.low_m < 2.5) * 0.08 + grid.origin_m
+    used = np.argwhere(grid.low_m < 2.5) * CELL_M + grid.origin_m
     own = to_world(used, -yaw, np.zeros(2))
     middle = to_world(np.asarray(centre_m), -yaw, np.zeros(2))
     low = np.maximum(own.min(axis=0) - rng.uniform(0.05, 2.0, size=2), middle - reach_m)
