@@ -225,6 +225,16 @@ def furnish(
     run_furnish(dataset, out, furniture=furniture, count=count, seed=seed, name=name, used_only=used)
 
 
+@cli.command()
+@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+def merge(datasets: tuple[Path, ...], out: Path) -> None:
+    """Make one dataset, OUT, of several processed DATASETS of one frame rate."""
+    from motion_preprocessing.merge import merge_datasets
+
+    click.echo(f"{merge_datasets(datasets, out)} sequences in {out}")
+
+
 def main() -> None:
     """Run the command line."""
     cli()

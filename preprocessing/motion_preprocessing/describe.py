@@ -6,6 +6,7 @@ where nobody wrote one. `frame_labels` gives the same detectors' verdict as a de
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,10 +38,10 @@ SUBJECTS: Final = ("a person", "someone", "a person", "a man", "a woman", "the p
 
 SALIENCE: Final[dict[str, float]] = {
     "fall": 10, "get_up": 9, "sit_down": 9, "stand_up": 9, "lie_down": 9, "jump": 8.5, "roll": 8, "cartwheel": 8,
-    "climb": 8, "kick": 7, "kneel_down": 7, "sit_up": 7, "squat_down": 7, "pick_up": 7, "wave": 7, "walk": 6,
-    "run": 6.5, "turn": 6, "crawl": 6, "lie": 6, "sit": 5.5, "bend": 5.5, "kneel": 5, "raise_arm": 5, "punch": 5,
-    "get_up_to": 5, "rise": 4.5, "lift_leg": 4.5, "hand_to_face": 3.8, "squat": 4, "hold_arm": 4, "reach": 4,
-    "gesture": 2, "stand": 1.5,
+    "climb": 8, "kick": 7, "kneel_down": 7, "sit_up": 7, "squat_down": 7, "lunge": 7, "twist": 3.5, "pick_up": 7,
+    "wave": 7, "walk": 6, "run": 6.5, "turn": 6, "crawl": 6, "lie": 6, "sit": 5.5, "bend": 5.5, "kneel": 5,
+    "raise_arm": 5, "punch": 5, "get_up_to": 5, "rise": 4.5, "lift_leg": 4.5, "hand_to_face": 3.8, "squat": 4,
+    "hold_arm": 4, "reach": 4, "gesture": 2, "stand": 1.5,
 }  # fmt: skip
 """How much an event deserves to be told; the most salient few are told, in order of time."""
 
@@ -150,7 +151,11 @@ def _tell(subject: str, clauses: list[str], progressive: bool, rng: np.random.Ge
 
 
 def describe(
-    joints_m: NDArray[np.floating[Any]], fps: float, rng: np.random.Generator, max_sentences: int = 4
+    joints_m: NDArray[np.floating[Any]],
+    fps: float,
+    rng: np.random.Generator,
+    max_sentences: int = 4,
+    without: Collection[str] = (),
 ) -> Description:
     """Measure a window of motion and word it.
 
@@ -159,8 +164,10 @@ def describe(
         fps: Frames a second.
         rng: Draws subjects, wordings and how much is told.
         max_sentences: At most so many sentences; at least one is given.
+        without: Kinds of event that are known not to happen.
     """
-    events = detect(measure(np.asarray(joints_m, dtype=np.float64), fps))
+    found = detect(measure(np.asarray(joints_m, dtype=np.float64), fps))
+    events = tuple(event for event in found if event.kind not in without)
     return Description(events, _sentences(events, rng, max_sentences))
 
 

@@ -36,6 +36,8 @@ class DataConfig:
     """Folder of the processed motion dataset."""
     text_tower: str = ""
     """Folder of the frozen text tower whose embeddings condition the denoiser."""
+    furniture: str = ""
+    """Folder of modelled furniture to furnish windows with, beside what is made by rule; '' = only the latter."""
     batch_size: int = 32
     """Windows a step and device."""
     people: int = 4

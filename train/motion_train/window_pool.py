@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from motion_preprocessing.canonical import canonical_move, move_points
 from motion_preprocessing.dataset import MotionDataset, MotionRecord
 from motion_preprocessing.describe import describe
 from motion_preprocessing.errors import InputError
-from motion_preprocessing.furnish import furnish
+from motion_preprocessing.furnishing.furnisher import furnish_people
+from motion_preprocessing.furnishing.library import FurnitureLibrary, Split
+from motion_preprocessing.furnishing.words import with_objects
 from motion_preprocessing.groups import scene_tokens
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.labels import PERSON_CLASSES
@@ -84,8 +86,12 @@ class Window:
 class WindowMaker:
     """Makes window number i."""
 
-    def __init__(self, dataset: MotionDataset, config: DataConfig, seed: int) -> None:
+    def __init__(self, dataset: MotionDataset, config: DataConfig, seed: int, split: str = "train") -> None:
         self.config, self.seed = config, seed
+        # Rooms of a held-out split are furnished with items that training never saw.
+        self.library: FurnitureLibrary | None = None
+        if config.furniture:
+            self.library = FurnitureLibrary.open(Path(config.furniture), split=cast(Split, split))
         self.fps = float(dataset.fps)
         self.records: list[MotionRecord] = [dataset[i] for i in range(len(dataset))]
         if not self.records:
@@ -118,15 +124,16 @@ class WindowMaker:
             length = int(rng.integers(self.config.min_frames, length + 1))
         record, start = self._choose(length, rng)
         rotations, root = unpack(np.asarray(record.pose[start : start + length], dtype=np.float32))
-        clip_captions = record.captions
+        clip_captions, actions = record.captions, {record.action}
         if len(root) < length and rng.uniform() < self.config.join_fraction:
-            rotations, root, same = self._extend(record, rotations, root, length, rng)
-            if not same:  # what the clip's captions leave out is now part of the window
+            rotations, root, others = self._extend(record, rotations, root, length, rng)
+            actions |= others
+            if others - {record.action}:  # what the clip's captions leave out is now part of the window
                 clip_captions = ()
         if rng.uniform() < self.config.mirror_fraction:
             rotations, root = mirror_motion(rotations, root)
             clip_captions = tuple(mirror_text(sentence) for sentence in clip_captions)
-        return self._window([(rotations, root)], clip_captions, record.person_class, rng)
+        return self._window([(rotations, root)], clip_captions, record.person_class, rng, falls="fall" in actions)
 
     def _choose(self, length: int, rng: np.random.Generator) -> tuple[MotionRecord, int]:
         """Choose a clip and the first frame of its window."""
@@ -156,19 +163,19 @@ class WindowMaker:
 
     def _extend(
         self, record: MotionRecord, rotations: FloatArray, root: FloatArray, length: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray, bool]:
+    ) -> tuple[FloatArray, FloatArray, set[str]]:
         """Go on with another clip where the poses meet; a body at rest on the floor simply stays.
 
-        Also says whether nothing was added that the clip's captions leave out.
+        Also gives the actions of the clips that were added.
         """
         if record.action == "fall":
             extra = length - len(root)
             return (
                 np.concatenate([rotations, np.repeat(rotations[-1:], extra, axis=0)]),
                 np.concatenate([root, np.repeat(root[-1:], extra, axis=0)]),
-                True,
+                set(),
             )
-        alike = True
+        actions: set[str] = set()
         for attempt in range(6):
             if len(root) >= length:
                 break
@@ -182,8 +189,8 @@ class WindowMaker:
             joined = join(rotations, root, *unpack(np.asarray(other.pose[: length + 24], dtype=np.float32)))
             if joined is not None:
                 rotations, root = joined
-                alike = alike and other.action == record.action
-        return rotations[:length], root[:length], alike
+                actions.add(other.action)
+        return rotations[:length], root[:length], actions
 
     def _window(
         self,
@@ -191,6 +198,8 @@ class WindowMaker:
         clip_captions: tuple[str, ...],
         person_class: str,
         rng: np.random.Generator,
+        *,
+        falls: bool = False,
     ) -> Window:
         first, _ = forward_kinematics(people[0][0][:1], people[0][1][:1])
         yaw, shift = canonical_move(first[0])
@@ -202,16 +211,20 @@ class WindowMaker:
         joints = np.stack(poses)[..., POSITIONS].reshape(len(poses), -1, JOINT_COUNT, 3)
         measured: tuple[str, ...] = ()
         if len(poses) == 1:
-            description = describe(joints[0], self.fps, rng)
+            # Only clips of falls have any: lying down fast, or from the knees, measures alike.
+            description = describe(joints[0], self.fps, rng, without=() if falls else ("fall", "roll"))
             measured = description.sentences
             clip_captions = tuple(caption for caption in clip_captions if agrees(caption, description.events))
-        budget = self.config.scene_tokens
+        points, classes = np.zeros((0, 3), dtype=np.float32), np.zeros(0, dtype=np.int64)
         if rng.uniform() < self.config.scene_fraction:
-            # Furniture keeps clear of everybody: all joints of all persons are given as one long motion.
-            path = joints.reshape(-1, JOINT_COUNT, 3)
-            points, classes = furnish(path, rng, free_objects=int(rng.integers(0, 6)))
-        else:
-            points, classes = np.zeros((0, 3)), np.zeros(0, dtype=np.int64)
+            around = int(rng.integers(0, 6))
+            done = furnish_people(joints, rng, fps=self.fps, library=self.library, free_objects=around)
+            points, classes = done.points_m, done.classes
+            if measured:
+                # Half of the words about a furnished window name what is used there.
+                named = with_objects(measured, done.uses, rng)
+                measured = (*measured, *named[: len(measured)])
+        budget = self.config.scene_tokens
         tokens = scene_tokens(points, classes, max_tokens=budget, radius_m=self.config.scene_radius_m)
         scene = (tokens.points, tokens.classes, tokens.mask)
         return Window(np.stack(poses), tuple(clip_captions), tuple(measured), person_class, *scene)
@@ -222,7 +235,7 @@ _maker: WindowMaker | None = None
 
 def _start_worker(folder: str, split: str, config: DataConfig, seed: int) -> None:
     global _maker
-    _maker = WindowMaker(MotionDataset.open(Path(folder), split=split), config, seed)
+    _maker = WindowMaker(MotionDataset.open(Path(folder), split=split), config, seed, split)
 
 
 def _make_chunk(kind: str, first: int, last: int) -> list[Window]:
