@@ -14,11 +14,11 @@ SIDES: Final = ("left", "right")
 class Event:
     """Something that happens between two times of a window.
 
-    Kinds and what `amount` means: walk, run (metres of path), turn (degrees, left positive), sit_down, stand_up,
+    Kinds and what `amount` means: walk, run (metres of path), turn, twist (degrees, left positive), sit_down, stand_up,
     lie_down, get_up, kneel_down, squat_down (height change in metres), sit, lie, kneel, squat, crawl, stand (0), fall
     (peak downward speed, m/s), roll, cartwheel (0), jump (rise in metres), bend (degrees), pick_up (lowest hand height
     in metres), raise_arm, hold_arm, reach, wave, hand_to_face (0), punch (how many, 0 for one), kick, lift_leg (ankle
-    height in metres), climb (metres, negative down), gesture (m/s).
+    height in metres), climb (metres, negative down), gesture (m/s), lunge (drop of the pelvis in metres).
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Event:
     manner: str = ""
     """How it is done: for walk the path (straight, circle_left, circle_right, veer_left, veer_right); for lie the
     surface (floor, bed); for get_up and stand_up what one rises from; for climb steps or ladder; for gesture
-    stooped."""
+    stooped; for pick_up passing, where one does not stop; for lift_leg straight."""
 
 
 def spanning(

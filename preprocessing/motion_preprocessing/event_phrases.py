@@ -21,6 +21,8 @@ def _travel(e: Event, detailed: bool) -> tuple[str, ...]:
     seconds = max(e.end_s - e.start_s, 1e-3)
     speed = e.amount / seconds
     running = e.kind == "run"
+    if e.side in ("left", "right") and running:
+        return (f"*run sideways to the {e.side}", f"*sidestep quickly to the {e.side}")
     if e.side in ("left", "right"):
         return (f"*sidestep to the {e.side}", f"*step to the {e.side}", f"*walk sideways to the {e.side}")
     way = {"forward": "forward", "backward": "backward"}[e.side]
@@ -172,6 +174,14 @@ PHRASES: Final[dict[str, Callable[[Event, bool], tuple[str, ...]]]] = {
     "get_up_to": lambda e, d: ("*push up onto hands and knees", "*come up onto the knees"),
     "kneel_down": lambda e, d: ("*kneel down", "*go down on the knees", "*kneel"),
     "kneel": lambda e, d: ("*kneel", "*stay on the knees"),
+    "twist": lambda e, d: (
+        f"*twist the upper body to the {e.side}", f"*twist to the {e.side}", f"*rotate the trunk to the {e.side}",
+    ),
+    "lunge": lambda e, d: (
+        ("*lunge forward", "*do a lunge", "*sink into a lunge", "*sink into a lunge and *rise")
+        if e.side == "forward"
+        else (f"*lunge to the {e.side}", "*do a side lunge", f"*sink into a side lunge to the {e.side}")
+    ),
     "squat_down": lambda e, d: ("*squat down", "*crouch down", "*bend the knees and *squat"),
     "squat": lambda e, d: ("*squat", "*crouch"),
     "bend": lambda e, d: (
@@ -180,7 +190,8 @@ PHRASES: Final[dict[str, Callable[[Event, bool], tuple[str, ...]]]] = {
         else ("*lean back", "*bend backward")
     ),
     "pick_up": lambda e, d: (
-        "*bend down to the floor", "*reach down to the floor", "*pick something up from the floor",
+        ("*bend down to the floor", "*reach down to the floor")
+        + (("*pick something up from the floor",) if e.manner != "passing" else ())
     ),
     "raise_arm": lambda e, d: (f"*raise {_arm(e)}", f"*lift {_arm(e)}", f"*raise {_arm(e)} up"),
     "hold_arm": lambda e, d: (f"*hold {_arm(e)} up", f"*keep {_arm(e)} raised", f"*hold {_arm(e)} high"),
@@ -193,7 +204,9 @@ PHRASES: Final[dict[str, Callable[[Event, bool], tuple[str, ...]]]] = {
     ),
     "kick": lambda e, d: (f"*kick with the {e.side} leg", "*kick", f"*kick with the {e.side} foot"),
     "lift_leg": lambda e, d: (
-        f"*lift the {e.side} leg", f"*raise the {e.side} foot", f"*stand on one leg, {e.side} leg up",
+        (f"*raise the {e.side} leg forward", f"*lift the straight {e.side} leg", f"*raise the {e.side} leg")
+        if e.manner == "straight"
+        else (f"*lift the {e.side} leg", f"*raise the {e.side} foot", f"*stand on one leg, {e.side} leg up")
     ),
     "roll": lambda e, d: ("*roll over on the floor", "*do a roll", "*roll"),
     "cartwheel": lambda e, d: ("*turn upside down", "*do a cartwheel", "*turn a cartwheel"),

@@ -10,7 +10,7 @@ import numpy as np
 from motion_preprocessing.event import Event
 from motion_preprocessing.limb_events import arms, legs, stillness
 from motion_preprocessing.motion_features import ALL_FOURS, KNEELING, LYING, SITTING, UPRIGHT, Features
-from motion_preprocessing.posture_events import bends, falls, postures, somersaults
+from motion_preprocessing.posture_events import bends, falls, lunges, postures, somersaults
 from motion_preprocessing.travel_events import RUN_M_S, climbs, jumps, locomotion, turns
 
 
@@ -33,6 +33,7 @@ def detect(f: Features) -> tuple[Event, ...]:
         *flights,
         *locomotion(f, stepping),
         *turns(f, lying_free),
+        *lunges(f, free),
         *bends(f, standing & (f.leg_m > 0.6)),
         *arms(f, lying_free & (f.tilt_deg < 50)),
         *legs(f, standing),
@@ -63,6 +64,10 @@ _RULES: Final = (
     _Rule(("raise_arm", "hold_arm"), ("hand_to_face",), same_side=True),
     _Rule(("hand_to_face",), ("punch",), near_s=1.0),  # a boxer's guard
     _Rule(("gesture",), ("raise_arm", "hold_arm", "hand_to_face"), 0.6, same_side=True),
+    _Rule(("gesture",), ("raise_arm", "reach"), same_side=True, near_s=0.4),  # an arm on its way up or down
+    _Rule(("squat", "squat_down", "kneel", "kneel_down", "rise"), ("lunge",), 0.4),
+    _Rule(("bend",), ("lunge", "squat"), 0.5),
+    _Rule(("walk",), ("lunge",), 0.6),
     _Rule(("raise_arm", "hold_arm", "wave"), ("jump",), 0.9),
     _Rule(("lift_leg", "stand", "reach", "squat_down", "rise"), ("climb",), 0.4),
     _Rule(("walk",), ("climb",), 0.8),

@@ -42,7 +42,7 @@ _OF_EVENT: Final = (
     ("sit_down", "sit_down"), ("lie_down", "lie_down"), ("kneel_down", "kneel_down"), ("squat_down", "squat_down"),
     ("stand_up", "stand_up"), ("get_up", "stand_up"), ("rise", "stand_up"), ("get_up_to", "stand_up"),
     ("sit_up", "stand_up"), ("bend", "other"), ("pick_up", "other"), ("roll", "other"), ("cartwheel", "other"),
-    ("climb", "other"), ("kick", "other"), ("jump", "jump"), ("fall", "fall"),
+    ("climb", "other"), ("kick", "other"), ("lunge", "other"), ("jump", "jump"), ("fall", "fall"),
 )  # fmt: skip
 
 

@@ -28,8 +28,9 @@ def arms(f: Features, upright: Bools) -> list[Event]:
             if side != "both" and any(min(b, d) - max(a, c) > 0.5 * (b - a) for c, d in spans["both"]):
                 continue
             found.append(spanning(f, "raise_arm" if a > 0 else "hold_arm", a, b, 0.0, side))
+    waves = [_waves(f, index, side, upright) for index, side in enumerate(SIDES)]
+    found += _together(waves[0], waves[1])
     for index, side in enumerate(SIDES):
-        found += _waves(f, index, side, upright)
         body = f.wrist_body_m[:, index]
         extended = np.sqrt((body**2).sum(-1)) > 0.46
         ahead = extended & (body[:, 0] > 0.33) & (body[:, 2] > -0.3) & (body[:, 2] <= RAISED_M) & upright
@@ -41,6 +42,18 @@ def arms(f: Features, upright: Bools) -> list[Event]:
             if reach[a : b + 2].max() > PUNCH_REACH_M:
                 found.append(spanning(f, "punch", a, min(b + 1, f.frames), 0.0, side))
     return found
+
+
+def _together(left: list[Event], right: list[Event]) -> list[Event]:
+    """Make one event of waves of both hands at once."""
+    found = []
+    for e in left:
+        same = [o for o in right if min(e.end_s, o.end_s) - max(e.start_s, o.start_s) > 0.5 * (e.end_s - e.start_s)]
+        if same:
+            right = [o for o in right if o is not same[0]]
+            e = Event("wave", min(e.start_s, same[0].start_s), max(e.end_s, same[0].end_s), 0.0, "both")
+        found.append(e)
+    return found + right
 
 
 def _waves(f: Features, index: int, side: str, upright: Bools) -> list[Event]:
@@ -76,6 +89,10 @@ def _waves(f: Features, index: int, side: str, upright: Bools) -> list[Event]:
 KICK_SPEED_M_S: Final = 2.8
 SWIFT_KICK_M_S: Final = 5.0  # of the ankle against the pelvis: running stays below, a ball is kicked faster
 KICK_AHEAD_M: Final = 0.45
+KICK_HEIGHT_M: Final = 0.55  # of the ankle: a hop's or a hasty step's stays lower
+SLOW_RAISE_S: Final = 0.45  # how long a foot is out when the leg is raised, not kicked
+SLOW_RAISE_M_S: Final = 4.2
+STRAIGHT_KNEE_DEG: Final = 38.0
 
 
 def legs(f: Features, upright: Bools) -> list[Event]:
@@ -89,7 +106,13 @@ def legs(f: Features, upright: Bools) -> list[Event]:
         out = (reach > KICK_AHEAD_M) & (height > 0.3) & (other < 0.15) & upright
         for a, b in closed(out, f.count(0.2), 1):
             speed = f.ankle_speed_m_s[max(0, a - f.count(0.3)) : b, index].max()
-            if speed > KICK_SPEED_M_S:
+            raised = b - a > f.count(SLOW_RAISE_S) and speed < SLOW_RAISE_M_S
+            if raised:  # lifted and held or lowered again with control
+                manner = "straight" if f.knee_deg[a:b, index].max() < STRAIGHT_KNEE_DEG else ""
+                found.append(
+                    spanning(f, "lift_leg", max(0, a - f.count(0.3)), b, float(height[a:b].max()), side, manner)
+                )
+            elif speed > KICK_SPEED_M_S and (height[a:b].max() > KICK_HEIGHT_M or speed > SWIFT_KICK_M_S):
                 found.append(spanning(f, "kick", max(0, a - f.count(0.3)), b, float(height[a:b].max()), side))
         swift = (f.ankle_speed_m_s[:, index] > SWIFT_KICK_M_S) & upright & (ankle[:, 0] > -0.35)
         for a, b in closed(swift, f.count(0.2), 1):
@@ -98,7 +121,7 @@ def legs(f: Features, upright: Bools) -> list[Event]:
                 found.append(spanning(f, "kick", lo, hi, float(height[a:b].max()), side))
         lifted = (f.foot_m[:, index] > 0.14) & (other < 0.08) & upright & still
         for a, b in closed(lifted, f.count(0.2), f.count(0.6)):
-            kicks = [e for e in found if e.kind == "kick" and e.side == side]
+            kicks = [e for e in found if e.kind in ("kick", "lift_leg") and e.side == side]
             if not any(e.start_s * f.fps < b and a < e.end_s * f.fps for e in kicks):
                 found.append(spanning(f, "lift_leg", a, b, float(height[a:b].max()), side))
     return found

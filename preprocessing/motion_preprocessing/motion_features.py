@@ -39,6 +39,7 @@ SIT_THIGH: Final = -0.6  # vertical part of the thigh's direction: -1 standing, 
 SIT_EITHER_THIGH: Final = -0.85  # the steeper thigh: balancing on one leg has it at -1
 SIT_BEHIND_M: Final = 0.05  # centre of mass behind the ankles: nobody stays there without a seat
 SIT_PELVIS_M: Final = 0.88
+SIT_GAP_M: Final = (0.30, 0.44)  # pelvis joint: lower is the floor, higher a seat; between are dips of dancers
 SIT_TIP_THIGH: Final = -0.45  # leaning forward on a seat, to rise or having just sat down, puts the mass over the feet:
 SIT_TIP_M: Final = 0.11  # then the ankles' distance ahead of the pelvis and half the mass's behind them tell it
 SIT_TIP_M_S: Final = 0.2  # from a squat, as long as the pelvis rests
@@ -191,9 +192,11 @@ def _postures(f: dict[str, Floats], j: Floats) -> NDArray[np.int64]:
     hands_down = j[:, WRISTS, 2].min(axis=1) < 0.3
     fours = (tilt > 45) & hands_down & (knees.min(axis=1) < 0.2) & (pelvis - knees.min(axis=1) > 0.2) & (pelvis < 0.75)
     seated = (thigh > SIT_THIGH) & (f["thigh"].min(axis=1) > SIT_EITHER_THIGH) & (pelvis < SIT_PELVIS_M) & slow
-    seated &= (f["behind"] > SIT_BEHIND_M) & (tilt < 58)
+    seated &= (f["behind"] > SIT_BEHIND_M) & (tilt < 58) & ((pelvis < SIT_GAP_M[0]) | (pelvis > SIT_GAP_M[1]))
     tipped = (thigh > SIT_TIP_THIGH) & (f["ahead"] + 0.5 * f["behind"] > SIT_TIP_M) & (np.abs(f["rise"]) < SIT_TIP_M_S)
-    seated |= tipped & (f["foot"].max(axis=1) < PERCH_FOOT_M) & (f["speed"] < 0.3) & (tilt < 58) & (pelvis > 0.3)
+    seated |= (
+        tipped & (f["foot"].max(axis=1) < PERCH_FOOT_M) & (f["speed"] < 0.3) & (tilt < 58) & (pelvis > SIT_GAP_M[1])
+    )
     # On a high stool the feet rest on a rung: both off the floor, knees bent, at rest, and not hanging by the hands.
     perched = (f["foot"].min(axis=1) > PERCH_FOOT_M) & (f["knee"].min(axis=1) > 55) & (f["leg"] > 0.55) & (tilt < 40)
     perched &= (f["speed"] < 0.25) & (pelvis < 0.95) & (thigh > -0.75) & (f["hands"] < 0.1)

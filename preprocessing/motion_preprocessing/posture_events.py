@@ -9,6 +9,7 @@ import numpy as np
 from motion_preprocessing.event import Event, spanning, way_name
 from motion_preprocessing.motion_features import (
     ALL_FOURS,
+    ANKLES,
     BETWEEN,
     KNEELING,
     LYING,
@@ -188,9 +189,48 @@ def bends(f: Features, upright: Bools) -> list[Event]:
         hand = float(f.joints_m[a:b, WRISTS, 2].min())
         top = float(f.pitch_deg[a:b].max())
         if hand < PICK_UP_M:
-            found.append(spanning(f, "pick_up", a, b, hand))
+            passing = "passing" if float(f.speed_m_s[a:b].min()) > 0.4 else ""
+            found.append(spanning(f, "pick_up", a, b, hand, "", passing))
         else:
             found.append(spanning(f, "bend", a, b, top, "forward"))
     for a, b in closed((f.pitch_deg < -25) & upright, f.count(0.3), f.count(0.3)):
         found.append(spanning(f, "bend", a, b, float(-f.pitch_deg[a:b].min()), "backward"))
+    return found
+
+
+LUNGE_APART_M: Final = 0.5  # between the ankles, level
+LUNGE_KNEE_DEG: Final = 50.0
+LUNGE_DROP_M: Final = 0.1  # of the pelvis, from where it was
+LUNGE_THIGHS: Final = 0.25  # difference of the thighs' slopes ...
+LUNGE_KNEES_DEG: Final = 30.0  # ... or of the knees' angles: less is a squat with feet apart
+LUNGE_STILL_M: Final = 0.2  # how far the feet may shift
+
+
+def lunges(f: Features, free: Bools) -> list[Event]:
+    """The feet stand far apart and stay, one knee bends and the body sinks onto it; `side` is that leg's way."""
+    ankles = f.joints_m[:, ANKLES]
+    apart = ankles[:, 0, :2] - ankles[:, 1, :2]
+    bent = f.knee_deg.max(axis=1) > LUNGE_KNEE_DEG
+    down = (np.hypot(apart[:, 0], apart[:, 1]) > LUNGE_APART_M) & bent & (f.foot_m.max(axis=1) < 0.12) & free
+    down &= (f.posture != LYING) & (f.posture != SITTING) & (f.posture != ALL_FOURS) & (f.speed_m_s < 0.6)
+    pelvis = f.joints_m[:, PELVIS, 2]
+    found = []
+    for a, b in closed(down, f.count(0.2), f.count(0.3)):
+        margin = f.count(0.8)
+        around = pelvis[max(0, a - margin) : b + margin]
+        drop = float(around.max() - pelvis[a:b].min())
+        shift = np.sqrt((np.ptp(ankles[a:b, :, :2], axis=0) ** 2).sum(-1)).max()
+        if drop < LUNGE_DROP_M or shift > LUNGE_STILL_M:
+            continue
+        lowest = a + int(np.argmin(pelvis[a:b]))
+        alike = abs(f.thigh_up[lowest, 0] - f.thigh_up[lowest, 1]) < LUNGE_THIGHS
+        if alike and abs(f.knee_deg[lowest, 0] - f.knee_deg[lowest, 1]) < LUNGE_KNEES_DEG:
+            continue
+        yaw = f.yaw_rad[lowest]
+        lead = int(np.argmin(np.hypot(*(ankles[lowest, :, :2] - f.joints_m[lowest, PELVIS, :2]).T)))
+        toward = ankles[lowest, lead, :2] - ankles[lowest, 1 - lead, :2]
+        ahead, left = toward @ [np.cos(yaw), np.sin(yaw)], toward @ [-np.sin(yaw), np.cos(yaw)]
+        # In a lunge in line the front knee bends over its foot and the back knee sinks: the way is always forward.
+        way = "forward" if abs(ahead) > abs(left) else "left" if left > 0 else "right"
+        found.append(spanning(f, "lunge", max(0, a - f.count(0.3)), min(f.frames, b + f.count(0.3)), drop, way))
     return found

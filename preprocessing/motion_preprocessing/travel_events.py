@@ -7,7 +7,18 @@ from typing import Final
 import numpy as np
 
 from motion_preprocessing.event import Event, spanning, way_name
-from motion_preprocessing.motion_features import ANKLES, PELVIS, Bools, Features, closed, runs, smooth
+from motion_preprocessing.motion_features import (
+    ANKLES,
+    PELVIS,
+    TOES,
+    Bools,
+    Features,
+    Floats,
+    closed,
+    rate,
+    runs,
+    smooth,
+)
 
 MOVING_M_S: Final = 0.25
 RUN_M_S: Final = 2.05  # faster is running ...
@@ -18,13 +29,26 @@ TURN_EDGE_DEG_S: Final = 10.0  # a turn begins and ends where it is slower than 
 TURN_DEG: Final = 32.0
 CIRCLE_DEG: Final = 240.0
 VEER_DEG: Final = 22.0
+DUCK_DEG: Final = 50.0
+
+
+TURN_FEET: Final = 0.4  # share of a turn that the feet must share, or it is a twist of the trunk
+
+
+def _feet_yaw_rad(f: Features) -> Floats:
+    """Unwrapped direction (T,) in which the two feet point together."""
+    ways = f.joints_m[:, TOES, :2] - f.joints_m[:, ANKLES, :2]
+    ways = ways / np.maximum(np.sqrt((ways**2).sum(-1, keepdims=True)), 1e-6)
+    way = ways.sum(axis=1)
+    return np.asarray(np.unwrap(np.arctan2(way[:, 1], way[:, 0])))
 
 
 def turns(f: Features, allowed: Bools) -> list[Event]:
-    """Turn of the facing by more than TURN_DEG at more than TURN_DEG_S."""
+    """Turn of the facing by more than TURN_DEG at more than TURN_DEG_S; where the feet stay it is a twist."""
     if f.frames < 2:
         return []
     speed = np.degrees(np.gradient(f.yaw_rad)) * f.fps
+    feet, walked = _feet_yaw_rad(f), stepping(f) & (f.speed_m_s > MOVING_M_S)
     found: list[Event] = []
     for sign in (1, -1):
         for start, stop in closed((sign * speed > TURN_DEG_S) & allowed, f.count(0.3), f.count(0.2)):
@@ -37,13 +61,17 @@ def turns(f: Features, allowed: Bools) -> list[Event]:
                 continue  # grown into the one before
             amount = float(np.degrees(f.yaw_rad[b - 1] - f.yaw_rad[a]))
             if sign * amount > TURN_DEG:
-                found.append(spanning(f, "turn", a, b, amount))
+                before, after = max(0, a - f.count(0.2)), min(f.frames, b + f.count(0.25)) - 1
+                shared = sign * float(np.degrees(feet[after] - feet[before])) > TURN_FEET * abs(amount)
+                shared = shared or bool(walked[a:b].mean() > 0.5)
+                side = "" if shared else "left" if sign > 0 else "right"
+                found.append(spanning(f, "turn" if shared else "twist", a, b, amount, side))
     found.sort(key=lambda e: e.start_s)
     # A turn that is taken back at once is a twist of the body (boxing, swinging), not a change of direction.
     kept: list[Event] = []
     for e in found:
         last = kept[-1] if kept else None
-        if last is not None and e.start_s - last.end_s < 0.6:
+        if last is not None and e.kind == last.kind == "turn" and e.start_s - last.end_s < 0.6:
             larger = max(abs(e.amount), abs(last.amount))
             if larger < 100 and abs(e.amount + last.amount) < 0.4 * larger:
                 kept.pop()
@@ -67,7 +95,10 @@ def stepping(f: Features) -> Bools:
 def locomotion(f: Features, allowed: Bools) -> list[Event]:
     """Walking and running: stretches of horizontal pelvis motion on the feet, cut where the pace or the way changes."""
     moving = (f.speed_m_s > MOVING_M_S) & allowed & stepping(f)
-    sector = np.round(np.arctan2(f.velocity_m_s[:, 1], f.velocity_m_s[:, 0]) / (np.pi / 2)).astype(int) % 4
+    # Bent low, hips and shoulders say little about where one faces: ducking under something is no sidestep.
+    ahead, left = f.velocity_m_s[:, 0], np.where(f.tilt_deg > DUCK_DEG, 0.0, f.velocity_m_s[:, 1])
+    ahead = np.where(f.tilt_deg > DUCK_DEG, f.speed_m_s, ahead)
+    sector = np.round(np.arctan2(left, ahead) / (np.pi / 2)).astype(int) % 4
     names = ("forward", "left", "backward", "right")
     pace = smooth(f.speed_m_s, 1.0, f.fps)
     bounce = smooth(np.abs(f.vertical_m_s2), 0.8, f.fps)
@@ -128,6 +159,9 @@ def jumps(f: Features) -> list[Event]:
 
 
 CLIMB_M: Final = 0.22
+CLIMB_STILL_M_S: Final = 0.25
+CLIMB_STILL_SHARE: Final = 0.5  # of the time one foot must rest on something, or the body hangs or swings
+CLIMB_M_S: Final = 0.75  # of the support: faster is a leap, a drop or a pull-up, no step after step
 
 
 def climbs(f: Features, grounded: Bools) -> list[Event]:
@@ -138,11 +172,16 @@ def climbs(f: Features, grounded: Bools) -> list[Event]:
     lowest = f.foot_m.min(axis=1)
     support = np.lib.stride_tricks.sliding_window_view(lowest, width).min(axis=1)  # (T - width + 1,)
     speed = np.gradient(smooth(support, 0.6, f.fps)) * f.fps
+    resting = np.sqrt((rate(f.joints_m[:, ANKLES], f.fps) ** 2).sum(-1)).min(axis=1)
     found = []
     for a, b in [*closed(speed > 0.08, f.count(1.2), 1), *closed(speed < -0.08, f.count(1.2), 1)]:
         rise = float(support[min(b, len(support) - 1)] - support[max(0, a - 1)])
         stop = min(f.frames, b + width)
         if abs(rise) < CLIMB_M or not grounded[a:stop].mean() > 0.7:
+            continue
+        if abs(rise) > CLIMB_M_S * (b - a) / f.fps:
+            continue
+        if (resting[a:stop] < CLIMB_STILL_M_S).mean() < CLIMB_STILL_SHARE:
             continue
         # Stairs go further than they rise, a ladder does not.
         shift = f.joints_m[stop - 1, PELVIS, :2] - f.joints_m[a, PELVIS, :2]

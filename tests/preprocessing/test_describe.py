@@ -184,10 +184,32 @@ def kneeling() -> np.ndarray:
 
 
 def climbing(rise_m: float) -> np.ndarray:
+    """The body glides up or down, the feet take turns in stepping after it and rest in between."""
     body = Body(5.0)
     body.position[:, 2] += rise_m * np.clip((body.time_s - 1.0) / 3.0, 0, 1)
     body.position[:, 0] = 0.3 * body.time_s
-    return body.joints()
+    joints = body.joints()
+    for side, joint in enumerate((7, 8)):
+        phase = body.time_s / 0.8 + 0.5 * side
+        swing = np.clip((phase % 1.0 - 0.6) / 0.4, 0, 1)  # rests for .48 s, then goes to where the body will be
+        at = (np.floor(phase) + swing - 0.5 * side) * 0.8
+        for axis in (0, 2):
+            lag = np.interp(at, body.time_s, body.position[:, axis]) - body.position[:, axis]
+            joints[:, [joint, joint + 3], axis] += lag[:, None]
+    return joints
+
+
+def twisting() -> np.ndarray:
+    """Planted feet, the trunk turns to the left and stays."""
+    body = Body(4.0)
+    turn = body.ramp(1.0, 2.0)
+    for joint, share in (("spine1", 0.4), ("spine2", 0.3), ("spine3", 0.3)):
+        body.bend(joint, "y", 70 * share * turn)
+    joints = body.joints()
+    hips = about("z", 45 * turn)  # the pelvis goes along a good deal
+    for hip in (1, 2):
+        joints[:, hip] = joints[:, 0] + np.einsum("tij,tj->ti", hips, joints[:, hip] - joints[:, 0])
+    return joints
 
 
 MOTIONS = {
@@ -258,6 +280,43 @@ def test_turns_on_the_spot_are_measured(degrees):
     else:
         assert all("turn" in s and ("around" in s or "180" in s) for s in sentences if "turn" in s)
     assert any("turn" in s for s in sentences)
+
+
+def test_a_trunk_that_turns_over_planted_feet_is_a_twist():
+    events = tell(twisting()).events
+    assert [(e.kind, e.side) for e in events if e.kind in ("turn", "twist")] == [("twist", "left")]
+
+
+def test_a_leg_raised_straight_and_slowly_is_no_kick():
+    body = Body(4.0)
+    body.bend("left_hip", "x", -75 * (body.ramp(0.8, 1.6) - body.ramp(2.2, 3.0)))
+    [raised] = [e for e in tell(body.joints()).events if e.kind in ("lift_leg", "kick")]
+    assert (raised.kind, raised.side, raised.manner) == ("lift_leg", "left", "straight")
+
+
+def lunging(way: tuple[float, float]) -> np.ndarray:
+    """Feet far apart along `way` stay; the pelvis sinks towards the one that is ahead, knees bend as they must."""
+    body = Body(4.0)
+    down = body.ramp(0.8, 1.6) - body.ramp(2.4, 3.2)
+    joints = body.joints()
+    towards = np.array([*way, 0.0])
+    joints += (np.array([0.0, 0.0, -0.12]) + down[:, None] * (0.22 * towards - [0.0, 0.0, 0.2]))[:, None]
+    legs = ((1, 4, 7, 10), (2, 5, 8, 11)) if way[1] >= 0 else ((2, 5, 8, 11), (1, 4, 7, 10))
+    for side, (hip, knee, ankle, toe) in zip((1.0, -1.0), legs, strict=True):
+        to_toe = joints[0, toe] - joints[0, ankle]
+        joints[:, ankle] = 0.42 * side * towards + [0.0, 0.06 * side * (1 - abs(way[1])), 0.075]
+        joints[:, toe] = joints[:, ankle] + to_toe
+        middle = (joints[:, hip] + joints[:, ankle]) / 2
+        half = np.linalg.norm(joints[:, hip] - joints[:, ankle], axis=-1) / 2
+        joints[:, knee] = middle + np.sqrt(np.maximum(0.39**2 - half**2, 0))[:, None] * [1.0, 0.0, 0.0]
+    return joints
+
+
+@pytest.mark.parametrize(("way", "name"), [((1.0, 0.0), "forward"), ((0.0, 1.0), "left"), ((0.0, -1.0), "right")])
+def test_lunges_have_a_way(way, name):
+    joints = lunging(way)
+    assert only(joints, "lunge").side == name
+    assert not {"squat", "walk", "kneel"} & set(kinds(joints))
 
 
 def test_a_twist_to_and_fro_is_no_turn():
