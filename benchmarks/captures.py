@@ -35,6 +35,7 @@ from machine import describe, in_words
 from motion_preprocessing.camera_floor import FloorWarning
 from motion_preprocessing.captures.evaluate import score
 from motion_preprocessing.captures.lifting import LiftConfig, lift
+from motion_preprocessing.captures.mistakes import DISTINCT
 from motion_preprocessing.captures.read import read_capture
 from motion_preprocessing.captures.synthetic import SyntheticCapture, SyntheticConfig, synthesise_of_set
 from motion_preprocessing.captures.walks import MotionSource
@@ -124,6 +125,11 @@ def run(job: Job) -> dict[str, Any]:
 def percent(part: float, whole: float) -> float:
     """Return a share in percent; NaN of nothing."""
     return float(100 * part / whole) if whole else float("nan")
+
+
+def shown(value: float) -> str:
+    """Lay out a figure; there may be none."""
+    return "-" if np.isnan(value) else format(value, ".2f")
 
 
 def pooled(rows: list[dict[str, Any]], key: str) -> float:
@@ -216,22 +222,23 @@ def lines_of(summary: dict[str, Any], command: str, config: SyntheticConfig, cou
         f"{summary['captures']} of {count} captures, each {config.frames} frames of {config.width} x {config.height}; "
         f"{summary['occluded poses, %']:.0f} % of the poses occluded (more than a third of the keypoints hidden). "
         f"Depth noise {100 * config.depth_noise:g} %, {patches}. People by what they do: {actions}.", "",
-        "Swapped poses are counted apart for pairs of people who look different in the picture and for those whose "
-        "keypoints coincide within the noise (6 % of the box): of the latter no annotation can tell. The thesis' "
+        "Swapped poses are counted apart for people who look different in the picture and for people who look alike "
+        f"(one close behind the other, keypoints less than {DISTINCT} of the box's side apart on average). The thesis' "
         "methods get the camera's true focal length in one column and the one that HMR2 assumes, "
         f"{assumed:.0f} pixels, in the other; floor and masks do not depend on it.",
         "",
         f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}",
     ]  # fmt: skip
     for key in summary["methods"][names[0]]:
-        values = " | ".join(format(summary["methods"][name][key], ".2f") for name in names)
+        values = " | ".join(shown(summary["methods"][name][key]) for name in names)
         lines += [f"| {key} | {values} |"]
     above = summary["truly standing above the floor, %"]
     lines += ["", f"In truth {above:.1f} % of the standing are more than 5 cm above the floor: they climb or jump."]
     rules = summary["swapped poses"]
     lines += ["", "The two rules for swapped poses, each by itself:", "", "| | nearest | assignment |", "|---|---|---|"]
     for key in rules["rules"]["nearest"]:
-        lines.append(f"| {key} | {rules['rules']['nearest'][key]:.2f} | {rules['rules']['assignment'][key]:.2f} |")
+        values = " | ".join(shown(rules["rules"][rule][key]) for rule in ("nearest", "assignment"))
+        lines.append(f"| {key} | {values} |")
     given = ", ".join(f"{count} {what}" for what, count in rules["given"].items())
     by = ", ".join(f"{what} {count}" for what, count in rules["masked by"].items())
     lines += ["", f"Given: {given}. Masked by: {by}."]

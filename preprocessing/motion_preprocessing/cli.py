@@ -124,7 +124,7 @@ def validate(captures: Path) -> None:
     "--depth-correlation", type=click.FloatRange(min=0), default=0.0, show_default=True,
     help="Size of the patches that depth noise comes in, pixels; 0: each by itself.",
 )
-@click.option("--swap-alike", is_flag=True, help="Swap people too who look the same in the picture.")
+@click.option("--swap-alike", is_flag=True, help="Swap people too who look alike in the picture.")
 @click.option("--motions", type=click.Path(path_type=Path), help="Processed dataset of motions  [default: walks]")
 def synthesise(
     out: Path, captures: int, seed: int, pitch: tuple[float, float], frames: int, depth_noise: float, occlusion: float,

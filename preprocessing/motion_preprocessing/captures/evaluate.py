@@ -34,7 +34,7 @@ class Score:
     swapped: tuple[int, int]
     """Poses of another person, who looks different: given, masked."""
     alike: tuple[int, int]
-    """Poses of another person who looks the same in the picture: given, masked."""
+    """Poses of another person who looks alike in the picture: given, masked."""
     good: tuple[int, int]
     """Right poses: given, lost."""
     rules: dict[str, tuple[int, int, int]]

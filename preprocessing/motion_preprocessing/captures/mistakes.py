@@ -13,8 +13,10 @@ RIGHT, SWAPPED, WRONG, MISSING, UNSEEN, ALIKE = range(6)
 """What `predicted` says of a person and frame; see docs/formats/capture.md."""
 MIN_KEYPOINTS: Final = 6
 """A person with fewer keypoints in the picture is not annotated."""
-DISTINCT: Final = 0.06
-"""Two people whose keypoints lie closer than this part of their box's side look alike in the picture."""
+DISTINCT: Final = 0.3
+"""Two people whose keypoints lie closer on average than this part of their box's side look alike in the picture."""
+_ALIKE_ODDS: Final = 20.0
+"""How much likelier an estimator takes one for the other who looks alike: such moments are rare."""
 _SWAP_RUN, _MISSING_RUN, _WRONG_RUN = 8, 5, 2
 
 
@@ -52,7 +54,8 @@ def choose_mistakes(
         if people > 1 and count:
             others = np.array([i for i in range(people) if i != person])
             pairs = [_confusion(keypoints, boxes, seen, person, other) for other in others]
-            weight = np.stack([w if swap_alike else np.where(distinct, w, 0.0) for w, distinct in pairs])
+            odds = _ALIKE_ODDS if swap_alike else 0.0
+            weight = np.stack([w * np.where(distinct, 1.0, odds) for w, distinct in pairs])
             distinct = np.stack([distinct for _, distinct in pairs])
             nearest = weight.argmax(axis=0)
             chosen = _runs(seen[person], weight.max(axis=0), count, _SWAP_RUN, rng)
@@ -87,8 +90,8 @@ def _confusion(
 ) -> tuple[Array, NDArray[np.bool_]]:
     """How likely (T,) the crop of a person gives the pose of another, and whether the two can be told apart (T,).
 
-    The likelihood is high where the boxes overlap, and falls with the distance elsewhere. Where the two look alike
-    within the noise, a swap is no error that annotations could tell.
+    The likelihood is high where the boxes overlap, and falls with the distance elsewhere. The more two look alike, the
+    less annotations tell a swap.
     """
     a, b = boxes[person], boxes[other]
     size = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0.0, None).prod(axis=-1)

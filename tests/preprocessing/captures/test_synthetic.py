@@ -97,7 +97,7 @@ def test_correlated_noise_is_as_large_and_comes_in_patches() -> None:
 
 @pytest.mark.parametrize("allowed", [False, True])
 def test_people_who_look_alike_are_swapped_only_on_request_and_counted_apart(allowed: bool) -> None:
-    """Two people: in the first half they coincide in the picture within a pixel, in the second they are apart."""
+    """Two people: in the first half they nearly coincide in the picture, in the second they are apart."""
     rng = np.random.default_rng(0)
     keypoints = np.concatenate([rng.uniform(40, 80, (1, 40, 17, 2)), np.full((1, 40, 17, 1), 2.0)], axis=-1)
     keypoints = np.concatenate([keypoints, keypoints + [1.0, 0.0, 0.0]])
