@@ -2,7 +2,8 @@
 
     dataset.json       format version, frame rate, pose layout, skeleton, credits, sha256 of the other files
     sequences.parquet  a row a sequence: name, frames, captions, action, person class, subject, split, pair, source, ...
-    frames.arrow       Arrow IPC file, a record batch a sequence in the same order, a row a frame: pose (258 float32)
+    frames.arrow       Arrow IPC file, a record batch a sequence in the same order, a row a frame: pose (258 float32),
+                       label (OmniFall's class), weight (how much the frame should count when windows are drawn)
     scenes/...         scene files of the rooms that sequences name, where there are any
 
 Opening a dataset maps `frames.arrow`; a record's pose is a read-only numpy view into the map, so that a training
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
@@ -26,7 +27,9 @@ from motion_preprocessing import pose_vector
 from motion_preprocessing.atomic_output import as_output_error, atomic_folder
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import InputError, MissingExtraError, OutputError
+from motion_preprocessing.frame_labels import ACTIONS, omnifall_labels
 from motion_preprocessing.pose_vector import POSE_DIM
+from motion_preprocessing.quality import frame_weights
 from motion_preprocessing.sequence import PERSON_CLASSES, SPLITS, Event, MotionSequence
 from motion_preprocessing.skeleton import JOINT_NAMES, PARENTS, REST_OFFSETS_M
 
@@ -38,6 +41,9 @@ HEADER_FILE: Final = "dataset.json"
 FRAMES_FILE: Final = "frames.arrow"
 SEQUENCES_FILE: Final = "sequences.parquet"
 SCENES_FOLDER: Final = "scenes"
+
+
+_LABEL, _WEIGHT = "label", "weight"
 
 
 def _arrow() -> ModuleType:
@@ -83,6 +89,11 @@ class MotionRecord:
     """Scene file of its room, relative to the dataset's folder (see `MotionDataset.scene_file`); '' for none."""
     body_scale: float
     """Size of the body that moved relative to the skeleton it is written with."""
+    frame_labels: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
+    """(T,) OmniFall's class of every frame, as `frame_labels.ACTIONS` numbers them; empty in datasets without."""
+    frame_weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    """(T,) how much every frame should count when windows are drawn, 0..1: idle stretches little (see `quality`); empty
+    in datasets without."""
 
 
 def _sequence_schema(pa: ModuleType, version: int = FORMAT_VERSION) -> Any:
@@ -102,7 +113,8 @@ def _sequence_schema(pa: ModuleType, version: int = FORMAT_VERSION) -> Any:
 
 
 def _frame_schema(pa: ModuleType) -> Any:
-    return pa.schema([("sequence", pa.int32()), ("pose", pa.list_(pa.float32(), POSE_DIM))])
+    columns = [("sequence", pa.int32()), ("pose", pa.list_(pa.float32(), POSE_DIM))]
+    return pa.schema([*columns, (_LABEL, pa.int8()), (_WEIGHT, pa.float32())])
 
 
 def _encode(sequence: MotionSequence) -> NDArray[np.float32]:
@@ -166,7 +178,11 @@ def _write_files(
             pose = _encode(sequence)
             poses = pa.FixedSizeListArray.from_arrays(pa.array(pose.reshape(-1)), POSE_DIM)
             numbers = pa.array(np.full(len(pose), index, dtype=np.int32))
-            writer.write_batch(pa.record_batch([numbers, poses], schema=schema))
+            joints = pose[:, pose_vector.POSITIONS].reshape(len(pose), -1, 3)
+            labels = _labels(sequence, joints)
+            weights = frame_weights(joints, fps)
+            columns = [numbers, poses, pa.array(labels, pa.int8()), pa.array(weights, pa.float32())]
+            writer.write_batch(pa.record_batch(columns, schema=schema))
             rows.append(
                 {
                     "name": sequence.name,
@@ -208,6 +224,19 @@ def _write_files(
         "files": {name: sha256_of(folder / name) for name in (FRAMES_FILE, SEQUENCES_FILE, *named)},
     }
     (folder / HEADER_FILE).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
+
+
+def _labels(sequence: MotionSequence, joints_m: NDArray[np.float32]) -> NDArray[np.int8]:
+    """What the source knows, else what the rules see."""
+    if sequence.frame_labels is None:
+        return omnifall_labels(joints_m, sequence.fps).astype(np.int8)
+    given = np.asarray(sequence.frame_labels)
+    if given.shape != (len(joints_m),) or given.min() < 0 or given.max() >= len(ACTIONS):
+        raise InputError(
+            f"expected {len(joints_m)} classes of 0 to {len(ACTIONS) - 1}, got others for the frames of "
+            f"{sequence.name}; number them as frame_labels.ACTIONS does"
+        )
+    return given.astype(np.int8)
 
 
 def _copy_scene(folder: Path, scene: str, scenes: Mapping[str, Path]) -> None:
@@ -317,7 +346,15 @@ class MotionDataset:
             label=row["label"],
             scene=row.get("scene", ""),
             body_scale=row.get("body_scale", 1.0),
+            **self._frame_columns(batch),
         )
+
+    def _frame_columns(self, batch: Any) -> dict[str, Any]:
+        """Return the labels and weights of a sequence's frames, nothing where the file has none."""
+        if _LABEL not in batch.schema.names:
+            return {}
+        label, weight = (batch.column(name).to_numpy(zero_copy_only=True) for name in (_LABEL, _WEIGHT))
+        return {"frame_labels": label, "frame_weights": weight}
 
     def scene_file(self, record: MotionRecord) -> Path | None:
         """Return the scene file of the room that a sequence moves in, None where it has none.

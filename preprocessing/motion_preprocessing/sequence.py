@@ -60,3 +60,6 @@ class MotionSequence:
     """Scene file of the room that it moves in, relative to the dataset's folder, in the same world; '' for none."""
     body_scale: float = 1.0
     """Size of the body that moved relative to the project's skeleton, which it is written with; 1 where unknown."""
+    frame_labels: NDArray[np.int64] | None = None
+    """(T,) OmniFall's class of every frame where the source knows it, as `frame_labels.ACTIONS` numbers them; None has
+    them found by rule when a dataset is written."""

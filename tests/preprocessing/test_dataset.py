@@ -14,6 +14,8 @@ from scipy.spatial.transform import Rotation
 from motion_preprocessing import pose_vector
 from motion_preprocessing.dataset import FRAMES_FILE, HEADER_FILE, SEQUENCES_FILE, MotionDataset, write_dataset
 from motion_preprocessing.errors import InputError, MissingExtraError, OutputError
+from motion_preprocessing.frame_labels import omnifall_labels
+from motion_preprocessing.quality import IDLE_WEIGHT
 from motion_preprocessing.rotations import geodesic_angle
 from motion_preprocessing.sequence import Event, MotionSequence
 
@@ -62,6 +64,37 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         np.testing.assert_allclose(pose.joints_m[:, 0], wanted.root_position_m, atol=1e-6)
         assert np.degrees(geodesic_angle(pose.local_rotations, wanted.local_rotations)).max() < 0.01
     dataset.verify()
+
+
+def test_frames_carry_their_class_and_weight(tmp_path: Path) -> None:
+    still = replace(sequence("still", 90), root_position_m=np.full((90, 3), 0.9, dtype=np.float32))
+    still = replace(still, local_rotations=np.repeat(still.local_rotations[:1], 90, axis=0))
+    known = replace(sequence("known", 12), frame_labels=np.arange(12) % 3)
+    by_rule, given = MotionDataset.open(write(tmp_path / "set", still, known))
+    joints = by_rule.pose[:, pose_vector.POSITIONS].reshape(90, 22, 3)
+    np.testing.assert_array_equal(by_rule.frame_labels, omnifall_labels(joints, 20.0))
+    np.testing.assert_array_equal(given.frame_labels, np.arange(12) % 3)
+    assert by_rule.frame_labels.dtype == np.int8
+    assert by_rule.frame_weights.dtype == np.float32
+    assert by_rule.frame_weights[45] == np.float32(IDLE_WEIGHT)
+    assert set(given.frame_weights) == {1.0}
+    bad = replace(known, frame_labels=np.full(12, 16))
+    with pytest.raises(InputError, match="expected 12 classes of 0 to 15"):
+        write(tmp_path / "bad", bad)
+
+
+def test_datasets_without_frame_classes_are_read(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    folder = write(tmp_path / "set", sequence("a", 7))
+    with pa.ipc.open_file(pa.memory_map(str(folder / FRAMES_FILE), "r")) as reader:
+        [batch] = [reader.get_batch(0).select(["sequence", "pose"])]
+        with pa.OSFile(str(tmp_path / "frames"), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+    (tmp_path / "frames").replace(folder / FRAMES_FILE)
+    [record] = MotionDataset.open(folder)
+    assert record.pose.shape == (7, 258)
+    assert record.frame_labels.size == record.frame_weights.size == 0
 
 
 def test_rooms_travel_with_the_dataset(tmp_path: Path) -> None:
