@@ -12,6 +12,11 @@ from motion_preprocessing.captions import combine
 from motion_preprocessing.errors import InputError
 
 SIT_TO_STAND: Final = "sit to stand"
+_TOUCH: Final = (
+    "*lower the body until it touches a seat and *stand up again", "*squat down to a seat and *rise at once",
+    "*lower the body towards a chair and *stand up again", "*squat down to seat height and *stand up",
+)  # fmt: skip
+"""For those who put no weight on the seat: they move as in a squat, and calling it sitting would teach a wrong word."""
 
 _PHRASES: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "deep squat": (
@@ -93,7 +98,9 @@ EXERCISES: Final = tuple(_PHRASES)
 _POOR: Final = ("", " incorrectly", " with some difficulty", " not quite correctly")
 
 
-def sentences_for_exercise(name: str, side: str, *, limited: bool, correct: bool) -> tuple[str, ...]:
+def sentences_for_exercise(
+    name: str, side: str, *, limited: bool, correct: bool, seated: bool = True
+) -> tuple[str, ...]:
     """Describe an exercise in up to 8 sentences.
 
     Args:
@@ -101,6 +108,7 @@ def sentences_for_exercise(name: str, side: str, *, limited: bool, correct: bool
         side: The limb that moves, left or right; of no meaning for squats and sitting down.
         limited: Whether it goes clearly less far than the same person can.
         correct: Whether it was performed as it should be.
+        seated: Whether weight was put on the seat, of who was to sit.
     """
     if name not in _PHRASES:
         raise InputError(f"expected one of {', '.join(EXERCISES)}, got '{name}' for the exercise; add its phrases")
@@ -109,5 +117,7 @@ def sentences_for_exercise(name: str, side: str, *, limited: bool, correct: bool
     tails = ("",) if correct else _POOR
     if limited and name == SIT_TO_STAND:
         tails = (" with limited motion", " stiffly", "", " with difficulty")
+    if name == SIT_TO_STAND and not seated:
+        full = less = _TOUCH
     phrases = tuple(phrase.format(side=side, other=other) for phrase in (less if limited else full))
     return combine([phrases], ("",) if limited and name != SIT_TO_STAND else tails)

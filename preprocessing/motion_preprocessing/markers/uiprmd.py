@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
+from motion_preprocessing.events import detect
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.level import floor_height_m
 from motion_preprocessing.markers.exercise_phrases import EXERCISES, SIT_TO_STAND, sentences_for_exercise
 from motion_preprocessing.markers.foot_lock import lock_feet
 from motion_preprocessing.markers.marker_motion import FittedTrial, fit_subject
 from motion_preprocessing.markers.plug_in_gait import MARKERS
+from motion_preprocessing.motion_features import measure
 from motion_preprocessing.quality import Tally, faults
 from motion_preprocessing.resample import resample
 from motion_preprocessing.sequence import MotionSequence
@@ -172,7 +174,7 @@ def _subject_sequences(
             report.drop(wrong[0], trial.name)
             continue
         report.keep(joints, fps)
-        good.append((trial, rotations, root, measure_exercise(trial.exercise, joints)))
+        good.append((trial, rotations, root, measure_exercise(trial.exercise, joints, fps)))
         report.residual_m.append(float(np.sqrt(np.mean(fit.residual_m**2))))
     able = {
         exercise: float(np.median([m.range_m for t, _, _, m in good if t.exercise == exercise and t.correct]))
@@ -186,9 +188,13 @@ def _subject_sequences(
             local_rotations=rotations.astype(np.float32),
             root_position_m=root.astype(np.float32),
             captions=sentences_for_exercise(
-                trial.exercise, measured.side, limited=limited and not trial.correct, correct=trial.correct
+                trial.exercise,
+                measured.side,
+                limited=limited and not trial.correct,
+                correct=trial.correct,
+                seated=measured.seated,
             ),
-            action="sit" if trial.exercise == SIT_TO_STAND else "exercise",
+            action="sit" if trial.exercise == SIT_TO_STAND and measured.seated else "exercise",
             person_class="person" if trial.correct else "patient",
             subject=f"uiprmd_{trial.subject}",
             split=splits.of_subject(f"uiprmd_{trial.subject}"),
@@ -216,13 +222,15 @@ class Measured:
     """The limb that moves most: left or right."""
     range_m: float
     """How far the joint that matters moves, metres."""
+    seated: bool = False
+    """Whether the body is seen to sit."""
 
 
 _ARMS: Final = tuple(EXERCISES[6:])
 _BACKWARD: Final = "standing shoulder extension"
 
 
-def measure_exercise(exercise: str, joints_m: Array) -> Measured:
+def measure_exercise(exercise: str, joints_m: Array, fps: float) -> Measured:
     """Find which limb moves and how far, from joints (T, 22, 3)."""
     pelvis = joints_m[:, JOINT_INDEX["pelvis"], 2]
     moved = {}
@@ -243,4 +251,5 @@ def measure_exercise(exercise: str, joints_m: Array) -> Measured:
         ahead = first[[JOINT_INDEX["left_ankle"], JOINT_INDEX["right_ankle"]], :2] @ forward
         side = "left" if ahead[0] > ahead[1] else "right"
     low = exercise in ("deep squat", "inline lunge", "side lunge", SIT_TO_STAND)
-    return Measured(side, float(np.ptp(pelvis)) if low else moved[side])
+    seated = exercise == SIT_TO_STAND and any(event.kind == "sit" for event in detect(measure(joints_m, fps)))
+    return Measured(side, float(np.ptp(pelvis)) if low else moved[side], seated)

@@ -193,8 +193,14 @@ def test_trials_become_sequences(tmp_path: Path) -> None:
         assert abs(np.percentile(joints[:, [7, 8, 10, 11], 2].min(axis=1), 5)) < 1e-3
         assert sequence.captions
         assert len(sequence.root_position_m) == pytest.approx(79 / (100 / 3) * 20, abs=2)
-    assert "sits down" in " ".join(sequences[0].captions)
-    assert "limited motion" in " ".join(sequences[1].captions)
+    full, limited = (" ".join(sequence.captions) for sequence in sequences[:2])
+    assert "sits" in full
+    assert "limited motion" not in full
+    # Half as far down nobody sits, and nobody may be told to.
+    assert "sits" not in limited
+    assert "seat" in limited
+    assert "limited motion" in limited
+    assert [sequence.action for sequence in sequences[:2]] == ["sit", "exercise"]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +243,7 @@ def test_the_moving_side_is_measured() -> None:
     swing = np.sin(np.linspace(0, np.pi, 40))
     local[:, JOINT_INDEX["right_hip"]] = Rotation.from_euler("x", -1.2 * swing[:, None]).as_matrix()
     joints = np.asarray(forward_kinematics(local, np.zeros((40, 3)))[0])
-    measured = measure_exercise("standing active straight leg raise", joints)
+    measured = measure_exercise("standing active straight leg raise", joints, 20.0)
     assert measured.side == "right"
     # The leg of .78 m swings by 1.2 rad about the hip.
     assert measured.range_m == pytest.approx(0.781 * (1 - np.cos(1.2)), abs=0.04)
