@@ -1,7 +1,7 @@
 """Everything that a page shows, as JSON with its arrays in one block.
 
 Axes: P persons, T frames. Room coordinates, metres, Z up. Rotations go as 16-bit quaternions (w, x, y, z times 32767):
-their rounding moves a hand by less than 0.1 mm.
+their rounding moves a hand by about 0.1 mm.
 """
 
 from __future__ import annotations

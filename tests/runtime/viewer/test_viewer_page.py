@@ -203,6 +203,14 @@ def test_only_pages_are_replaced(walk: Callable[..., Motion], tmp_path: Path) ->
     assert [entry.name for entry in tmp_path.iterdir()] == ["view.html"]
 
 
+def test_the_example_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[3] / "docs" / "viewer.md"
+    (example,) = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, str(page), "exec"), {})
+    assert Read(Path("view.html").read_text(encoding="utf-8")).payload["samples"][0]["name"] == "T-pose"
+
+
 def test_the_viewer_adds_less_than_a_megabyte_to_the_wheel() -> None:
     (folder,) = map(Path, motion_runtime.viewer.__path__)
     files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]

@@ -97,7 +97,7 @@ function start(array) {
     } },
     { id: "full", keys: ["x"], words: "full screen", icon: "full", place: "tools", wide: true, run: () => {
       if (document.fullscreenElement) document.exitFullscreen();
-      else document.documentElement.requestFullscreen().catch(() => {});
+      else if (document.documentElement.requestFullscreen) document.documentElement.requestFullscreen().catch(() => {});
     } },
     { id: "theme", keys: ["d"], words: "dark or light", icon: "theme", place: "tools", run: () => {
       state.theme = theme() === "dark" ? "light" : "dark";

@@ -220,7 +220,7 @@ class Stage {
       const around = portrait ? 0.6 : 2.6;
       const xs = [Math.max(this.room.low[0], low[0] - around), Math.min(this.room.high[0], high[0] + around)];
       const ys = [Math.max(this.room.low[1], low[1] - around), Math.min(this.room.high[1], high[1] + around)];
-      for (const x of xs) for (const y of ys) points.push([x, y, 0], [x, y, Math.min(1.3, this.room.high[2])]);
+      for (const x of xs) for (const y of ys) points.push([x, y, 0], [x, y, Math.min(2, this.room.high[2])]);
     }
     return points.map((point) => new THREE.Vector3(...point));
   }
@@ -281,14 +281,12 @@ class Stage {
   step(seconds, state, lead) {
     const anchor = this.anchorOf(lead, state);
     if (state.follow >= 0) {
-      const before = this.anchors.get(lead);
-      const base = before && this.followed === state.follow ? before : this.controls.target.clone();
-      const move = anchor.clone().sub(base);
       if (this.followed !== state.follow) {
         const back = this.camera.position.clone().sub(this.controls.target);
         back.setLength(Math.min(back.length(), 7.5));
         this.moveTo(anchor.clone().add(back), anchor, false);
       } else {
+        const move = anchor.clone().sub(this.anchors.get(lead) || this.controls.target);
         for (const vector of [this.camera.position, this.controls.target]) vector.add(move);
         if (this.tween) for (const name of ["from", "to", "fromTarget", "toTarget"]) this.tween[name].add(move);
       }
