@@ -63,6 +63,7 @@ _RULES: Final = (
     _Rule(("reach", "punch", "gesture"), ("walk", "run", "jump", "fall", "pick_up")),
     _Rule(("raise_arm", "hold_arm"), ("hand_to_face",), same_side=True),
     _Rule(("hand_to_face",), ("punch",), near_s=1.0),  # a boxer's guard
+    _Rule(("hand_to_face",), ("lunge", "squat_down", "squat", "turn"), 0.4),  # arms held in front for balance
     _Rule(("gesture",), ("raise_arm", "hold_arm", "hand_to_face"), 0.6, same_side=True),
     _Rule(("gesture",), ("raise_arm", "reach"), same_side=True, near_s=0.4),  # an arm on its way up or down
     _Rule(("squat", "squat_down", "kneel", "kneel_down", "rise"), ("lunge",), 0.4),

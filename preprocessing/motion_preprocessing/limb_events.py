@@ -29,7 +29,7 @@ def arms(f: Features, upright: Bools) -> list[Event]:
                 continue
             found.append(spanning(f, "raise_arm" if a > 0 else "hold_arm", a, b, 0.0, side))
     waves = [_waves(f, index, side, upright) for index, side in enumerate(SIDES)]
-    found += _together(waves[0], waves[1])
+    found += _apart(waves[0], waves[1])
     for index, side in enumerate(SIDES):
         body = f.wrist_body_m[:, index]
         extended = np.sqrt((body**2).sum(-1)) > 0.46
@@ -44,16 +44,12 @@ def arms(f: Features, upright: Bools) -> list[Event]:
     return found
 
 
-def _together(left: list[Event], right: list[Event]) -> list[Event]:
-    """Make one event of waves of both hands at once."""
-    found = []
-    for e in left:
-        same = [o for o in right if min(e.end_s, o.end_s) - max(e.start_s, o.start_s) > 0.5 * (e.end_s - e.start_s)]
-        if same:
-            right = [o for o in right if o is not same[0]]
-            e = Event("wave", min(e.start_s, same[0].start_s), max(e.end_s, same[0].end_s), 0.0, "both")
-        found.append(e)
-    return found + right
+def _apart(left: list[Event], right: list[Event]) -> list[Event]:
+    """Waves of one hand; two hands that swing at once are laughing, dancing or arms that go up and down."""
+    kept = []
+    for mine, theirs in ((left, right), (right, left)):
+        kept += [e for e in mine if not any(min(e.end_s, o.end_s) > max(e.start_s, o.start_s) for o in theirs)]
+    return kept
 
 
 def _waves(f: Features, index: int, side: str, upright: Bools) -> list[Event]:

@@ -138,12 +138,27 @@ def _widen(f: Features, a: int, b: int, rising: bool) -> tuple[int, int]:
     return start, stop
 
 
+def _cut_by_falls(
+    f: Features, stretches: list[tuple[int, int, int]], fallen: list[Event]
+) -> list[tuple[int, int, int]]:
+    """Cut a lying through which one falls out of bed in two: one on the bed, one on the floor."""
+    cut = []
+    for a, b, posture in stretches:
+        for e in fallen:
+            start, stop = round(e.start_s * f.fps), round(e.end_s * f.fps)
+            if posture == LYING and a < start and stop < b:
+                cut.append((a, start, posture))
+                a = stop
+        cut.append((a, b, posture))
+    return cut
+
+
 def postures(f: Features, fallen: list[Event]) -> list[Event]:
     """States (sit, lie, kneel ...) and the transitions between them (sit_down, stand_up, get_up ...)."""
     stretches = _stable_runs(f)
     pelvis = f.joints_m[:, PELVIS, 2]
     found: list[Event] = []
-    for a, b, posture in stretches:
+    for a, b, posture in _cut_by_falls(f, stretches, fallen):
         if posture in _STATE:
             side = _lying_side(f, a, b) if posture == LYING else ""
             manner = "bed" if posture == LYING and float(np.median(pelvis[a:b])) > 0.38 else "floor"

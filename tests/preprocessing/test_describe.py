@@ -282,6 +282,25 @@ def test_turns_on_the_spot_are_measured(degrees):
     assert any("turn" in s for s in sentences)
 
 
+def test_who_falls_out_of_bed_lay_on_the_bed_before():
+    body = Body(5.0)
+    body.lean("x", 88.0)
+    drop = np.clip((body.time_s - 1.5) / 0.35, 0, 1) ** 2
+    body.position[:, 2] = 0.58 - 0.46 * drop
+    events = [(e.kind, e.manner) for e in tell(body.joints()).events]
+    assert events == [("lie", "bed"), ("fall", "bed"), ("lie", "floor")]
+
+
+def test_two_hands_that_swing_at_once_do_not_wave():
+    body = Body(4.0)
+    up = body.ramp(0.5, 1.0) - body.ramp(3.3, 3.8)
+    swing = 35 * np.sin(2 * np.pi * 1.5 * (body.time_s - 1.0)) * ((body.time_s > 1.0) & (body.time_s < 3.3))
+    for side, sign in (("left", 1), ("right", -1)):
+        body.bend(f"{side}_shoulder", "z", sign * (-75 + 75 * up))
+        body.bend(f"{side}_elbow", "z", sign * (90 * up + swing))
+    assert "wave" not in kinds(body.joints())
+
+
 def test_a_trunk_that_turns_over_planted_feet_is_a_twist():
     events = tell(twisting()).events
     assert [(e.kind, e.side) for e in events if e.kind in ("turn", "twist")] == [("twist", "left")]

@@ -142,3 +142,17 @@ def test_turns_of_captures_go_to_the_side_of_their_labels(captures):
         assert ("left" if sign > 0 else "right") in label
         turns = [e.amount for e in rated(joints, 20.0) if e.kind == "turn"]
         assert sign * sum(turns) == pytest.approx(90, abs=30)
+
+
+def test_windows_that_are_seated_throughout_tell_of_no_sitting_down(captures):
+    label, joints = captures["14_31"]
+    assert "sit" in label
+    seats = [(e.start_s, e.end_s) for e in rated(joints, 20.0) if e.kind == "sit"]
+    assert seats
+    for start, end in seats:
+        first, last = round(start * 20) + 8, round(end * 20) - 8
+        for begin in range(first, last - 20, 9):
+            for length in (20, 40, 60):
+                if begin + length <= last:
+                    told = describe(joints[begin : begin + length], 20.0, np.random.default_rng(0))
+                    assert not {"sit_down", "stand_up", "squat_down", "rise"} & {e.kind for e in told.events}
