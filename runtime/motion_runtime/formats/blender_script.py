@@ -8,7 +8,10 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from typing import Any
+from typing import Any, Final
+
+MOST_COLORS: Final = 32
+"""A mesh of more colours than these, such as a scanned room, keeps them as an attribute alone."""
 
 
 def main(source: str, target: str, fps: float, frames: int) -> None:
@@ -24,6 +27,8 @@ def main(source: str, target: str, fps: float, frames: int) -> None:
     aside = bpy.data.collections.get("glTF_not_exported")
     for item in list(aside.objects) if aside is not None else []:
         bpy.data.objects.remove(item)
+    for mesh in bpy.data.meshes:
+        _paint(bpy, mesh)
     scene.frame_start, scene.frame_end = 0, frames - 1
     if target.endswith(".fbx"):
         _call(
@@ -47,6 +52,32 @@ def main(source: str, target: str, fps: float, frames: int) -> None:
             export_materials=True,
             export_mesh_colors=True,
         )
+
+
+def _paint(bpy: Any, mesh: Any) -> None:
+    """Give faces materials of their vertices' colours, which few readers of FBX and USD show otherwise."""
+    if not len(mesh.color_attributes) or not len(mesh.polygons):
+        return
+    colors = mesh.color_attributes[0]
+    chosen = []
+    for face in mesh.polygons:
+        corner = face.loop_start
+        value = colors.data[corner if colors.domain == "CORNER" else mesh.loops[corner].vertex_index].color
+        chosen.append(tuple(round(part, 3) for part in value[:3]))
+    palette = sorted(set(chosen))
+    if len(palette) > MOST_COLORS:
+        return
+    name = mesh.materials[0].name if mesh.materials else mesh.name
+    mesh.materials.clear()
+    for number, color in enumerate(palette):
+        material = bpy.data.materials.new(f"{name}_{number}")
+        material.use_nodes = True
+        material.diffuse_color = (*color, 1.0)
+        shader = material.node_tree.nodes.get("Principled BSDF")
+        shader.inputs["Base Color"].default_value = (*color, 1.0)
+        shader.inputs["Roughness"].default_value = 0.85
+        mesh.materials.append(material)
+    mesh.polygons.foreach_set("material_index", [palette.index(color) for color in chosen])
 
 
 def _call(operator: Any, **options: Any) -> None:

@@ -61,7 +61,9 @@ def test_blender_is_given_the_glb_and_told_what_to_write(
     assert len(pygltflib.GLTF2().load_from_bytes((out / file).read_bytes()).skins) == 2
 
 
-@pytest.mark.parametrize(("does", "said"), [("fail", "exit code 9 and 'ValueError: no such operator'"), ("", "exit code 0")])
+@pytest.mark.parametrize(
+    ("does", "said"), [("fail", "exit code 9 and 'ValueError: no such operator'"), ("", "exit code 0")]
+)
 def test_a_blender_that_fails_is_one_line_and_leaves_nothing(
     tmp_path: Path, stand_in: Path, pair: Motion, does: str, said: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""BVH through the package `bvh`, a parser of others, and SciPy's rotations: a millimetre at most, however people turn."""
+"""BVH through the package `bvh`, a parser of others, and SciPy's rotations: a millimetre, however people turn."""
 
 from __future__ import annotations
 
