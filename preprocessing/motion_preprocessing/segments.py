@@ -1,7 +1,8 @@
 """Cuts recordings into actions: stretches that show one thing each, named by the event that fills them.
 
 Long captures hold many actions one after the other. The measured events say where each begins and ends; where two
-overlap, the more telling one keeps its time and the other what is left of its own, in one piece or several. Stretches without any are left out.
+overlap, the more telling one keeps its time and the other what is left of its own, in one piece or several. Stretches
+without any are left out.
 """
 
 from __future__ import annotations
