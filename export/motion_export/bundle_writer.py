@@ -1,4 +1,4 @@
-"""Write a bundle: trace, fuse, check, compare with PyTorch, describe; only then rename into place."""
+"""Write a bundle: trace, fuse, convert, check, compare with PyTorch, describe; only then rename into place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from motion_export import graphs
 from motion_export.fusion import fuse_attention
 from motion_export.inputs import Drawing
 from motion_export.kernels import ConditionKernel, StepKernel, TextKernel, traceable
-from motion_export.parity import Parity, measure
+from motion_export.motion_gate import MOTIONS
+from motion_export.precisions import VARIANTS_OF, check_precisions, converted_to, precision_providers
 from motion_export.text_graph import trace_text
 from motion_export.weights import WeightsFile
 from motion_preprocessing.atomic_output import atomic_folder
@@ -31,7 +32,7 @@ from motion_runtime.bundle import MANIFEST_FILE, Bundle
 from motion_runtime.manifest import (
     CONDITION,
     FORMAT_VERSION,
-    FUSED,
+    FP32,
     PLAIN,
     STEP,
     TEXT_ENCODER,
@@ -45,12 +46,10 @@ from motion_runtime.manifest import (
     to_dict,
 )
 from motion_runtime.schedule import NoiseSchedule
-from motion_runtime.session import Provider, choose_provider
 from motion_runtime.tokenizer import PAD_ID
 from motion_train.denoiser import Denoiser
 from motion_train.text_tower import TextTower
 
-PRECISION: Final = "fp32"
 BRANCHES: Final = (1, 2, 3)
 TOKENIZER_FILE: Final = "tokenizer.json"
 CREDITS_FILE: Final = "CREDITS.txt"
@@ -115,6 +114,8 @@ def write_bundle(
     people: tuple[int, ...],
     frames: tuple[int, ...],
     branches: tuple[int, ...] = BRANCHES,
+    precisions: tuple[str, ...] = (FP32,),
+    motions: int = MOTIONS,
     overwrite: bool = False,
     report: Report = lambda line: None,
 ) -> Bundle:
@@ -126,6 +127,8 @@ def write_bundle(
         people: Person counts P to make kernels for.
         frames: Frame counts T to make kernels for.
         branches: Numbers of guidance branches K to make kernels for.
+        precisions: Arithmetic of the step kernels, of `motion_runtime.manifest.PRECISIONS`; fp32 is always with them.
+        motions: How many motions a reduced precision is compared over.
         overwrite: Replace an existing folder.
         report: Told about each step in a line.
 
@@ -133,21 +136,33 @@ def write_bundle(
         The bundle, opened and verified.
 
     Raises:
-        InputError: A shape is out of range.
-        ParityError: A graph does not compute what PyTorch computes; nothing is written.
+        InputError: A shape is out of range, or a precision is unknown.
+        ParityError: A graph does not compute what PyTorch computes, or a precision moves otherwise than fp32; nothing
+            is written.
+        ProviderError: bf16 was asked for, and OpenVINO or the CPU's instructions for it are missing.
         OutputError: The folder exists or cannot be written.
     """
     _check_shapes(model, people, frames, branches)
+    providers = precision_providers(precisions)
     manifest = _describe(model, people, frames, branches)
-    provider = choose_provider("cpu")
     with atomic_folder(out, overwrite=overwrite) as folder:
-        specs = _write_graphs(model, manifest, folder, report)
+        specs = _write_graphs(model, manifest, tuple(providers), folder, report)
         _write_texts(model, manifest, folder)
-        parity = _check_parity(model, manifest, specs, folder, provider, report)
         manifest = replace(
             manifest,
             graphs=tuple(specs),
             files={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
+        )
+        drawing = Drawing(
+            model.denoiser, manifest, NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
+        )
+        parity, measured = check_precisions(
+            Bundle(folder, manifest, sha256=""), drawing, model.tower, providers, motions, report
+        )
+        provider = providers[FP32]
+        manifest = replace(
+            manifest,
+            precisions=measured,
             parity={
                 "provider": provider.name,
                 "onnxruntime": onnxruntime.__version__,
@@ -212,19 +227,27 @@ def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...], br
     )
 
 
-def _write_graphs(model: Model, manifest: Manifest, folder: Path, report: Report) -> list[GraphSpec]:
-    """Trace every graph; their weights go to one file."""
+def _write_graphs(
+    model: Model, manifest: Manifest, precisions: tuple[str, ...], folder: Path, report: Report
+) -> list[GraphSpec]:
+    """Trace every graph and convert the step kernels; their weights go to one file."""
     denoiser = traceable(model.denoiser)
     drawing = Drawing(model.denoiser, manifest, NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps))
     specs: list[GraphSpec] = []
     with WeightsFile(folder) as weights:
 
-        def write(proto: onnx.ModelProto, role: str, variant: str, people: int = 0, count: int = 0, k: int = 0) -> None:
-            inputs, outputs = expected_tensors(manifest, role, people, count, k)
-            sizes = (("p", people), ("t", count), ("k", k))
-            stem = role + "".join(f"_{letter}{size}" for letter, size in sizes if size)
-            file = f"{stem}.onnx" if variant == PLAIN else f"{stem}.{variant}.onnx"
-            specs.append(GraphSpec(file, role, variant, PRECISION, people, count, k, inputs, outputs))
+        def write(
+            proto: onnx.ModelProto,
+            role: str,
+            variant: str = PLAIN,
+            shape: tuple[int, int, int] = (0, 0, 0),
+            precision: str = FP32,
+        ) -> None:
+            inputs, outputs = expected_tensors(manifest, role, *shape)
+            stem = role + "".join(f"_{letter}{size}" for letter, size in zip("ptk", shape, strict=True) if size)
+            kind = f".{precision}" * (precision != FP32) + f".{variant}" * (variant != PLAIN)
+            file = f"{stem}{kind}.onnx"
+            specs.append(GraphSpec(file, role, variant, precision, *shape, inputs, outputs))
             proto.ir_version = _ONNX_IR
             weights.move_out(proto)
             (folder / file).write_bytes(proto.SerializeToString(deterministic=True))
@@ -236,18 +259,22 @@ def _write_graphs(model: Model, manifest: Manifest, folder: Path, report: Report
             example = _tensors(drawing.condition(rng, people))
             _, outputs = expected_tensors(manifest, CONDITION, people)
             names = [tensor.name for tensor in outputs]
-            write(graphs.trace(condition, example, names, CONDITION), CONDITION, PLAIN, people)
+            write(graphs.trace(condition, example, names, CONDITION), CONDITION, shape=(people, 0, 0))
             for count, k in product(manifest.frames, manifest.branches):
                 example = _tensors(drawing.step(rng, people, count, k))
                 _, outputs = expected_tensors(manifest, STEP, people, count, k)
                 step = StepKernel(denoiser, k)
                 plain = graphs.trace(step, example, [tensor.name for tensor in outputs], STEP)
                 fused = fuse_attention(plain)
-                graphs.check(fused)
-                write(plain, STEP, PLAIN, people, count, k)
-                write(fused, STEP, FUSED, people, count, k)
+                for precision, variants in VARIANTS_OF.items():
+                    if precision not in precisions:
+                        continue
+                    for variant in variants:
+                        converted = converted_to(precision, plain if variant == PLAIN else fused)
+                        graphs.check(converted)
+                        write(converted, STEP, variant, (people, count, k), precision)
         text = trace_text(TextKernel(model.tower), _tensors(drawing.tokens(rng)))
-        write(text, TEXT_ENCODER, PLAIN)
+        write(text, TEXT_ENCODER)
     return specs
 
 
@@ -255,18 +282,6 @@ def _write_texts(model: Model, manifest: Manifest, folder: Path) -> None:
     (folder / TOKENIZER_FILE).write_text(model.tower.tokenizer_text, encoding="utf-8")
     lines = [f"{manifest.name}: weights under {manifest.licence}", "", manifest.credits or "No credit is asked for."]
     (folder / CREDITS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _check_parity(
-    model: Model, manifest: Manifest, specs: list[GraphSpec], folder: Path, provider: Provider, report: Report
-) -> dict[str, Parity]:
-    drawing = Drawing(model.denoiser, manifest, NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps))
-    results: dict[str, Parity] = {}
-    for spec in specs:
-        draw, reference = drawing.comparison(spec, model.tower)
-        results[spec.file] = measure(folder / spec.file, spec, draw, reference, provider=provider)
-        report(f"{spec.file}: differs from PyTorch by at most {results[spec.file].max_abs:.2g}")
-    return results
 
 
 def _tensors(arrays: Mapping[str, NDArray[Any]]) -> dict[str, torch.Tensor]:

@@ -17,6 +17,7 @@ EXAMPLES = """\b
 Examples:
   motion-export --checkpoint RUN --opset 17 --people 1 --frames 120 --out bundle/
   motion-export --checkpoint RUN --people 1,2,4 --frames 60,120,200 --out bundle/   (one weights file for all)
+  motion-export --checkpoint RUN --precisions fp32,fp16,int8,bf16 --out bundle/
   motion-run --bundle bundle/ --prompt "a person walks forward" --out walk/
 """
 
@@ -29,6 +30,11 @@ def _counts(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
         return tuple(int(part) for part in value.split(","))
     except ValueError:
         raise click.BadParameter(f"expected whole numbers with commas between them, got '{value}'; write 1,2") from None
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Parse 'fp32,int8'."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 @click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings={"max_content_width": 110})
@@ -44,6 +50,14 @@ def _counts(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 @click.option(
     "--frames", callback=_counts, metavar="T[,T..]", help="Frame counts to make kernels for; default: the training's."
 )
+@click.option(
+    "--precisions", callback=_names, default="fp32", show_default=True, metavar="NAME[,NAME..]",
+    help="Arithmetic of the step kernels: fp32, fp16, int8, bf16. All but fp32 must move like fp32 over --motions.",
+)  # fmt: skip
+@click.option(
+    "--motions", type=click.IntRange(1, 4096), default=64, show_default=True,
+    help="Motions that a reduced precision is compared over.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
 @click.option("--text-tower", type=click.Path(path_type=Path), help="Text tower's folder; default: the training's.")
@@ -62,6 +76,8 @@ def main(
     opset: int,
     people: tuple[int, ...],
     frames: tuple[int, ...] | None,
+    precisions: tuple[str, ...],
+    motions: int,
     out: Path,
     overwrite: bool,
     text_tower: Path | None,
@@ -76,7 +92,8 @@ def main(
 ) -> None:
     """Export a trained model to ONNX, check it against PyTorch and write it as a bundle.
 
-    Nothing appears at --out unless every graph agrees with PyTorch over 20 random inputs.
+    Nothing appears at --out unless every graph agrees with PyTorch over 20 random inputs, and every reduced precision
+    makes motions that measure what fp32's do.
     """
     for module in ("torch", "safetensors", "open_clip", "onnx"):
         if importlib.util.find_spec(module) is None:
@@ -102,7 +119,16 @@ def main(
     )
     if frames is None:
         frames = (int(model.training["config"]["data"]["frames"]),)
-    bundle = write_bundle(model, out, people=people, frames=frames, overwrite=overwrite, report=click.echo)
+    bundle = write_bundle(
+        model,
+        out,
+        people=people,
+        frames=frames,
+        precisions=precisions,
+        motions=motions,
+        overwrite=overwrite,
+        report=click.echo,
+    )
     size = sum(path.stat().st_size for path in out.iterdir())
     click.echo(f"{out}: {len(bundle.manifest.graphs)} graphs, {size / 1e6:.1f} MB, sha256 {bundle.sha256[:12]}")
 

@@ -78,8 +78,11 @@ class StepKernel(nn.Module):
         """
         *update, weights = torch.split(coefficients, [1, 1, 1, 1, self.branches])
         a, b, c, s = (value.reshape(1, 1, 1, 1) for value in update)
-        repeated = torch.cat([x] * self.branches)  # (K, P, T, D)
-        predicted = self.denoiser.denoise(repeated, torch.cat([t] * self.branches), prefix, person, key_bias)
+        if self.branches > 1:  # a concatenation of one is a node that some runtimes rename the input for
+            repeated, times = torch.cat([x] * self.branches), torch.cat([t] * self.branches)  # (K, P, T, D), (K,)
+        else:
+            repeated, times = x, t
+        predicted = self.denoiser.denoise(repeated, times, prefix, person, key_bias)
         x0 = (weights.reshape(-1, 1, 1, 1) * predicted).sum(0, keepdim=True)  # (1, P, T, D)
         return a * x + b * x0 + c * x0_prev + s * noise, x0
 

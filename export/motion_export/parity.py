@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from motion_preprocessing.errors import ParityError
-from motion_runtime.manifest import GraphSpec
+from motion_runtime.manifest import BF16, FP16, INT8, GraphSpec
 from motion_runtime.session import GraphSession, Provider
 
 Array = NDArray[Any]
@@ -21,7 +21,11 @@ Reference = Callable[[Mapping[str, Array]], Sequence[Array]]
 
 TOLERANCE: Final = 1e-4
 """Largest absolute difference that an fp32 graph may show."""
+RELATIVE_RMS: Final = {FP16: 5e-3, INT8: 5e-2, BF16: 5e-2}
+"""Largest root-mean-square difference that a step kernel of reduced precision may show, as a share of its outputs'."""
 INPUTS: Final = 20
+FEW_INPUTS: Final = 5
+"""Inputs for a reduced precision: its error is no accident of one input, and its motions are compared as well."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,7 @@ def _run_unoptimised(path: Path, spec: GraphSpec, values: Mapping[str, Array]) -
     return found
 
 
-def _compare(
-    expected: Sequence[Array], found: Sequence[Array], spec: GraphSpec, tolerance: float, label: str
-) -> float:
+def _compare(expected: Sequence[Array], found: Sequence[Array], spec: GraphSpec, tolerance: float, label: str) -> float:
     """Largest absolute difference over all outputs."""
     worst = 0.0
     for tensor, want, got in zip(spec.outputs, expected, found, strict=True):
@@ -114,3 +116,30 @@ def _compare(
             )
         worst = max(worst, largest)
     return worst
+
+
+def measure_reduced(
+    path: Path, spec: GraphSpec, draw: Draw, reference: Reference, *, provider: Provider, seed: int = 0
+) -> float:
+    """Measure the root-mean-square difference of a reduced precision, as a share of the outputs' own.
+
+    Raises:
+        ParityError: It is beyond what the provider's precision is allowed, or not a number.
+    """
+    session = GraphSession(path, spec, provider)
+    rng = np.random.default_rng(seed)
+    difference, size = 0.0, 0.0
+    for _ in range(FEW_INPUTS):
+        values = draw(rng)
+        for want, got in zip(reference(values), session.run(values), strict=True):
+            exact = want.astype(np.float64)
+            difference += float(np.square(got.astype(np.float64) - exact).sum())
+            size += float(np.square(exact).sum())
+    share = float(np.sqrt(difference / size)) if size else float("inf")
+    limit = RELATIVE_RMS[provider.precision]
+    if not share <= limit:  # a NaN is no pass
+        raise ParityError(
+            f"expected {provider.precision} within {limit:g} of PyTorch's outputs (relative RMS), got {share:.3g} for "
+            f"'{spec.file}'; leave {provider.precision} out of --precisions"
+        )
+    return share

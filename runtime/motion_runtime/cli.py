@@ -78,7 +78,8 @@ def _interval(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple
               help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
 @click.option("--low-pass", type=float, default=0.035, show_default=True, help="Gaussian smoothing, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
-@click.option("--provider", default="auto", show_default=True, help="Where to run: auto, cpu or cuda.")
+@click.option("--provider", default="auto", show_default=True, help="auto, cpu, openvino, cuda or tensorrt.")
+@click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16, int8 or bf16 (OpenVINO).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make, one sub-folder a sample.")
 @click.option("--preview/--no-preview", default=True, help="Draw pictures as well.  [default: preview]")
 @click.option("--formats", default="npz,bvh", show_default=True, metavar="NAMES",
@@ -113,6 +114,7 @@ def main(
     low_pass: float,
     bundle: Path | None,
     provider: str,
+    precision: str,
     out: Path,
     preview: bool,
     formats: str,
@@ -153,6 +155,7 @@ def main(
         labels=labels,
         bundle=bundle,
         provider=provider,
+        precision=precision,
         preview=preview,
         formats=formats,
         view=view,

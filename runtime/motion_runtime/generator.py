@@ -13,7 +13,7 @@ the body at the end, and a motion longer than the model's is made in windows tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -87,23 +87,24 @@ class Generator:
         self.provider = provider
         self._schedule = NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
         self._tokenizer = PromptTokenizer.load(bundle.path(manifest.text.tokenizer), manifest.text.context_length)
-        self._sessions: dict[tuple[str, int, int, int], GraphSession] = {}
+        self._sessions: dict[tuple[str, int, int, int, str], GraphSession] = {}
         self._room: Room | None = None
 
     @classmethod
-    def load(cls, bundle: Path | str | None = None, provider: str = "auto") -> Generator:
+    def load(cls, bundle: Path | str | None = None, provider: str = "auto", precision: str = "auto") -> Generator:
         """Open a bundle and choose where to run it.
 
         Args:
             bundle: The bundle's folder; None = the one that comes with the package.
-            provider: 'auto', 'cpu' or 'cuda'.
+            provider: 'auto', 'cpu', 'openvino', 'cuda' or 'tensorrt'.
+            precision: 'auto', 'fp32', 'fp16', 'int8' or 'bf16'; see `choose_provider`.
 
         Raises:
             BundleError: The bundle is incomplete, altered or of a newer format.
             ProviderError: The provider is unknown or does not work here.
         """
-        chosen = choose_provider(provider)
-        return cls(Bundle.open(None if bundle is None else Path(bundle)), chosen)
+        opened = Bundle.open(None if bundle is None else Path(bundle))
+        return cls(opened, choose_provider(provider, None, precision, opened.manifest.precisions))
 
     def generate(self, request: GenerationRequest, progress: Callable[[int, int], None] | None = None) -> Motion:
         """Make one motion.
@@ -230,7 +231,7 @@ class Generator:
         text = np.concatenate([self._embed(prompt) for prompt in texts])  # (p, Dt)
         bias = key_bias(shape, request.persons, frames, scene.mask)  # (N,)
         embedded: dict[int, tuple[Floats, Floats]] = {}
-        bound: dict[tuple[int, ...], tuple[GraphSession, dict[str, Floats]]] = {}
+        bound: dict[tuple[tuple[int, ...], str], Callable[[Mapping[str, Floats]], tuple[Floats, ...]]] = {}
 
         def branch(number: int) -> tuple[Floats, Floats]:
             """Prefix (1, P+S, d) and person (1, P, d) of a branch."""
@@ -241,20 +242,21 @@ class Generator:
                 embedded[number] = prefix, person
             return embedded[number]
 
-        def bind(branches: tuple[int, ...]) -> tuple[GraphSession, dict[str, Floats]]:
-            """The kernel of so many branches and their conditions, stacked."""
-            if branches not in bound:
+        def bind(branches: tuple[int, ...], provider: Provider) -> Callable[[Mapping[str, Floats]], tuple[Floats, ...]]:
+            """The kernel of so many branches with their conditions, stacked."""
+            key = branches, provider.precision
+            if key not in bound:
                 prefix, person = (np.concatenate(parts) for parts in zip(*map(branch, branches), strict=True))
                 conditions = {"prefix": prefix, "person": person, "key_bias": np.tile(bias, (len(branches), 1))}
-                bound[branches] = self._session(STEP, shape.people, shape.frames, len(branches)), conditions
-            return bound[branches]
+                session = self._session(STEP, shape.people, shape.frames, len(branches), provider)
+                bound[key] = session.bind(conditions)
+            return bound[key]
 
         def kernel(x: Floats, x0_prev: Floats, noise: Floats, step: Step) -> tuple[Floats, Floats]:
             branches, coefficients = self._runnable(step)
-            session, conditions = bind(branches)
+            run = bind(branches, self.provider.at(step.t / self._schedule.steps))
             t = np.array([step.t], np.float32)
-            moving = {"x": x, "x0_prev": x0_prev, "noise": noise, "t": t, "coefficients": coefficients}
-            x_next, x0 = session.run({**moving, **conditions})
+            x_next, x0 = run({"x": x, "x0_prev": x0_prev, "noise": noise, "t": t, "coefficients": coefficients})
             return x_next, x0
 
         return kernel
@@ -322,17 +324,18 @@ class Generator:
         (embedding,) = self._session(TEXT_ENCODER).run({"tokens": self._tokenizer.encode(prompt)})
         return embedding
 
-    def _session(self, role: str, people: int = 0, frames: int = 0, branches: int = 0) -> GraphSession:
+    def _session(
+        self, role: str, people: int = 0, frames: int = 0, branches: int = 0, provider: Provider | None = None
+    ) -> GraphSession:
         """A graph's session, loaded when first needed."""
-        key = (role, people, frames, branches)
+        provider = provider or self.provider
+        key = (role, people, frames, branches, provider.precision)
         if key not in self._sessions:
-            self._sessions[key] = GraphSession.load(self.bundle, role, self.provider, people, frames, branches)
+            self._sessions[key] = GraphSession.load(self.bundle, role, provider, people, frames, branches)
         return self._sessions[key]
 
 
-def _pose_in_room(
-    x: NDArray[np.float64], placement: Placement
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _pose_in_room(x: NDArray[np.float64], placement: Placement) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Read pose vectors (p, t, 258) as bodies in the room: local rotations and root positions.
 
     The network's joints need not agree with its rotations; one fitted body has bones that keep their lengths.

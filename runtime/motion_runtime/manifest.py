@@ -34,6 +34,14 @@ ROLES: Final = (STEP, CONDITION, TEXT_ENCODER)
 PLAIN: Final = "plain"
 FUSED: Final = "fused"
 VARIANTS: Final = (PLAIN, FUSED)
+FP32: Final = "fp32"
+FP16: Final = "fp16"
+INT8: Final = "int8"
+BF16: Final = "bf16"
+STORED: Final = (FP32, FP16, INT8)
+"""Precisions that have graphs of their own."""
+PRECISIONS: Final = (*STORED, BF16)
+"""bf16 needs no graphs: a backend that knows it computes the plain fp32 graph that way."""
 
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -62,7 +70,7 @@ class GraphSpec:
     variant: str
     """'plain' (ONNX operators only) or 'fused' (with com.microsoft operators, for ONNX Runtime on CPU and CUDA)."""
     precision: str
-    """Arithmetic of the graph, 'fp32'."""
+    """Arithmetic of the graph: 'fp32', or of a step kernel 'fp16' or 'int8'."""
     people: int
     """Persons P of the graph's shapes; 0 where there are none."""
     frames: int
@@ -187,6 +195,8 @@ class Manifest:
     """What the network was trained on and for how long."""
     parity: Mapping[str, Any] = field(default_factory=dict)
     """Differences to PyTorch that were measured at export."""
+    precisions: Mapping[str, Any] = field(default_factory=lambda: {FP32: {}})
+    """Precisions that step kernels may be run in -> what was measured of them at export; always with 'fp32'."""
 
 
 def parse_manifest(content: bytes, where: str) -> Manifest:
@@ -254,6 +264,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         files={name: top.table("files").text(name) for name in top.table("files").values},
         training=dict(top.table("training").values),
         parity=dict(top.table("parity").values),
+        precisions=dict(top.table("precisions").values) if "precisions" in top.values else {FP32: {}},
     )
     _check_names(manifest, where)
     _check_sizes(manifest, where)
@@ -308,7 +319,7 @@ def _graph(reader: Reader) -> GraphSpec:
         file=reader.text("file"),
         role=reader.choice("role", ROLES),
         variant=reader.choice("variant", VARIANTS),
-        precision=reader.text("precision"),
+        precision=reader.choice("precision", STORED),
         people=reader.integer("people", least=0),
         frames=reader.integer("frames", least=0),
         branches=reader.integer("branches", least=0, most=MAX_BRANCHES),
@@ -365,16 +376,24 @@ def _check_shapes(manifest: Manifest, where: str) -> None:
                     f"expected {_describe(wanted, given)}, got {_describe(given, wanted)} for the {kind} of "
                     f"'{graph.file}' in {where}; restore the bundle"
                 )
-    present = {(graph.role, graph.variant, graph.people, graph.frames, graph.branches) for graph in manifest.graphs}
-    needed = {(TEXT_ENCODER, PLAIN, 0, 0, 0)}
+    unknown = sorted(set(manifest.precisions) - set(PRECISIONS))
+    if unknown or FP32 not in manifest.precisions:
+        raise BundleError(
+            f"expected fp32 and others of {', '.join(PRECISIONS)}, got {', '.join(unknown) or 'no fp32'} for the "
+            f"precisions in {where}; restore the bundle"
+        )
+    present = {(graph.role, graph.precision, graph.people, graph.frames, graph.branches) for graph in manifest.graphs}
+    needed = {(TEXT_ENCODER, FP32, 0, 0, 0)}
+    stored = [precision for precision in STORED if precision in manifest.precisions]
     for people in manifest.people:
-        needed.add((CONDITION, PLAIN, people, 0, 0))
-        needed.update((STEP, PLAIN, people, *rest) for rest in product(manifest.frames, manifest.branches))
+        needed.add((CONDITION, FP32, people, 0, 0))
+        for precision, *rest in product(stored, manifest.frames, manifest.branches):
+            needed.add((STEP, precision, people, rest[0], rest[1]))
     missing = sorted(needed - present)
     if missing:
-        role, variant, people, frames, branches = missing[0]
+        role, precision, people, frames, branches = missing[0]
         raise BundleError(
-            f"expected a {variant} {role} graph for {people} people, {frames} frames and {branches} branches, "
+            f"expected a {precision} {role} graph for {people} people, {frames} frames and {branches} branches, "
             f"got none in {where}; restore the bundle"
         )
 

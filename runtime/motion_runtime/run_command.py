@@ -61,6 +61,7 @@ def run(
     labels: str | None = None,
     bundle: Path | None = None,
     provider: str = "auto",
+    precision: str = "auto",
     preview: bool = True,
     formats: str = "npz,bvh",
     view: bool = False,
@@ -78,7 +79,8 @@ def run(
         units: The file's unit of length, or 'auto'.
         labels: File of a label table, or 'ignore'; None = the scene file's own table.
         bundle: Model bundle; None = the built-in one.
-        provider: 'auto', 'cpu' or 'cuda'.
+        provider: 'auto', 'cpu', 'openvino', 'cuda' or 'tensorrt'.
+        precision: 'auto', 'fp32', 'fp16', 'int8' or 'bf16'.
         preview: Draw pictures as well.
         formats: Names of `formats.names.FORMATS`, separated by commas; motion.npz is always written.
         view: Write a page to look at the first motions in 3D.
@@ -92,7 +94,7 @@ def run(
     check_programs(names)
     _check_output(out, overwrite)
     started = time.perf_counter()
-    generator = Generator.load(bundle, provider)
+    generator = Generator.load(bundle, provider, precision)
     if scene_path is not None:
         request = replace(request, scene=load_scene(scene_path, up=up, units=units, labels=_label_table(labels)))
     _warn_of_cut_prompts(generator, request)
@@ -193,6 +195,7 @@ def _describe_run(
             "name": generator.provider.name,
             "why": generator.provider.reason,
             "threads": generator.provider.threads,
+            "precision": generator.provider.precision,
         },
         "request": {
             "prompts": list(motion.prompts),
@@ -261,7 +264,7 @@ def _summarise(generator: Generator, out: Path, elapsed_s: list[float], preview:
     first = out / f"{SAMPLE_PREFIX}000"
     click.echo(
         f"wrote {count} {'motion' if count == 1 else 'motions'} to {out} "
-        f"in {sum(elapsed_s):.1f} s on {provider.name} ({provider.reason})"
+        f"in {sum(elapsed_s):.1f} s on {provider.name} in {provider.precision} ({provider.reason})"
     )
     for file in sorted(first.iterdir()):
         click.echo(f"  {file}  {_what_is(file)}")

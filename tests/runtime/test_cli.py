@@ -408,16 +408,16 @@ def test_what_is_required_is_asked_for() -> None:
 
 def test_a_provider_that_silently_falls_back_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime accepts 'cuda', then runs on the CPU: as it does where the CUDA libraries are missing."""
-    from motion_runtime import session
+    from motion_runtime.backends import obstacles, ort_graph
 
-    real = session.ort.InferenceSession
+    real = ort_graph.ort.InferenceSession
 
     def falls_back(path: Any, options: Any, providers: list[str], **_: Any) -> Any:
         return real(path, options, providers=["CPUExecutionProvider"])
 
-    monkeypatch.setattr(session, "cuda_obstacle", lambda: None)
-    monkeypatch.setattr(session, "_preload", lambda: None)
-    monkeypatch.setattr(session.ort, "InferenceSession", falls_back)
+    monkeypatch.setattr(obstacles, "cuda", lambda: None)
+    monkeypatch.setattr(obstacles, "preload", lambda: None)
+    monkeypatch.setattr(ort_graph.ort, "InferenceSession", falls_back)
     result = run(*QUICK, "--provider", "cuda", "--prompt", "walks", "--out", tmp_path / "out")
     assert result.exit_code == 5
     assert_one_line(result.stderr, "got CPUExecutionProvider")
@@ -425,9 +425,9 @@ def test_a_provider_that_silently_falls_back_is_an_error(tmp_path: Path, monkeyp
 
 
 def test_cuda_where_there_is_none(tmp_path: Path) -> None:
-    from motion_runtime.session import cuda_obstacle
+    from motion_runtime.backends import obstacles
 
-    if cuda_obstacle() is None:
+    if obstacles.cuda() is None:
         pytest.skip("CUDA works here")
     done = launch(*QUICK, "--provider", "cuda", "--prompt", "walks", "--out", tmp_path / "out")
     assert done.returncode == 5

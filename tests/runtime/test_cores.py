@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from motion_runtime import cores
-from motion_runtime.cores import cgroup_quota, granted_cores
+from motion_runtime.cores import cgroup_quota, granted_cores, has_8bit_products
 
 
 def groups(tmp_path: Path, own: str, files: dict[str, str]) -> tuple[Path, Path]:
@@ -53,3 +53,22 @@ def test_granted_cores(monkeypatch: pytest.MonkeyPatch, quota: float, expected: 
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)), raising=False)
     monkeypatch.setattr(cores, "cgroup_quota", lambda: quota)
     assert granted_cores() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor : 0\nmodel name : X\nflags\t\t: fpu avx2 avx512_vnni\n", True),
+        ("flags\t: fpu avx2 avx_vnni\n", True),
+        ("Features\t: fp asimd asimddp\n", True),
+        ("flags\t\t: fpu avx2\nmodel name : with avx512_vnni in its name\n", False),
+        ("", False),
+    ],
+)
+def test_8bit_products_are_read_from_the_flags(tmp_path: Path, text: str, expected: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert has_8bit_products(tmp_path / "cpuinfo") is expected
+
+
+def test_8bit_products_where_the_system_does_not_tell(tmp_path: Path) -> None:
+    assert has_8bit_products(tmp_path / "nowhere") is False

@@ -182,7 +182,7 @@ def test_a_network_that_gives_nan_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     generator = Generator.load(TOY, "cpu")
     generator.generate(request())
     session = generator._session("step", 1, 20, 2)
-    monkeypatch.setattr(session, "run", lambda inputs: (inputs["x"] * np.nan, inputs["x"]))
+    monkeypatch.setattr(session, "bind", lambda fixed: lambda inputs: (inputs["x"] * np.nan, inputs["x"]))
     with pytest.raises(BundleError, match="expected numbers, got NaN or infinity from the network"):
         generator.generate(request())
 

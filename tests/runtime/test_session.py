@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 
 from motion_preprocessing.errors import BundleError, ProviderError
-from motion_runtime import session as session_module
+from motion_runtime.backends import obstacles
 from motion_runtime.bundle import Bundle
 from motion_runtime.manifest import CONDITION, FUSED, PLAIN, STEP, TEXT_ENCODER
-from motion_runtime.session import GraphSession, Obstacle, Provider, choose_provider, cuda_obstacle, session_options
+from motion_runtime.session import GraphSession, Provider, choose_provider
 
 TOY = Path(__file__).with_name("toy_bundle")
 CPU = Provider("cpu", "asked for", 1)
@@ -160,7 +159,7 @@ def test_graph_that_is_not_in_the_bundle(bundle: Bundle) -> None:
     with pytest.raises(BundleError, match="3 people, 40 frames and 2 branches"):
         GraphSession.load(bundle, STEP, CPU, 3, 40, 2)
     with pytest.raises(BundleError, match="int8"):
-        GraphSession.load(bundle, STEP, CPU, 2, 40, 2, precision="int8")
+        GraphSession.load(bundle, STEP, Provider("cpu", "asked for", 1, "int8"), 2, 40, 2)
 
 
 def test_graph_of_another_shape_than_the_manifest_says(tmp_path: Path) -> None:
@@ -201,88 +200,22 @@ def put(folder: Path, name: str, content: bytes) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def test_unknown_provider_and_thread_count() -> None:
-    with pytest.raises(ProviderError, match="auto, cpu, cuda, got 'tpu'"):
-        choose_provider("tpu")
-    with pytest.raises(ProviderError, match="at least 1"):
-        choose_provider("cpu", threads=0)
-
-
-def test_auto_says_why_it_takes_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "cuda_obstacle", lambda: Obstacle("no driver", "install it"))
-    provider = choose_provider("auto")
-    assert (provider.name, provider.reason) == ("cpu", "no driver")
-    assert provider.threads >= 1
-    with pytest.raises(ProviderError, match=r"no driver.*install it.*--provider cpu"):
-        choose_provider("cuda")
-
-
-def test_cuda_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "cuda_obstacle", lambda: None)
-    assert choose_provider("auto").name == "cuda"
-    assert choose_provider("cuda").variant == FUSED
-
-
-def test_build_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    obstacle = cuda_obstacle()
-    assert obstacle is not None
-    assert "pip install" in obstacle.remedy
-
-
-class FallenBack:
-    """An ONNX Runtime session that took the CPU although something else was asked for, as the real one does."""
-
-    def __init__(self, *args: object, **options: object) -> None:
-        pass
-
-    def get_providers(self) -> list[str]:
-        return ["CPUExecutionProvider"]
-
-
-def test_silent_fallback_is_an_error(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ort, "InferenceSession", FallenBack)
-    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
-    with pytest.raises(ProviderError, match=r"expected CUDAExecutionProvider, got CPUExecutionProvider.*pip install"):
-        GraphSession.load(bundle, STEP, Provider("cuda", "asked for", 1), 2, 40, 2)
-
-
-def test_driver_without_libraries_is_seen_by_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Driver:
-        def __init__(self, name: str) -> None:
-            pass
-
-        def cuInit(self, flags: int) -> int:  # noqa: N802
-            return 0
-
-        def cuDeviceGetCount(self, count: Any) -> int:  # noqa: N802
-            count._obj.value = 1
-            return 0
-
-    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
-    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
-    monkeypatch.setattr(session_module.ctypes, "CDLL", Driver)
-    monkeypatch.setattr(ort, "InferenceSession", FallenBack)
-    obstacle = cuda_obstacle()
-    assert obstacle is not None
-    assert "libraries do not load" in obstacle.problem
-
-
-def test_probe_graph_is_one() -> None:
-    session = ort.InferenceSession(session_module._PROBE_GRAPH, providers=["CPUExecutionProvider"])
-    (result,) = session.run(None, {"x": np.array([1.5], np.float32)})
-    assert result.tolist() == [3.0]
-
-
-def test_threads_are_as_granted_and_do_not_spin() -> None:
-    options = session_options(Provider("cpu", "", 3))
-    assert options.intra_op_num_threads == 3
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+def test_conditions_are_bound_once_and_checked(bundle: Bundle) -> None:
+    inputs = step_inputs(bundle, 2, 20, 2, 20)
+    session = GraphSession.load(bundle, STEP, CPU, 2, 20, 2)
+    fixed = {name: inputs.pop(name) for name in ("prefix", "person", "key_bias")}
+    step = session.bind(fixed)
+    for found, expected in zip(step(inputs), session.run({**inputs, **fixed}), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(BundleError, match="expected an input 'noise', got none"):
+        step({name: value for name, value in inputs.items() if name != "noise"})
+    with pytest.raises(BundleError, match="'prefix'"):
+        session.bind({**fixed, "prefix": fixed["prefix"][:1]})(inputs)
 
 
 @pytest.fixture
 def cuda() -> Provider:
-    if (obstacle := cuda_obstacle()) is not None:
+    if (obstacle := obstacles.cuda()) is not None:
         pytest.skip(obstacle.problem)
     return choose_provider("cuda")
 
@@ -290,7 +223,23 @@ def cuda() -> Provider:
 @pytest.mark.gpu
 def test_cuda_agrees_with_the_cpu(bundle: Bundle, cuda: Provider) -> None:
     inputs = step_inputs(bundle, 2, 40, 2, 33)
-    on_cuda = GraphSession.load(bundle, STEP, cuda, 2, 40, 2).run(inputs)
+    session = GraphSession.load(bundle, STEP, cuda, 2, 40, 2)
+    on_cuda = session.run(inputs)
     on_cpu = GraphSession.load(bundle, STEP, CPU, 2, 40, 2).run(inputs)
     for a, b in zip(on_cuda, on_cpu, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+@pytest.mark.gpu
+def test_cuda_keeps_the_poses_and_replays_its_recordings(bundle: Bundle, cuda: Provider) -> None:
+    """Six steps, each from the last one's results: more than both turns need to be recorded and replayed."""
+    inputs = step_inputs(bundle, 2, 40, 2, 33)
+    fixed = {name: inputs.pop(name) for name in ("prefix", "person", "key_bias")}
+    on_cuda = GraphSession.load(bundle, STEP, cuda, 2, 40, 2).bind(fixed)
+    on_cpu = GraphSession.load(bundle, STEP, CPU, 2, 40, 2).bind(fixed)
+    found = expected = (inputs["x"], inputs["x0_prev"])
+    for _ in range(6):
+        found = on_cuda({**inputs, "x": found[0], "x0_prev": found[1]})
+        expected = on_cpu({**inputs, "x": expected[0], "x0_prev": expected[1]})
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(a), b, atol=1e-3)
