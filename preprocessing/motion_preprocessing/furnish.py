@@ -25,6 +25,7 @@ def furnish(
     *,
     fps: float = 20.0,
     library: FurnitureLibrary | None = None,
+    seated: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Furnish the surroundings of a motion.
 
@@ -35,11 +36,14 @@ def furnish(
         reach_m: How far from the start they may stand.
         fps: Frames a second.
         library: Modelled furniture to use beside what is made by rule.
+        seated: Whether the motion is known to use a seat.
 
     Returns:
         Object points (M, 3), metres, and their classes (M,) as indices into OBJECT_CLASSES.
     """
     joints = np.asarray(joints_m)
     people = joints if joints.ndim == 4 else joints[None]
-    done = furnish_people(people, rng, fps=fps, library=library, free_objects=free_objects, reach_m=reach_m)
+    done = furnish_people(
+        people, rng, fps=fps, library=library, free_objects=free_objects, reach_m=reach_m, seated=seated
+    )
     return done.points_m, done.classes

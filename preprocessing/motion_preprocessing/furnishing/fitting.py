@@ -33,6 +33,8 @@ _SUNK_M: Final = 0.04
 """Depth at which a point of a support is dropped; between two spheres of the sweep it is .8 cm more in truth."""
 _CONTACT_M: Final = 0.035
 """Points this near to the height of the support are its surface."""
+_SOFT_M: Final = 0.16
+"""Heels and elbows that push sink this far into a mattress."""
 _HIGH_M: Final = 0.56
 """Seats above this are stools."""
 _KINDS: Final = (("chair", 0.42), ("sofa", 0.14), ("stool", 0.2), ("wheelchair", 0.1), ("toilet", 0.06), ("bed", 0.08))
@@ -252,16 +254,20 @@ class Fitter:
 
     def _bed(self, need: Need, space: Space) -> Fitted | None:
         u, h = self.rng.uniform, need.height_m
-        below = space.between(0.0, h - 0.08)
+        below = space.between(0.0, h - _SOFT_M)
         resting = self._resting(need)
         (low_x, high_x), (low_y, high_y) = np.percentile(resting, [1, 99], axis=0).T
         wide = float(u(0.85, 1.7))
         share = u()
         left = high_y + share * max(wide - (high_y - low_y), 0.1)
         right = low_y - (1 - share) * max(wide - (high_y - low_y), 0.1)
-        left = space.edge(left, 0.0, "y", (low_x, high_x), below)
-        right = space.edge(min(right, left - wide), 0.0, "y", (low_x, high_x), below)
-        left = space.edge(max(left, right + wide), 0.0, "y", (low_x, high_x), below)
+        for spot in need.also:
+            y = float(to_item(np.array(spot), need.yaw_rad, need.origin_m)[1])
+            left, right = max(left, y + 0.15), min(right, y - 0.15)
+        core = 0.1
+        left = space.edge(left, core, "y", (low_x, high_x), below)
+        right = space.edge(min(right, left - wide), -core, "y", (low_x, high_x), below)
+        left = space.edge(max(left, right + wide), core, "y", (low_x, high_x), below)
         foot = space.edge(max(high_x + u(0.02, 0.25), low_x + 1.9), 0.3, "x", (right, left), below)
         head = space.edge(min(low_x - u(0.02, 0.2), foot - 1.9), -0.3, "x", (right, left), below)
         if left - right < 0.5 or foot - head < 1.2:

@@ -12,7 +12,7 @@ from motion_preprocessing.furnishing.fitting import Fitted, Fitter
 from motion_preprocessing.furnishing.footholds import fit_footholds
 from motion_preprocessing.furnishing.item import Placed, to_world
 from motion_preprocessing.furnishing.library import FurnitureLibrary
-from motion_preprocessing.furnishing.needs import Need, find_needs
+from motion_preprocessing.furnishing.needs import Need, find_needs, on_bed
 from motion_preprocessing.furnishing.scan import scan
 from motion_preprocessing.furnishing.surroundings import fit_goal, surround
 from motion_preprocessing.furnishing.sweep import FloorGrid, Sweep, lattice
@@ -71,6 +71,7 @@ def furnish_people(
     free_objects: int = 4,
     reach_m: float = 3.5,
     supports: bool = True,
+    seated: bool = False,
 ) -> Furnishing:
     """Furnish the surroundings of a motion.
 
@@ -82,6 +83,7 @@ def furnish_people(
         free_objects: How many objects are tried where nobody comes.
         reach_m: How far from the first person's start they may stand.
         supports: Whether furniture is put under and in front of bodies at all.
+        seated: Whether the motion is known to use a seat: then low squats are taken for sitting.
     """
     people = np.asarray(people_m)
     sweep = Sweep.of(people)
@@ -96,7 +98,8 @@ def furnish_people(
         if present.sum() < 4 or not present[: int(present.sum())].all():
             continue
         f = measure(joints[: int(present.sum())], fps)
-        _meet(find_needs(f, _first_frames(sweep, f.frames), person), f, fitter, grid, found, uses, unmet)
+        needs = find_needs(f, _first_frames(sweep, f.frames), person, seated=seated)
+        _meet(needs, f, fitter, grid, found, uses, unmet)
     start = people[0, 0, PELVIS, :2]
     around, corners = surround(fitter, grid, free_objects, start, reach_m)
     found += around
@@ -132,6 +135,12 @@ def _meet(
         if shared is not None:
             uses += _uses(need, f, found[shared].placed, shared)
             continue
+        if any(
+            fitted.placed.object_class == "bed" and on_bed(need, fitted.placed.origin_m, fitted.placed.support_m or 0.0)
+            for fitted in found
+        ):
+            unmet.append(need.kind)  # beside the bed it should be on: no place for a chair
+            continue
         if need.kind == "reach" and fitter.rng.uniform() > _TABLE_SHARE:
             continue
         if need.kind == "walk_to":
@@ -151,12 +160,14 @@ def _shared(need: Need, found: list[Fitted]) -> int | None:
         return None
     for index, fitted in enumerate(found):
         placed = fitted.placed
-        if placed.support_m is None or abs(placed.support_m - need.height_m) > 0.06:
+        bed = placed.object_class == "bed"
+        if placed.support_m is None or abs(placed.support_m - need.height_m) > (0.2 if bed else 0.06):
             continue
         c, s = np.cos(placed.yaw_rad), np.sin(placed.yaw_rad)
         x, y = need.origin_m - np.array(placed.origin_m)
         x0, x1, y0, y1 = placed.rectangle_m
-        if x0 < c * x + s * y < x1 and y0 < c * y - s * x < y1:
+        margin = 0.12 if bed else 0.0
+        if x0 - margin < c * x + s * y < x1 + margin and y0 - margin < c * y - s * x < y1 + margin:
             return index
     return None
 

@@ -17,6 +17,7 @@ from motion_preprocessing.motion_features import (
     LYING,
     PELVIS,
     SITTING,
+    SQUATTING,
     UPRIGHT,
     WRISTS,
     Features,
@@ -31,7 +32,7 @@ SINK_M: Final = 0.02
 DEEPEST_M: Final = 0.045
 """No support may reach farther than this into a body that rests on it."""
 _LOWEST_SEAT_M: Final = 0.2
-_LOWEST_BED_M: Final = 0.2
+_LOWEST_BED_M: Final = 0.28
 _SAME_SPOT_M: Final = 0.35
 
 _SEAT_PARTS: Final = capsules_named("hip")  # thighs slope down from a high stool
@@ -58,12 +59,17 @@ class Need:
     """Of the surface."""
     frames: NDArray[np.bool_]
     """(T,) frames of steady contact."""
+    also: tuple[tuple[float, float], ...] = ()
+    """Of a bed: where somebody sits on it."""
 
 
-def find_needs(f: Features, sweep: Sweep, person: int) -> list[Need]:
-    """All needs of one person, beds first."""
+def find_needs(f: Features, sweep: Sweep, person: int, *, seated: bool = False) -> list[Need]:
+    """All needs of one person, beds first; `seated` as in `furnish_people`."""
     beds = _beds(f, sweep, person)
-    seats = [seat for seat in _seats(f, sweep, person) if not any(_on_bed(seat, bed) for bed in beds)]
+    seats = _seats(f, sweep, person, seated)
+    for k, bed in enumerate(beds):
+        on_it = [seat.origin_m for seat in seats if on_bed(seat, bed.origin_m, bed.height_m)]
+        beds[k] = replace(bed, also=tuple((float(x), float(y)) for x, y in on_it))
     supports = beds + seats
     return supports + _steps(f, sweep, person) + _reaches(f, sweep, person) + _goals(f, person, supports)
 
@@ -101,8 +107,11 @@ def _surface(sweep: Sweep, person: int, frames: NDArray[np.bool_], parts: NDArra
     return float(min(np.median(low[frames]) + SINK_M, np.percentile(low[frames], 5) + DEEPEST_M))
 
 
-def _seats(f: Features, sweep: Sweep, person: int) -> list[Need]:
+def _seats(f: Features, sweep: Sweep, person: int, seated: bool) -> list[Need]:
     sitting = (f.posture == SITTING) & (f.joints_m[:, PELVIS, 2] > 0.3)
+    if seated:
+        # Who leans far forward on a seat, the feet under it, is over the feet as in a squat.
+        sitting |= (f.posture == SQUATTING) & (f.thigh_up.mean(axis=1) > -0.35) & (f.joints_m[:, PELVIS, 2] > 0.42)
     needs: list[Need] = []
     for a, b in _episodes(f, sitting, 0.4):
         frames = _steady(f, a, b, sitting)
@@ -134,8 +143,10 @@ def _beds(f: Features, sweep: Sweep, person: int) -> list[Need]:
     return needs
 
 
-def _on_bed(seat: Need, bed: Need) -> bool:
-    return abs(seat.height_m - bed.height_m) < 0.2 and float(np.linalg.norm(seat.origin_m - bed.origin_m)) < 1.2
+def on_bed(seat: Need, origin_m: Floats | tuple[float, float], height_m: float) -> bool:
+    """Whether who sits there sits on the bed at a place."""
+    near = float(np.linalg.norm(seat.origin_m - np.asarray(origin_m))) < 1.2
+    return seat.kind == "sit" and abs(seat.height_m - height_m) < 0.2 and near
 
 
 def _steps(f: Features, sweep: Sweep, person: int) -> list[Need]:

@@ -128,7 +128,8 @@ def _candidates(
     """Draw places (K, 2) and directions (K,)."""
     x0, x1, y0, y1 = item.rectangle
     depth, half = x1 - x0, (y1 - y0) / 2
-    if rng.uniform() < _WALL_SHARE:
+    hangs = float(item.low_m[2]) > 0.25
+    if hangs or rng.uniform() < _WALL_SHARE:
         wall = int(rng.integers(4))
         a, b = corners[wall], corners[(wall + 1) % 4]
         length = float(np.linalg.norm(b - a))

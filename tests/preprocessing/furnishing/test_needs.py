@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from motion_preprocessing.furnishing.needs import Need, find_needs
+from motion_preprocessing.furnishing.needs import Need, find_needs, on_bed
 from motion_preprocessing.furnishing.sweep import Sweep
-from motion_preprocessing.motion_features import measure
+from motion_preprocessing.motion_features import SITTING, SQUATTING, measure
 from motion_preprocessing.skeleton import JOINT_INDEX
 
 
@@ -54,3 +56,20 @@ def test_planted_feet_above_the_floor_need_steps(on_a_step):
     assert len(needs) == 2  # one under each foot
     for need in needs:
         assert need.height_m == pytest.approx(0.3, abs=0.04)
+
+
+def test_who_sits_on_a_bed_needs_no_chair_beside_it():
+    bed, seat = np.zeros(2), np.array([0.4, 0.5])
+    frames = np.ones(3, dtype=np.bool_)
+    sitting = Need("sit", 0, 0, 3, seat, 0.0, 0.5, frames)
+    assert on_bed(sitting, bed, 0.45)
+    assert not on_bed(sitting, bed, 0.8)
+    assert not on_bed(sitting, bed + 2.0, 0.45)
+
+
+def test_a_squat_is_a_seat_only_where_sitting_is_known(sitting_down):
+    joints = sitting_down()
+    f, sweep = measure(joints, 20.0), Sweep.of(joints[None])
+    squatting = replace(f, posture=np.where(f.posture == SITTING, SQUATTING, f.posture))
+    assert find_needs(squatting, sweep, 0) == []
+    assert [need.kind for need in find_needs(squatting, sweep, 0, seated=True)] == ["sit"]
