@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -73,6 +74,7 @@ def convert_glb(program: str, glb: bytes, path: Path, fps: float, frames: int) -
 
 
 def _last_words(text: str) -> str:
-    """The last line that says something, for a message of one line."""
+    """The line that names the last error, else the last one that says something."""
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "nothing said"
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    return (errors or lines or ["nothing said"])[-1][:200]

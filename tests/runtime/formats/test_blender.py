@@ -34,7 +34,9 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "(place / 'asked').write_text(json.dumps(sys.argv[1:]))\n"
         "do = (place / 'do').read_text()\n"
         "if do == 'write':\n    shutil.copy(given[0], given[1])\n"
-        "elif do == 'fail':\n    print('Traceback\\nValueError: no such\\toperator', file=sys.stderr); sys.exit(9)\n",
+        "elif do == 'fail':\n"
+        "    print('Traceback\\nValueError: no such\\toperator\\n  and more', file=sys.stderr)\n"
+        "    sys.exit(9)\n",
         encoding="utf-8",
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
