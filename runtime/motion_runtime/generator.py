@@ -157,17 +157,11 @@ class Generator:
         steps = default.steps if request.steps is None else request.steps
         guidance = self.guidance_of(request)
         plan = plan_steps(self._schedule, sampler, steps, guidance=guidance, eta=request.eta)
-        frames = self._frames(request.seconds)
         timelines = request.timelines
         starts = [timeline.starts(request.seconds) for timeline in timelines]
-        windows = plan_windows(
-            frames,
-            [round(start * fps) for of_person in starts for start in of_person],
-            self._longest(request.persons, frames),
-            overlap_frames(fps),
-        )
+        windows = self.windows_of(request)
         room = self._room_of(request)
-        known = None if request.edits is None else request.edits.constraints(request.persons, frames, fps)
+        known = None if request.edits is None else request.edits.constraints(request.persons, windows[-1].end, fps)
         if known is not None and known.empty:
             known = None
         if known is not None:
@@ -202,6 +196,17 @@ class Generator:
 
         whole = in_windows(windows, make)
         return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known)
+
+    def windows_of(self, request: GenerationRequest) -> list[Window]:
+        """The windows that a motion is generated in, one where the model is long enough for it.
+
+        Raises:
+            InputError: The motion is too short, or the model too short for windows that overlap.
+            BundleError: There are more persons than the bundle has kernels for.
+        """
+        fps, frames = self.bundle.manifest.fps, self._frames(request.seconds)
+        cuts = [round(start * fps) for timeline in request.timelines for start in timeline.starts(request.seconds)]
+        return plan_windows(frames, cuts, self._longest(request.persons, frames), overlap_frames(fps))
 
     def guidance_of(self, request: GenerationRequest) -> Guidance:
         """Scales of guidance, the bundle's where the request leaves them open."""

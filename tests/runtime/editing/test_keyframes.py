@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,17 @@ def test_pickled_objects_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "objects.npz", times_s=np.array([{"a": 1}], dtype=object))
     with pytest.raises(InputError, match="expected keyframes, got 'Object arrays"):
         read_keyframes(tmp_path / "objects.npz")
+
+
+def test_the_documented_example_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "formats" / "keyframes.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "keyframes.md", "exec"), {})
+    keys = read_keyframes(tmp_path / "hand.npz")
+    assert keys.joint_mask is not None
+    assert keys.joint_mask.sum() == 2
+    assert keys.joint_mask[0, :, 20].all()
 
 
 def test_a_mask_alone_does_not_make_keyframes() -> None:
