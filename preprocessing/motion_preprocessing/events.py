@@ -69,6 +69,7 @@ _RULES: Final = (
     _Rule(("squat", "squat_down", "kneel", "kneel_down", "rise"), ("lunge",), 0.4),
     _Rule(("bend",), ("lunge", "squat"), 0.5),
     _Rule(("walk",), ("lunge",), 0.6),
+    _Rule(("walk",), ("jump",), 0.4),  # the way of a leap is no walk
     _Rule(("raise_arm", "hold_arm", "wave"), ("jump",), 0.9),
     _Rule(("lift_leg", "stand", "reach", "squat_down", "rise"), ("climb",), 0.4),
     _Rule(("walk",), ("climb",), 0.8),

@@ -34,7 +34,7 @@ def arms(f: Features, upright: Bools) -> list[Event]:
         body = f.wrist_body_m[:, index]
         extended = np.sqrt((body**2).sum(-1)) > 0.46
         ahead = extended & (body[:, 0] > 0.33) & (body[:, 2] > -0.3) & (body[:, 2] <= RAISED_M) & upright
-        found += [spanning(f, "reach", a, b, 0.0, side) for a, b in closed(ahead, f.count(0.2), f.count(0.3))]
+        found += [spanning(f, "reach", a, b, 0.0, side) for a, b in closed(ahead, f.count(0.4), f.count(0.3))]
         reach = np.sqrt((body**2).sum(-1))
         thrust = np.gradient(reach) * f.fps if f.frames > 1 else np.zeros(1)
         hits = (thrust > PUNCH_M_S) & (body[:, 2] > -0.22) & (body[:, 2] < 0.2) & upright
