@@ -172,7 +172,7 @@ def _is_sample(entry: Path) -> bool:
     """Whether a folder looks like what `write_sample` writes."""
     if not entry.name.startswith(SAMPLE_PREFIX) or entry.is_symlink() or not entry.is_dir():
         return False
-    return all(any(file.match(own) for own in OWN_FILES) or _is_page(file) for file in entry.iterdir())
+    return all(any(file.match(own) for own in OWN_FILES) for file in entry.iterdir())
 
 
 def _is_page(entry: Path) -> bool:

@@ -27,7 +27,7 @@ __all__ = ["FORMAT_VERSION", "OWN_FILES", "motion_from_rotations", "read_motion"
 
 DEFAULT_FORMATS: Final = ("npz", "bvh")
 
-OWN_FILES: Final = (*files_of(tuple(FORMATS)), "preview.gif", "contact_sheet.png", "run.json")
+OWN_FILES: Final = (*files_of(tuple(FORMATS)), "preview.gif", "contact_sheet.png", "view.html", "run.json")
 """All that a sample's folder may hold if it is to be overwritten: somebody's other files are never removed."""
 
 

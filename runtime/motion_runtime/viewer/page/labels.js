@@ -9,12 +9,12 @@ class Labels {
   }
 
   // Start anew for these views.
-  reset(views, small) {
+  reset(views, size) {
     this.parent.replaceChildren();
     this.made = [];
     for (const view of views) {
       view.actors.forEach((actor, index) => {
-        const label = element("div", small ? "label small" : "label");
+        const label = element("div", `label ${size}`);
         const name = element("b", "", personName(actor.person));
         const dot = element("span", "dot");
         dot.style.background = cssColor(actor.person.color);

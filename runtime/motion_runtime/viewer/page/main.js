@@ -173,7 +173,8 @@ function start(array) {
     const key = [byId("card-body").hidden, state.grid, state.sample, window.innerWidth, window.innerHeight, state.names, bar.top].join();
     if (key === layoutKey) return;
     layoutKey = key;
-    labels.reset(views, state.grid || (narrow && lead().actors.length > 2));
+    const tiny = state.grid && stage.cells.get(views[0]).width < 240;
+    labels.reset(views, tiny ? "small tiny" : state.grid || (narrow && lead().actors.length > 2) ? "small" : "");
     byId("cells").replaceChildren(...(state.grid ? views.map(cellFrame) : []));
     if (atHome && state.follow < 0) stage.home(state.room, before === null);
   }
