@@ -31,6 +31,8 @@ GOAL_CLASSES: Final[dict[str, float]] = {
 """What people walk up to."""
 _WALL_SHARE: Final = 0.6
 _REMAINS_SHARE: Final = 0.08
+_CLOSE_SHARE: Final = 0.35
+"""Of the objects that are pushed as near to the bodies as these allow: there is little to learn from far ones."""
 _TRIES: Final = 24
 
 
@@ -66,6 +68,7 @@ def surround(
     rng = fitter.rng
     yaw = float(rng.uniform(-np.pi, np.pi))
     corners = _room(grid, yaw, centre_m, reach_m, rng)
+    bodies = np.argwhere(grid.low_m < 1.0) * CELL_M + grid.origin_m
     found: list[Fitted] = []
     for _ in range(count):
         item = draw_item(FREE_CLASSES, rng, fitter.library, fitter.per_m2)
@@ -82,12 +85,29 @@ def surround(
         if not len(free):
             continue
         best = int(free[0])
-        grid.take(origins[best] + spread[best])
-        placed, points = place(item, origins[best], float(yaws[best]))
+        origin = origins[best]
+        if rng.uniform() < _CLOSE_SHARE:
+            origin = _closer(grid, origin, spread[best], float(item.high_m[2]), bodies)
+        grid.take(origin + spread[best])
+        placed, points = place(item, origin, float(yaws[best]))
         found.append(Fitted(placed, fitter.noisy(points)))
     if count and rng.uniform() < _REMAINS_SHARE:
         found += _remains(fitter, grid, yaw, corners)
     return found, corners
+
+
+def _closer(
+    grid: FloorGrid, origin: NDArray[np.float64], spread: NDArray[np.float64], height_m: float, bodies: Floats
+) -> NDArray[np.float64]:
+    """Push an object towards the nearest body until it would be in somebody's way."""
+    if not len(bodies):
+        return origin
+    away = bodies - origin
+    way = away[int(np.argmin(np.einsum("ij,ij->i", away, away)))]
+    length = float(np.linalg.norm(way))
+    steps = origin + np.linspace(0, 1, 17)[:, None] * way * min(1.0, 1.3 / max(length, 1e-6))
+    free = np.logical_and.accumulate(grid.is_free(steps[:, None] + spread, height_m))
+    return np.asarray(steps[max(int(free.sum()) - 1, 0)])
 
 
 def _remains(fitter: Fitter, grid: FloorGrid, yaw: float, corners: NDArray[np.float64]) -> list[Fitted]:
