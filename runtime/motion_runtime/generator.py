@@ -31,7 +31,7 @@ from motion_runtime.editing.constraints import Constraints
 from motion_runtime.editing.edits import check_inside, with_start
 from motion_runtime.editing.impose import Imposer, in_the_loop
 from motion_runtime.editing.meet import meet
-from motion_runtime.editing.windows import Frame, Window, fade_in, in_windows, overlap_frames, plan_windows
+from motion_runtime.editing.windows import Frame, Window, fade_in, in_windows, overlap_frames, plan_windows, with_guides
 from motion_runtime.guidance import KEPT, Guidance
 from motion_runtime.low_pass import low_pass
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
@@ -169,6 +169,7 @@ class Generator:
             if room is not None:
                 check_inside(known, room, fps)
         placement = choose_placement(request, room)
+        guides = None if known is None else with_guides(known, windows, placement.start_m)
 
         def make(window: Window, frame: Frame, past: NDArray[np.float64] | None) -> NDArray[np.float64]:
             """Generate one window in its canonical frame, going on from `past` (P, overlap, 258)."""
@@ -177,8 +178,8 @@ class Generator:
             texts = [text_at(*each, window.start / fps) for each in zip(timelines, starts, strict=True)]
             kernel = self._bind(request, texts, shape, window.frames, self._scene_tokens(room, here, shape))
             corrections = [] if past is None else [fade_in(past, window.frames)]
-            if known is not None:
-                corrections.append(Imposer(known.window(window.first, window.end).in_frame(here), fps))
+            if guides is not None:
+                corrections.append(Imposer(guides.window(window.first, window.end).in_frame(here), fps))
             number = windows.index(window)
             clean = sample(
                 kernel,

@@ -22,7 +22,7 @@ from motion_preprocessing.pose_vector import POSITIONS, ROTATIONS, VELOCITIES, r
 from motion_preprocessing.rotations import about_z, matrix_to_6d
 from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_runtime.editing.constraints import Constraints, wrapped
-from motion_runtime.editing.spread import fading, lasting
+from motion_runtime.editing.spread import Spread, fading, lasting
 from motion_runtime.manifest import Normaliser
 
 Array = NDArray[np.float64]
@@ -36,7 +36,7 @@ TURN_S: Final = 1.0
 
 
 class Imposer:
-    """Imposes what is known on pose vectors; the matrices over time are made once."""
+    """Imposes what is known on pose vectors; how corrections are carried over time is worked out once."""
 
     def __init__(self, known: Constraints, fps: float) -> None:
         """Prepare for P persons over T frames, `known` in the frame of the pose vectors."""
@@ -56,22 +56,21 @@ class Imposer:
         lead = x.shape[:2]
         predicted = x[..., POSITIONS].reshape(*lead, JOINT_COUNT, 3)
         joints = predicted.copy()
-        for person, matrix in self._floor.items():
-            joints[person, ..., :2] += (matrix @ (known.floor_m[person] - joints[person, :, 0, :2]))[:, None]
-        for person, matrix in self._yaw.items():
+        for person, spread in self._floor.items():
+            joints[person, ..., :2] += spread(known.floor_m[person] - joints[person, :, 0, :2])[:, None]
+        for person, spread in self._yaw.items():
             yaw = heading_rad(root_orientation(joints[person]))
-            turn = about_z(matrix @ wrapped(known.yaw_rad[person] - yaw))  # (T, 3, 3)
+            turn = about_z(spread(wrapped(known.yaw_rad[person] - yaw)))  # (T, 3, 3)
             pelvis = joints[person, :, :1]
             joints[person] = (joints[person] - pelvis) @ turn.swapaxes(-1, -2) + pelvis
-        for person, which, matrix in self._places:
-            gap = (known.positions_m - joints)[person][:, which]
-            joints[person][:, which] += np.einsum("ts,sjc->tjc", matrix, gap)
+        for person, which, spread in self._places:
+            joints[person][:, which] += spread((known.positions_m - joints)[person][:, which])
         x[..., POSITIONS] = joints.reshape(*lead, -1)
         x[..., VELOCITIES] += np.asarray(velocities(joints - predicted, self._fps)).reshape(*lead, -1)
         six = x[..., ROTATIONS].reshape(*lead, JOINT_COUNT - 1, 6)
         wanted = np.asarray(matrix_to_6d(known.rotations[..., 1:, :, :]))
-        for person, which, matrix in self._turns:
-            six[person][:, which] += np.einsum("ts,sjc->tjc", matrix, (wanted - six)[person][:, which])
+        for person, which, spread in self._turns:
+            six[person][:, which] += spread((wanted - six)[person][:, which])
         x[..., ROTATIONS] = six.reshape(*lead, -1)
         return x
 
@@ -105,9 +104,9 @@ def in_the_loop(
     return correct
 
 
-def _groups(mask: Mask, reach: float) -> list[tuple[int, NDArray[np.int64], Array]]:
-    """Joints of one person that are known at the same frames share a matrix: (person, joints, matrix)."""
-    groups: list[tuple[int, NDArray[np.int64], Array]] = []
+def _groups(mask: Mask, reach: float) -> list[tuple[int, NDArray[np.int64], Spread]]:
+    """Joints of one person that are known at the same frames are carried alike: (person, joints, how)."""
+    groups: list[tuple[int, NDArray[np.int64], Spread]] = []
     for person, of_person in enumerate(mask):  # (T, J)
         columns, which = np.unique(of_person, axis=1, return_inverse=True)
         groups += [

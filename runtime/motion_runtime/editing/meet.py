@@ -50,18 +50,18 @@ def meet(rotations: Array, root_m: Array, known: Constraints, fps: float) -> tup
 
 def _over_the_floor(root_m: Array, known: Constraints, person: int, fps: float) -> None:
     if known.floor_mask[person].any():
-        matrix = lasting(known.floor_mask[person], REACH_S * fps)
-        root_m[:, :2] += matrix @ (known.floor_m[person] - root_m[:, :2])
+        spread = lasting(known.floor_mask[person], REACH_S * fps)
+        root_m[:, :2] += spread(known.floor_m[person] - root_m[:, :2])
     height = known.position_mask[person, :, 0]
     if height.any():
-        root_m[:, 2] += fading(height, REACH_S * fps) @ (known.positions_m[person, :, 0, 2] - root_m[:, 2])
+        root_m[:, 2] += fading(height, REACH_S * fps)(known.positions_m[person, :, 0, 2] - root_m[:, 2])
 
 
 def _facing(rotations: Array, known: Constraints, person: int, fps: float) -> None:
     mask = known.yaw_mask[person]
     if mask.any():
         gap = wrapped(known.yaw_rad[person] - heading_rad(rotations[:, 0]))
-        rotations[:, 0] = about_z(fading(mask, TURN_S * fps) @ gap) @ rotations[:, 0]
+        rotations[:, 0] = about_z(fading(mask, TURN_S * fps)(gap)) @ rotations[:, 0]
 
 
 def _turns(rotations: Array, known: Constraints, person: int, fps: float) -> None:
@@ -69,7 +69,7 @@ def _turns(rotations: Array, known: Constraints, person: int, fps: float) -> Non
     for joint in np.flatnonzero(masks.any(axis=0)):
         now = rotations[:, joint]
         gap = np.asarray(rotation_vector_from_matrix(now.swapaxes(-1, -2) @ known.rotations[person, :, joint]))
-        carried = fading(masks[:, joint], REACH_S * fps) @ np.where(masks[:, joint, None], gap, 0.0)
+        carried = fading(masks[:, joint], REACH_S * fps)(gap)
         rotations[:, joint] = now @ np.asarray(matrix_from_rotation_vector(carried))
 
 
@@ -88,7 +88,6 @@ def _places(rotations: Array, root_m: Array, known: Constraints, person: int, fp
         turned, moved = reach(rotations[frame], root_m[frame], places, mask, fixed)
         difference = rotations[frame].swapaxes(-1, -2) @ turned
         turn[frame], shift[frame] = np.asarray(rotation_vector_from_matrix(difference)), moved - root_m[frame]
-    carry = fading(frames, REACH_S * fps)
-    carried = np.einsum("ts,sjc->tjc", carry, turn)
-    rotations[:] = rotations @ np.asarray(matrix_from_rotation_vector(carried))
-    root_m += carry @ shift
+    spread = fading(frames, REACH_S * fps)
+    rotations[:] = rotations @ np.asarray(matrix_from_rotation_vector(spread(turn)))
+    root_m += spread(shift)

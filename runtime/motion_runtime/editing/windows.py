@@ -9,7 +9,7 @@ thus blended in x0, and the blend is what both the next step and the result go o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from motion_preprocessing.canonical import canonical_move, move_pose_vectors
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.editing.constraints import Constraints
 from motion_runtime.placement import Placement
 
 Array = NDArray[np.float64]
@@ -85,6 +86,31 @@ def plan_windows(frames: int, cuts: list[int], longest: int, overlap: int) -> li
 def _count(frames: int, longest: int, overlap: int) -> int:
     """Windows that a stretch takes whose first one has no overlap."""
     return 1 if frames <= longest else 1 + -(-(frames - longest) // (longest - overlap))
+
+
+def with_guides(known: Constraints, windows: Sequence[Window], start_m: tuple[float, float] | None) -> Constraints:
+    """Tell each window where on the way over the floor it is to end.
+
+    A window does not see the next place of a path if that comes after it, and would leave the whole way to the last
+    window. So its last frame is led to where the straight line between the known places before and after it is then.
+
+    Args:
+        known: What is known, in the room.
+        windows: In order.
+        start_m: Where the first person starts.
+    """
+    floor, mask = known.floor_m.copy(), known.floor_mask.copy()
+    for person in range(len(mask)):
+        places = {int(frame): known.floor_m[person, frame] for frame in np.flatnonzero(known.floor_mask[person])}
+        if person == 0 and start_m is not None:
+            places.setdefault(0, np.array(start_m))
+        times = sorted(places)
+        for frame in (window.end - 1 for window in windows[:-1]):
+            if times and times[0] < frame < times[-1] and frame not in places:
+                for axis in (0, 1):
+                    floor[person, frame, axis] = np.interp(frame, times, [places[time][axis] for time in times])
+                mask[person, frame] = True
+    return replace(known, floor_m=floor, floor_mask=mask)
 
 
 def overlap_frames(fps: float) -> int:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from motion_preprocessing.canonical import canonicalise
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.pose_vector import POSITIONS, encode
-from motion_runtime.editing.windows import Frame, Window, fade_in, plan_windows
+from motion_runtime.editing.constraints import Constraints
+from motion_runtime.editing.windows import Frame, Window, fade_in, plan_windows, with_guides
 from motion_runtime.placement import Placement
 
 
@@ -59,6 +60,19 @@ def test_a_windows_frame_is_that_of_its_first_pose_and_maps_back(walk_rotations)
     np.testing.assert_allclose(
         here.to_canonical(in_room).reshape(2, 50, 66), frame.into(x)[..., POSITIONS], atol=1e-12
     )
+
+
+def test_a_window_is_led_to_where_the_way_is_then() -> None:
+    known = Constraints.none(2, 100)
+    known.set_floor(0, 99, np.array([9.9, 0.0]))
+    known.set_floor(1, 10, np.array([1.0, 1.0]))
+    windows = plan_windows(100, [], 60, 20)
+    guided = with_guides(known, windows, (0.0, 0.0))
+    assert [w.end for w in windows] == [60, 100]
+    assert guided.floor_mask[0].nonzero()[0].tolist() == [59, 99]
+    np.testing.assert_allclose(guided.floor_m[0, 59], [5.9, 0])
+    assert guided.floor_mask[1].nonzero()[0].tolist() == [10]  # nothing comes after it
+    assert known.floor_mask.sum() == 2  # not known, only led to
 
 
 def test_the_overlap_is_the_earlier_windows_first_and_the_later_ones_last() -> None:
