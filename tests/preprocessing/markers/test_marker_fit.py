@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from motion_preprocessing.dataset import MotionDataset
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.markers.calibration import calibrate
@@ -26,6 +27,7 @@ from motion_preprocessing.markers.marker_fit import (
 from motion_preprocessing.markers.marker_motion import fit_subject
 from motion_preprocessing.markers.plug_in_gait import GROUPS, MARKERS, MOVED, PLACES_M, SPREAD_M
 from motion_preprocessing.markers.uiprmd import MarkerReport, exercise_sequences, measure_exercise, read_markers
+from motion_preprocessing.mocap_command import cleaning_table, run_mocap
 from motion_preprocessing.skeleton import JOINT_INDEX, REST_OFFSETS_M, WORLD_FROM_BODY
 
 Array = NDArray[np.float64]
@@ -248,3 +250,15 @@ def test_the_moving_side_is_measured() -> None:
     # The leg of .78 m swings by 1.2 rad about the hip.
     assert measured.range_m == pytest.approx(0.781 * (1 - np.cos(1.2)), abs=0.04)
     assert MOVED[0] == 0
+
+
+def test_exercises_join_the_captures_of_their_folder(captures: Any, tmp_path: Path) -> None:
+    captures.walk()
+    write_trials(captures.path / "uiprmd_markers.npz")
+    report = run_mocap(captures.path, tmp_path / "set", fps=20.0, falls=None, limit=1)
+    dataset = MotionDataset.open(tmp_path / "set")
+    assert [record.name for record in dataset] == ["cmu_16_01", "uiprmd_m05_s01_True"]
+    assert any("UI-PRMD" in line for line in dataset.header["credits"])
+    assert dataset.header["licences"] == ["ODC-PDDL 1.0 (public domain)", "free"]
+    assert (report.captures.kept, report.markers.kept, report.markers.takes) == (1, 1, 1)
+    assert cleaning_table(report).row_count == 2
