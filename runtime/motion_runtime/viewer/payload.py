@@ -20,7 +20,7 @@ from motion_preprocessing.motion_features import measure
 from motion_preprocessing.resample import continuous
 from motion_preprocessing.rotations import quaternion_from_matrix
 from motion_preprocessing.scene import object_points
-from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
 from motion_runtime.figure import person_color, twins
 from motion_runtime.framing import choose_camera
 from motion_runtime.room_view import room_view
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 QUATERNION_UNIT: Final = 1 / 32767
 _BODY_UNIT_M: Final = 5e-5
 _COARSE_M: Final = 0.035
+"""Width of the cells of which the coarse body keeps one vertex each."""
+_FINE_JOINTS: Final = tuple(JOINT_INDEX[name] for name in ("head", "left_wrist", "right_wrist"))
+"""Face and hands, which would fall apart in such large steps."""
 _WEIGHTS: Final = 4
 """Joints that move a vertex, at most: what graphics cards take."""
 _SHIRT: Final = (92, 124, 150)
@@ -101,8 +104,9 @@ def _coarse_faces(model: BodyModel) -> NDArray[np.int32]:
 
     Vertices that share a cell of space and the joint that moves them most become one of them; legs stay apart.
     """
-    cells = np.floor(model.template_m / _COARSE_M).astype(np.int64)
-    keys = np.column_stack([cells, model.weights.argmax(axis=1)])
+    joint = model.weights.argmax(axis=1)
+    width = np.where(np.isin(joint, _FINE_JOINTS), _COARSE_M / 2, _COARSE_M)
+    keys = np.column_stack([np.floor(model.template_m / width[:, None]).astype(np.int64), joint])
     _, first, cluster = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     faces = first[cluster.reshape(-1)][model.faces]
     whole = (faces != np.roll(faces, 1, axis=1)).all(axis=1)

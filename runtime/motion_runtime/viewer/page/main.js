@@ -169,7 +169,7 @@ function start(array) {
     const narrow = window.innerWidth <= 720;
     const bar = byId("bar").getBoundingClientRect();
     const card = byId("card").getBoundingClientRect();
-    stage.layout(views, { top: narrow ? 60 : 14, bottom: window.innerHeight - bar.top + 6, header: 68, left: narrow || byId("card-body").hidden ? 0 : card.right });
+    stage.layout(views, { top: state.names || narrow ? 60 : 14, bottom: window.innerHeight - bar.top + 6, header: 68, left: narrow || byId("card-body").hidden ? 0 : card.right });
     const key = [byId("card-body").hidden, state.grid, state.sample, window.innerWidth, window.innerHeight, state.names, bar.top].join();
     if (key === layoutKey) return;
     layoutKey = key;

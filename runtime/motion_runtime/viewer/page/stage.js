@@ -200,7 +200,7 @@ class Stage {
       x: gap + ((k % columns) * across) / columns, y: inset.header + (Math.floor(k / columns) * usable) / rows,
       width: across / columns - gap, height: usable / rows - gap,
     }));
-    this.inset = { top: 16, bottom: 0, left: 0 };
+    this.inset = { top: 30, bottom: 0, left: 0 };
   }
 
   // What the camera should see: everybody on the whole way, and the room around them.
