@@ -32,7 +32,7 @@ def find_blender(wanted_for: str) -> str:
         where = f"nothing to run at {named}, which {VARIABLE} names," if named else "none on PATH"
         raise MissingExtraError(
             f"expected Blender, got {where} for the format {wanted_for}; "
-            f"install Blender 3.6 or newer or set {VARIABLE} to its program"
+            f"install Blender 4.2 or newer or set {VARIABLE} to its program"
         )
     return found
 
@@ -67,7 +67,7 @@ def convert_glb(program: str, glb: bytes, path: Path, fps: float, frames: int) -
         if done.returncode or not written.is_file() or not written.stat().st_size:
             raise OutputError(
                 f"expected Blender to write {path.name}, got exit code {done.returncode} and "
-                f"'{_last_words(done.stderr or done.stdout)}' for {program}; use Blender 3.6 or newer, or take the .glb"
+                f"'{_last_words(done.stderr or done.stdout)}' for {program}; use Blender 4.2 or newer, or take the .glb"
             )
         with atomic_file(path) as temporary:
             shutil.copyfile(written, temporary)
