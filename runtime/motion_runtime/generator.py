@@ -171,23 +171,35 @@ class Generator:
         placement = choose_placement(request, room)
         guides = None if known is None else with_guides(known, windows, placement.start_m)
 
-        def make(window: Window, frame: Frame, past: NDArray[np.float64] | None) -> NDArray[np.float64]:
-            """Generate one window in its canonical frame, going on from `past` (P, overlap, 258)."""
+        def make(
+            window: Window, people: list[int], frame: Frame, past: NDArray[np.float64] | None
+        ) -> NDArray[np.float64]:
+            """Generate one window of some people in its canonical frame, going on from `past` (p, overlap, 258)."""
             here = frame.placed(placement)
-            shape = self._kernel_shape(request.persons, window.frames)
-            texts = [text_at(*each, window.start / fps) for each in zip(timelines, starts, strict=True)]
-            kernel = self._bind(request, texts, shape, window.frames, self._scene_tokens(room, here, shape))
+            shape = self._kernel_shape(len(people), window.frames)
+            texts = [text_at(timelines[person], starts[person], window.start / fps) for person in people]
+            classes = tuple(request.person_classes[person] for person in people)
+            kernel = self._bind(classes, texts, shape, window.frames, self._scene_tokens(room, here, shape))
             corrections = [] if past is None else [fade_in(past, window.frames)]
             if guides is not None:
-                corrections.append(Imposer(guides.window(window.first, window.end).in_frame(here), fps))
+                seen = guides.window(window.first, window.end).of(people).in_frame(here)
+                corrections.append(Imposer(seen, fps))
             number = windows.index(window)
+            # Windows, and people who are made one by one, have streams of noise of their own.
+            stream = (number << 32) + (people[0] << 48)
+
+            def report(k: int, n: int) -> None:
+                # People in further groups of a window are made again and again: that window's steps count once.
+                if progress is not None and people[0] == 0:
+                    progress(number * n + k, len(windows) * n)
+
             clean = sample(
                 kernel,
                 plan,
-                self._noise(request, shape, window.frames, number),
-                None if progress is None else lambda k, n: progress(number * n + k, len(windows) * n),
-                in_the_loop(corrections, self.bundle.manifest.normaliser, request.persons, window.frames),
-            )[0, : request.persons, : window.frames]  # (p, t, D)
+                self._noise(request, len(people), shape, window.frames, stream),
+                report,
+                in_the_loop(corrections, self.bundle.manifest.normaliser, len(people), window.frames),
+            )[0, : len(people), : window.frames]  # (p, t, D)
             if not np.isfinite(clean).all():
                 raise BundleError(
                     f"expected numbers, got NaN or infinity from the network of {self.bundle.folder}; "
@@ -195,7 +207,7 @@ class Generator:
                 )
             return self.bundle.manifest.normaliser.denormalise(clean).astype(np.float64)
 
-        whole = in_windows(windows, make)
+        whole = in_windows(windows, request.persons, make)
         return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known)
 
     def windows_of(self, request: GenerationRequest) -> list[Window]:
@@ -218,24 +230,29 @@ class Generator:
         return Guidance(text, text if request.scene is None else scene, request.guidance_interval)
 
     def _noise(
-        self, request: GenerationRequest, shape: KernelShape, frames: int, window: int
+        self, request: GenerationRequest, persons: int, shape: KernelShape, frames: int, stream: int
     ) -> Callable[[int], Floats]:
-        """Noise of a window by number of the draw; windows have streams of their own."""
+        """Noise of a window by number of the draw."""
         # Drawn in the request's own size, so that it does not depend on which kernel serves it.
-        size = (request.persons, frames, self.bundle.manifest.pose_dim)
+        size = (persons, frames, self.bundle.manifest.pose_dim)
 
         def noise(draw: int) -> Floats:
-            return padded(philox_noise(request.seed, request.sample, draw + (window << 32), size), shape)
+            return padded(philox_noise(request.seed, request.sample, draw + stream, size), shape)
 
         return noise
 
     def _bind(
-        self, request: GenerationRequest, texts: Sequence[str], shape: KernelShape, frames: int, scene: SceneTokens
+        self,
+        person_classes: tuple[str, ...],
+        texts: Sequence[str],
+        shape: KernelShape,
+        frames: int,
+        scene: SceneTokens,
     ) -> StepKernel:
         """Embed the conditions of the branches that are run, and give the step kernel that has them."""
-        classes = self._class_rows(request.person_classes)
+        classes = self._class_rows(person_classes)
         text = np.concatenate([self._embed(prompt) for prompt in texts])  # (p, Dt)
-        bias = key_bias(shape, request.persons, frames, scene.mask)  # (N,)
+        bias = key_bias(shape, len(texts), frames, scene.mask)  # (N,)
         embedded: dict[int, tuple[Floats, Floats]] = {}
         bound: dict[tuple[tuple[int, ...], str], Callable[[Mapping[str, Floats]], tuple[Floats, ...]]] = {}
 

@@ -94,7 +94,7 @@ def bound(generator: Generator) -> tuple[Any, KernelShape]:
     scene = SceneTokens(
         rng.normal(size=(4, GROUP_SIZE, 3)).astype(np.float32), np.array([1, 2, 0, 3]), np.array([True] * 3 + [False])
     )
-    return generator._bind(request(), ["a person walks"], shape, 20, scene), shape
+    return generator._bind(("person",), ["a person walks"], shape, 20, scene), shape
 
 
 def test_three_branches_are_the_weighted_sum_of_each_alone(generator: Generator) -> None:

@@ -115,7 +115,13 @@ class Constraints:
 
     def window(self, first: int, end: int) -> Constraints:
         """The same of frames first .. end - 1."""
-        part = (slice(None), slice(first, end))
+        return self._part((slice(None), slice(first, end)))
+
+    def of(self, people: list[int]) -> Constraints:
+        """The same of some persons."""
+        return self._part((people,))
+
+    def _part(self, part: tuple[Any, ...]) -> Constraints:
         return Constraints(
             self.positions_m[part], self.position_mask[part], self.rotations[part], self.rotation_mask[part],
             self.floor_m[part], self.floor_mask[part], self.yaw_rad[part], self.yaw_mask[part],

@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.canonical import canonical_move, move_pose_vectors
+from motion_preprocessing.canonical import canonical_move, heading_rad, move_points, move_pose_vectors
 from motion_preprocessing.errors import InputError
-from motion_preprocessing.pose_vector import POSITIONS
+from motion_preprocessing.pose_vector import POSITIONS, root_orientation
 from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_runtime.editing.constraints import Constraints
 from motion_runtime.placement import Placement
@@ -26,6 +26,9 @@ Array = NDArray[np.float64]
 
 OVERLAP_S: Final = 1.0
 """What two windows share."""
+APART_M: Final = 2.5
+"""People farther from each other at a window's start are generated one by one: pairs in training data start nearer, and
+a model that has seen no others lets one jump to the other."""
 SURE: Final = 0.5
 """Share of the overlap that is the earlier window's alone; over the rest the later one fades in."""
 
@@ -121,6 +124,9 @@ def overlap_frames(fps: float) -> int:
 def fade_in(past: Array, frames: int) -> Callable[[Array], Array]:
     """Blend the earlier window's frames into a window's pose vectors.
 
+    Each person is first moved rigidly over the floor so that they stand and face as the earlier window has them: the
+    model has its own mind of how near to each other people are, and would set them there where the overlap ends.
+
     Args:
         past: (P, overlap, 258) of the earlier window, in this one's canonical frame.
         frames: Frames of this window.
@@ -134,32 +140,60 @@ def fade_in(past: Array, frames: int) -> Callable[[Array], Array]:
     share = (1 - u**3 * (10 + u * (6 * u - 15)))[:, None]  # of the earlier window: 1, then smoothly to 0
     assert overlap < frames
 
+    last = max(sure - 1, 0)
+    there = past[:, last, POSITIONS].reshape(-1, JOINT_COUNT, 3)
+
     def blend(x: Array) -> Array:
-        result = np.array(x)
+        here = x[:, last, POSITIONS].reshape(-1, JOINT_COUNT, 3)
+        turns = heading_rad(root_orientation(there)) - heading_rad(root_orientation(here))
+        result = np.empty_like(x)
+        for person, turn in enumerate(turns):
+            turned = move_points(here[person, 0], float(turn), np.zeros(2))
+            result[person] = move_pose_vectors(x[person], float(turn), there[person, 0, :2] - turned[:2])
         result[:, :overlap] += share * (past - result[:, :overlap])
         return result
 
     return blend
 
 
-def in_windows(windows: Sequence[Window], make: Callable[[Window, Frame, Array | None], Array]) -> Array:
+def groups(x: Array) -> list[list[int]]:
+    """Persons that a window is to show to each other: those within `APART_M` of one another, and their neighbours'.
+
+    Args:
+        x: (P, T, 258) from the window's first frame on.
+    """
+    pelvis = x[:, 0, :2]
+    near = np.linalg.norm(pelvis[:, None] - pelvis[None], axis=-1) <= APART_M
+    for _ in range(len(x)):
+        near = near @ near  # neighbours of neighbours
+    return [np.flatnonzero(row).tolist() for person, row in enumerate(near) if np.flatnonzero(row)[0] == person]
+
+
+def in_windows(
+    windows: Sequence[Window], persons: int, make: Callable[[Window, list[int], Frame, Array | None], Array]
+) -> Array:
     """Generate window after window and put them together.
 
     Args:
         windows: In order.
-        make: Generates a window's pose vectors (P, T, 258) in its canonical frame, given where that lies in the first
-            window's and what the overlap holds already, in the window's own frame (None in the first).
+        persons: Persons P.
+        make: Generates a window's pose vectors (p, T, 258) of some persons in the canonical frame of the first of them,
+            given where that lies in the first window's and what the overlap holds already, in the window's own frame
+            (None in the first).
 
     Returns:
         Pose vectors (P, T, 258) of the whole motion, in the first window's canonical frame.
     """
     first, *further = windows
-    whole = make(first, Frame(), None)
+    whole = make(first, list(range(persons)), Frame(), None)
     for window in further:
-        frame = Frame.of(whole[:, window.first :])
-        part = make(window, frame, frame.into(whole[:, window.first :]))
+        part = np.empty((persons, window.frames, whole.shape[-1]))
+        for people in groups(whole[:, window.first :]):
+            past = whole[people, window.first :]
+            frame = Frame.of(past)
+            part[people] = frame.out(make(window, people, frame, frame.into(past)))
         # The part holds the blended overlap: the last step's x0 was corrected too.
-        whole = np.concatenate([whole[:, : window.first], frame.out(part)], axis=1)
+        whole = np.concatenate([whole[:, : window.first], part], axis=1)
     return whole
 
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motion_preprocessing.canonical import canonicalise
+from motion_preprocessing.canonical import canonicalise, move_pose_vectors
 from motion_preprocessing.errors import InputError
-from motion_preprocessing.pose_vector import POSITIONS, encode
+from motion_preprocessing.pose_vector import POSITIONS, ROTATIONS, encode
 from motion_runtime.editing.constraints import Constraints
-from motion_runtime.editing.windows import Frame, Window, fade_in, plan_windows, with_guides
+from motion_runtime.editing.windows import (
+    Frame,
+    Window,
+    fade_in,
+    groups,
+    in_windows,
+    plan_windows,
+    with_guides,
+)
 from motion_runtime.placement import Placement
+
+Walk = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 
 @settings(max_examples=200, deadline=None)
@@ -48,7 +60,7 @@ def test_a_model_too_short_to_overlap_is_refused() -> None:
             plan_windows(frames, cuts, 30, 20)
 
 
-def test_a_windows_frame_is_that_of_its_first_pose_and_maps_back(walk_rotations) -> None:  # type: ignore[no-untyped-def]
+def test_a_windows_frame_is_that_of_its_first_pose_and_maps_back(walk_rotations: Walk) -> None:
     rotations, root = walk_rotations(50, 1.5, 20.0)
     x = np.stack([encode(rotations, root, 20.0), encode(rotations, root + [0, 1.0, 0], 20.0)])
     frame = Frame.of(x[:, 30:])
@@ -75,11 +87,44 @@ def test_a_window_is_led_to_where_the_way_is_then() -> None:
     assert known.floor_mask.sum() == 2  # not known, only led to
 
 
-def test_the_overlap_is_the_earlier_windows_first_and_the_later_ones_last() -> None:
-    past, own = np.zeros((1, 20, 3)), np.ones((1, 60, 3))
-    blended = fade_in(past, 60)(own)[0, :, 0]
-    np.testing.assert_array_equal(blended[:10], 0)
-    np.testing.assert_array_equal(blended[20:], 1)
-    assert (np.diff(blended[9:21]) > 0).all()
-    assert np.abs(np.diff(blended, 3)).max() < 0.06  # a step would have 1
-    np.testing.assert_array_equal(own, 1)
+@pytest.fixture
+def walk(walk_rotations: Walk) -> np.ndarray:
+    """Pose vectors (1, 60, 258) of a walk along a curve."""
+    return np.asarray(encode(*walk_rotations(60, 1.0, 20.0), 20.0))[None]
+
+
+def test_the_overlap_is_the_earlier_windows_first_and_the_later_ones_last(walk: np.ndarray) -> None:
+    past, own = walk[:, :20], walk.copy()
+    own[..., ROTATIONS] += 1.0
+    blended = fade_in(past, 60)(own)
+    np.testing.assert_allclose(blended[:, :10], past[:, :10], atol=1e-12)
+    np.testing.assert_allclose(blended[:, 20:], own[:, 20:], atol=1e-12)
+    off = (blended - walk)[0, :, ROTATIONS][:, 0]
+    assert (np.diff(off[9:21]) > 0).all()
+    assert np.abs(np.diff(off, 3)).max() < 0.06  # a step would have 1
+
+
+def test_a_window_that_sets_somebody_elsewhere_is_moved_to_where_they_are(walk: np.ndarray) -> None:
+    astray = move_pose_vectors(walk, 2.0, np.array([4.0, -3.0]))
+    np.testing.assert_allclose(fade_in(walk[:, :20], 60)(astray), walk, atol=1e-9)
+
+
+def test_people_far_apart_are_made_by_themselves(walk: np.ndarray) -> None:
+    def at(*places: float) -> np.ndarray:
+        return np.concatenate([move_pose_vectors(walk, 0.0, np.array([x, 0.0])) for x in places])
+
+    assert groups(at(0.0, 1.5)) == [[0, 1]]
+    assert groups(at(0.0, 5.0)) == [[0], [1]]
+    assert groups(at(0.0, 9.0, 2.0, 4.0)) == [[0, 2, 3], [1]]
+    seen: list[tuple[int, list[int]]] = []
+
+    def make(window: Window, people: list[int], frame: Frame, past: np.ndarray | None) -> np.ndarray:
+        seen.append((window.first, people))
+        x = at(*(5.0 * person for person in people))[:, : window.frames] if past is None else frame.into(whole[people])
+        return np.asarray(x if past is None else x[:, window.first : window.end])
+
+    whole = at(0.0, 5.0, 6.0)[:, :60]
+    whole[2] = at(10.0)[0]
+    made = in_windows(plan_windows(60, [40], 40, 20), 3, make)
+    assert seen == [(0, [0, 1, 2]), (20, [0]), (20, [1]), (20, [2])]
+    np.testing.assert_allclose(made, whole, atol=1e-9)
