@@ -76,6 +76,8 @@ def _interval(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple
               help="Move arms, legs, lower_body ... as in a motion.npz, or keep them as there at S.")  # fmt: skip
 @click.option("--path", "paths", multiple=True, metavar="'T:X,Y[,YAW] ...'",
               help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
+@click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
+@click.option("--apart", type=float, default=0.45, show_default=True, help="People keep apart, metres; 0 = off.")
 @click.option("--low-pass", type=float, default=0.035, show_default=True, help="Gaussian smoothing, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
 @click.option("--provider", default="auto", show_default=True, help="auto, cpu, openvino, cuda or tensorrt.")
@@ -112,6 +114,8 @@ def main(
     holds: tuple[str, ...],
     paths: tuple[str, ...],
     low_pass: float,
+    walls: bool,
+    apart: float,
     bundle: Path | None,
     provider: str,
     precision: str,
@@ -140,6 +144,8 @@ def main(
         guidance_scene=guidance_scene,
         guidance_interval=guidance_interval,
         low_pass_s=low_pass,
+        walls=walls,
+        apart_m=apart,
         seed=seed,
         start_m=start,
         heading_deg=heading,

@@ -31,6 +31,7 @@ from motion_runtime.editing.constraints import Constraints
 from motion_runtime.editing.edits import check_inside, with_start
 from motion_runtime.editing.impose import Imposer, in_the_loop
 from motion_runtime.editing.meet import meet
+from motion_runtime.editing.stay_inside import stay
 from motion_runtime.editing.windows import Frame, Window, fade_in, in_windows, overlap_frames, plan_windows, with_guides
 from motion_runtime.guidance import KEPT, Guidance
 from motion_runtime.low_pass import low_pass
@@ -40,6 +41,7 @@ from motion_runtime.placement import Placement, Room, choose_placement
 from motion_runtime.sampler import Step, StepKernel, philox_noise, plan_steps, sample
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider, choose_provider
+from motion_runtime.staging import staged
 from motion_runtime.timeline import text_at
 from motion_runtime.tokenizer import PromptTokenizer
 
@@ -47,6 +49,8 @@ Floats = NDArray[np.float32]
 
 MIN_FRAMES: Final = 4
 """The fewest of which every figure of `motion_preprocessing.metrics` can be measured."""
+KEPT_EMBEDDINGS: Final = 4096
+"""Prompts whose embedding is kept, a kilobyte or two each."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class Generator:
         self._tokenizer = PromptTokenizer.load(bundle.path(manifest.text.tokenizer), manifest.text.context_length)
         self._sessions: dict[tuple[str, int, int, int, str], GraphSession] = {}
         self._room: Room | None = None
+        self._embeddings: dict[str, Floats] = {}
 
     @classmethod
     def load(cls, bundle: Path | str | None = None, provider: str = "auto", precision: str = "auto") -> Generator:
@@ -150,6 +155,29 @@ class Generator:
         """
         return self._tokenizer.split(prompt)
 
+    def check(self, request: GenerationRequest) -> KernelShape:
+        """Refuse, without running the network, what `generate` would refuse; only a start in the room is not looked at.
+
+        Returns:
+            The shape of the kernel that the request's longest window takes.
+
+        Raises:
+            InputError: No bundle can make this.
+            BundleError: This bundle cannot.
+        """
+        default = self.bundle.manifest.default
+        sampler = default.sampler if request.sampler is None else request.sampler
+        steps = default.steps if request.steps is None else request.steps
+        for step in plan_steps(self._schedule, sampler, steps, guidance=self.guidance_of(request), eta=request.eta):
+            self._runnable(step)
+        self._class_rows(request.person_classes)
+        for part in (part for timeline in request.timelines for part in timeline.parts):
+            self.split_prompt(part.text)
+        windows = self.windows_of(request)
+        if request.edits is not None:
+            request.edits.constraints(request.persons, windows[-1].end, self.bundle.manifest.fps)
+        return self._kernel_shape(request.persons, max(window.frames for window in windows))
+
     def predict(self, request: GenerationRequest, progress: Callable[[int, int], None] | None = None) -> Prediction:
         """Run the network only, before one body is fitted to what it says; arguments and errors of `generate`."""
         fps, default = self.bundle.manifest.fps, self.bundle.manifest.default
@@ -161,6 +189,7 @@ class Generator:
         starts = [timeline.starts(request.seconds) for timeline in timelines]
         windows = self.windows_of(request)
         room = self._room_of(request)
+        request = staged(request, room, (windows[-1].end - 1) / fps)
         known = None if request.edits is None else request.edits.constraints(request.persons, windows[-1].end, fps)
         if known is not None and known.empty:
             known = None
@@ -181,6 +210,7 @@ class Generator:
             classes = tuple(request.person_classes[person] for person in people)
             kernel = self._bind(classes, texts, shape, window.frames, self._scene_tokens(room, here, shape))
             corrections = [] if past is None else [fade_in(past, window.frames)]
+            corrections += stay(here, request, room, len(people), fps)
             if guides is not None:
                 seen = guides.window(window.first, window.end).of(people).in_frame(here)
                 corrections.append(Imposer(seen, fps))
@@ -209,6 +239,15 @@ class Generator:
 
         whole = in_windows(windows, request.persons, make)
         return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known)
+
+    def staged(self, request: GenerationRequest) -> GenerationRequest:
+        """Put people near what the prompt names and on the way to their goals, as `generate` does by itself.
+
+        Raises:
+            InputError: A goal is unknown, or cannot be reached.
+        """
+        last = self.windows_of(request)[-1].end - 1
+        return staged(request, self._room_of(request), last / self.bundle.manifest.fps)
 
     def windows_of(self, request: GenerationRequest) -> list[Window]:
         """The windows that a motion is generated in, one where the model is long enough for it.
@@ -343,9 +382,13 @@ class Generator:
         return room.tokens(placement, manifest.object_classes, manifest.scene_tokens, manifest.scene_radius_m)
 
     def _embed(self, prompt: str) -> Floats:
-        """Text embedding (1, Dt) of a prompt."""
-        (embedding,) = self._session(TEXT_ENCODER).run({"tokens": self._tokenizer.encode(prompt)})
-        return embedding
+        """Text embedding (1, Dt) of a prompt; the last few are kept, since many requests share theirs."""
+        if prompt not in self._embeddings:
+            (embedding,) = self._session(TEXT_ENCODER).run({"tokens": self._tokenizer.encode(prompt)})
+            if len(self._embeddings) >= KEPT_EMBEDDINGS:
+                del self._embeddings[next(iter(self._embeddings))]
+            self._embeddings[prompt] = embedding
+        return self._embeddings[prompt]
 
     def _session(
         self, role: str, people: int = 0, frames: int = 0, branches: int = 0, provider: Provider | None = None

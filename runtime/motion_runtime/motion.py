@@ -66,11 +66,18 @@ class GenerationRequest:
     """Where in the room the first person starts (x, y); None = chosen in free space."""
     heading_deg: float | None = None
     """Where the first person faces at the start: 0 = +x, 90 = +y; None = chosen towards free space."""
+    walls: bool = True
+    """Whether the room's walls hold people back; without, only furniture is seen."""
+    apart_m: float = 0.45
+    """People keep their pelves this far apart; 0 = they may meet and cross."""
     edits: Edits | None = None
     """What is known of the motion beforehand: keyframes, poses, held body parts, paths."""
+    goals: tuple[str, ...] = ()
+    """Where each person ends: 'x,y' or 'x,y,yaw' in metres and degrees, the name of a thing of the room ('chair 2',
+    'object 3', 'bed'), or '-' for nowhere in particular. Without a start the first person starts in reach."""
 
     def __post_init__(self) -> None:
-        given: tuple[object, ...] = (self.prompts, self.person_classes)
+        given: tuple[object, ...] = (self.prompts, self.person_classes, self.goals)
         if any(isinstance(value, str) for value in given):  # a string is a sequence too: one person a letter
             raise InputError(
                 "expected a tuple of prompts and one of person classes, got a string; write ('a person walks',)"
@@ -98,6 +105,7 @@ class GenerationRequest:
         Guidance(1.0, 1.0, self.guidance_interval)
         _check_range("eta", self.eta, 0.0, 1.0)
         _check_range("low pass", self.low_pass_s, 0.0, 1.0)
+        _check_range("distance", self.apart_m, 0.0, 5.0)
         _check_range("steps", self.steps, 1, math.inf)
         _check_range("seed", self.seed, 0, 2**64 - 1)
         _check_range("sample number", self.sample, 0, 2**32 - 1)

@@ -21,6 +21,7 @@ from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.scene import OBJECT_CLASSES, object_points
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.room_bounds import RoomBounds
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
@@ -80,6 +81,11 @@ class Room:
         """Grid of the free floor."""
         return FreeSpace.from_scene(self.scene)
 
+    @cached_property
+    def bounds(self) -> RoomBounds:
+        """What keeps people in the room."""
+        return RoomBounds.from_scene(self.scene, self.free_space)
+
     def stands(self) -> Array:
         """Places (N, 2) where a body has room to stand.
 
@@ -119,13 +125,13 @@ class Room:
         rows = np.array([object_classes.index(name) if name in object_classes else 0 for name in OBJECT_CLASSES])
         return scene_tokens(placement.to_canonical(points), rows[classes], max_tokens=max_tokens, radius_m=radius_m)
 
-    def check_inside(self, start_m: tuple[float, float]) -> None:
-        """Refuse a start that is not over the room's points."""
+    def check_inside(self, start_m: tuple[float, float], what: str = "start", option: str = "--start") -> None:
+        """Refuse a place that is not over the room's points."""
         low, high = self.scene.points_m[:, :2].min(axis=0), self.scene.points_m[:, :2].max(axis=0)
         if (np.array(start_m) < low).any() or (np.array(start_m) > high).any():
             raise InputError(
-                f"expected a start inside the room, x {low[0]:.1f} to {high[0]:.1f} m and y {low[1]:.1f} to "
-                f"{high[1]:.1f} m, got {start_m[0]:g},{start_m[1]:g}; choose --start there or leave it out"
+                f"expected a {what} inside the room, x {low[0]:.1f} to {high[0]:.1f} m and y {low[1]:.1f} to "
+                f"{high[1]:.1f} m, got {start_m[0]:g},{start_m[1]:g}; choose {option} there or leave it out"
             )
 
 
@@ -150,11 +156,11 @@ def choose_placement(request: GenerationRequest, room: Room | None) -> Placement
     score = room.score(stands, headings.astype(np.float64), request.persons)  # (N, H)
     best = float(score.max())
     good = np.flatnonzero(score >= best - (1 - NEARLY_BEST) * abs(best))
-    stand, turn = np.unravel_index(good[_draw(request) % len(good)], score.shape)
+    stand, turn = np.unravel_index(good[draw(request) % len(good)], score.shape)
     return Placement((float(stands[stand, 0]), float(stands[stand, 1])), float(headings[turn]))
 
 
-def _draw(request: GenerationRequest) -> int:
+def draw(request: GenerationRequest) -> int:
     """A number that depends on seed and sample alone, from a part of the counter that the noise never reaches."""
     key, counter = np.array([request.seed, request.sample], np.uint64), np.array([0, 0, 0, 1], np.uint64)
     return int(np.random.Philox(key=key, counter=counter).random_raw())

@@ -223,6 +223,8 @@ def _describe_run(
             "guidance_scene": generator.guidance_of(request).scene,
             "guidance_interval": list(request.guidance_interval),
             "low_pass_s": request.low_pass_s,
+            "walls": request.walls,
+            "apart_m": request.apart_m,
             "seed": motion.seed,
             "sample": motion.sample,
         },

@@ -1,0 +1,91 @@
+"""People stay within the room's walls and out of one another, as corrections of x0 in the denoising loop.
+
+The model sees furniture, not walls, and places people by what their motion needs, not by what the room has. At every
+step the network's clean motion is taken, whoever stands beyond a wall is moved back to the nearest place inside, and
+people too close to each other are moved apart; the network goes on from there, and so turns, or walks shorter, by
+itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
+from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.low_pass import low_pass
+from motion_runtime.motion import GenerationRequest
+from motion_runtime.placement import Placement, Room
+from motion_runtime.room_bounds import RoomBounds
+
+Array = NDArray[np.float64]
+
+SMOOTH_S: Final = 0.15
+"""Standard deviation of the Gaussian over a correction in time, so that nobody is jerked back."""
+_ROUNDS: Final = 4
+
+
+def stay(
+    placement: Placement, request: GenerationRequest, room: Room | None, persons: int, fps: float
+) -> list[Callable[[Array], Array]]:
+    """What holds the people of a window back, if anything does."""
+    bounds = room.bounds if room is not None and request.walls else None
+    apart_m = request.apart_m if persons > 1 else 0.0
+    return [StayInside(bounds, placement, fps, apart_m)] if bounds is not None or apart_m > 0 else []
+
+
+class StayInside:
+    """Corrects pose vectors (P, T, 258) in metres in a canonical frame."""
+
+    def __init__(self, bounds: RoomBounds | None, placement: Placement, fps: float, apart_m: float = 0.0) -> None:
+        """Prepare for one window.
+
+        Args:
+            bounds: The room; None = only people are kept apart.
+            placement: Where the canonical frame stands in the room.
+            fps: Frames a second.
+            apart_m: How far people are kept apart; 0 = not at all.
+        """
+        self._apart_m = apart_m
+        self._bounds, self._placement, self._frames = bounds, placement, SMOOTH_S * fps
+        self._fps = fps
+
+    def __call__(self, x: Array) -> Array:
+        """Return the corrected pose vectors."""
+        joints = x[..., POSITIONS].reshape(*x.shape[:2], JOINT_COUNT, 3)
+        root = joints[..., 0, :]
+        wanted = self._placement.to_room(root)[..., :2]
+        if self._apart_m > 0:
+            wanted = kept_apart(wanted, self._apart_m)
+        if self._bounds is not None:
+            wanted = self._bounds.nearest_inside(wanted)
+        room = np.concatenate([wanted, np.zeros_like(wanted[..., :1])], axis=-1)
+        shift = self._placement.to_canonical(room)[..., :2] - root[..., :2]  # (P, T, 2)
+        if np.abs(shift).max(initial=0.0) < 1e-4:
+            return x
+        shift = np.asarray(low_pass(shift, self._frames), dtype=np.float64)
+        moved = joints.copy()
+        moved[..., :2] += shift[:, :, None]
+        result = np.array(x)
+        result[..., POSITIONS] = moved.reshape(*x.shape[:2], -1)
+        result[..., VELOCITIES] += np.asarray(velocities(moved - joints, self._fps)).reshape(*x.shape[:2], -1)
+        return result
+
+
+def kept_apart(xy: NDArray[np.floating[Any]], apart_m: float) -> Array:
+    """Move people (P, T, 2) who come closer than `apart_m` away from each other, each by half of what is missing."""
+    result = np.array(xy, dtype=np.float64)
+    for _ in range(_ROUNDS if len(xy) > 2 else 1):
+        for a in range(len(result)):
+            for b in range(a):
+                way = result[a] - result[b]
+                gap = np.linalg.norm(way, axis=-1, keepdims=True)
+                # Who stand on one spot part along x.
+                aside = np.where(gap > 1e-6, way / np.maximum(gap, 1e-6), np.array([1.0, 0.0]))
+                push = 0.5 * np.maximum(apart_m - gap, 0.0) * aside
+                result[a] += push
+                result[b] -= push
+    return result

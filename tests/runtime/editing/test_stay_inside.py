@@ -1,0 +1,126 @@
+"""People kept within walls and apart, against the geometry of a rectangular room."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from motion_preprocessing.occupancy import FreeSpace
+from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, encode
+from motion_preprocessing.scene import Scene
+from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
+from motion_runtime.editing.stay_inside import StayInside, kept_apart
+from motion_runtime.placement import Placement
+from motion_runtime.room_bounds import RADIUS_M, RoomBounds
+
+WIDTH, DEPTH = 5.0, 3.0
+APART_M = 0.5
+
+
+def _room(*, labels: bool = True, bed: bool = False) -> Scene:
+    """Floor x 0..5, y 0..3 with walls around it, and a box of 2 x 1 m against a wall that hides the floor."""
+    x, y = np.meshgrid(np.arange(0.02, WIDTH, 0.04), np.arange(0.02, DEPTH, 0.04), indexing="ij")
+    floor = np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3)
+    if bed:
+        floor = floor[~((floor[:, 0] < 2.0) & (floor[:, 1] < 1.0))]
+    height = np.arange(0.02, 2.4, 0.04)
+    walls = []
+    for axis, at, length in ((0, 0.0, DEPTH), (0, WIDTH, DEPTH), (1, 0.0, WIDTH), (1, DEPTH, WIDTH)):
+        along, up = np.meshgrid(np.arange(0.0, length, 0.04), height, indexing="ij")
+        wall = np.zeros((*along.shape, 3))
+        wall[..., axis], wall[..., 1 - axis], wall[..., 2] = at, along, up
+        walls.append(wall.reshape(-1, 3))
+    parts = [(floor, 0), (np.concatenate(walls), 1)]
+    if bed:
+        x, y = np.meshgrid(np.arange(0.02, 2.0, 0.03), np.arange(0.02, 1.0, 0.03), indexing="ij")
+        parts.append((np.stack([x, y, np.full_like(x, 0.5)], axis=-1).reshape(-1, 3), 2))
+    points = np.concatenate([p for p, _ in parts]).astype(np.float32)
+    numbers = np.concatenate([np.full(len(p), n) for p, n in parts]).astype(np.int32)
+    if not labels:
+        numbers = np.full(len(points), -1, dtype=np.int32)
+    return Scene(
+        points, numbers, np.full(len(points), -1, np.int32), None, ("floor", "wall", "bed"), np.eye(4)
+    )
+
+
+def _bounds(**kind: bool) -> RoomBounds:
+    scene = _room(**kind)
+    return RoomBounds.from_scene(scene, FreeSpace.from_scene(scene))
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_the_signed_distance_is_that_to_the_nearest_wall(labels: bool) -> None:
+    bounds = _bounds(labels=labels)
+    rng = np.random.default_rng(0)
+    places = rng.uniform([0.4, 0.4], [WIDTH - 0.4, DEPTH - 0.4], (200, 2))
+    truth = np.min([places[:, 0], WIDTH - places[:, 0], places[:, 1], DEPTH - places[:, 1]], axis=0)
+    found, gradient = bounds.distance(places)
+    np.testing.assert_allclose(found, truth, atol=0.16)  # cells of 10 cm, a wall one cell thick
+    assert np.all(np.linalg.norm(gradient, axis=-1) < 1.5)
+    beyond = np.array([[WIDTH + 2.0, 1.5], [2.5, -3.0], [-9.0, 1.5]])
+    np.testing.assert_allclose(bounds.distance(beyond)[0], [-2.0, -3.0, -9.0], atol=0.2)
+
+
+def test_places_beyond_a_wall_come_back_straight_to_it() -> None:
+    bounds = _bounds()
+    inside = np.array([[2.5, 1.5], [1.0, 1.0]])
+    np.testing.assert_array_equal(bounds.nearest_inside(inside), inside)
+    back = bounds.nearest_inside(np.array([[WIDTH + 0.8, 1.5], [2.5, -2.0], [2.5, DEPTH - 0.1]]))
+    expected = [[WIDTH - RADIUS_M, 1.5], [2.5, RADIUS_M], [2.5, DEPTH - RADIUS_M]]
+    np.testing.assert_allclose(back, expected, atol=0.16)
+    corner = bounds.nearest_inside(np.array([[WIDTH + 1.0, DEPTH + 1.0]]))[0]
+    assert corner[0] < WIDTH
+    assert corner[1] < DEPTH
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_furniture_does_not_push(labels: bool) -> None:
+    bounds = _bounds(bed=True, labels=labels)
+    on_the_bed = np.array([[1.0, 0.5], [1.6, 0.6]])
+    np.testing.assert_array_equal(bounds.nearest_inside(on_the_bed), on_the_bed)
+
+
+def test_a_walk_through_a_wall_ends_before_it_and_stays_smooth() -> None:
+    bounds = _bounds()
+    placement = Placement((1.0, 1.5), np.pi / 2)  # faces the wall at y = 3
+    frames, fps = 100, 20.0
+    rotations = np.tile(np.eye(3), (1, frames, JOINT_COUNT, 1, 1))
+    rotations[:, :, 0] = WORLD_FROM_BODY
+    root = np.zeros((1, frames, 3))
+    root[0, :, 0], root[0, :, 2] = np.linspace(0, 4, frames), 0.93
+    x = encode(rotations, root, fps)
+    result = StayInside(bounds, placement, fps)(x)
+    where = placement.to_room(result[..., :3])
+    assert where[..., 1].max() < DEPTH - RADIUS_M + 0.16
+    np.testing.assert_allclose(where[..., 0], 1.0, atol=0.05)
+    np.testing.assert_allclose(result[0, :15], x[0, :15], atol=1e-9)
+    # The whole body moves, its velocities with it, and nothing else.
+    shift = (result - x)[..., POSITIONS].reshape(frames, JOINT_COUNT, 3)
+    np.testing.assert_allclose(shift, shift[:, :1] * np.ones((1, JOINT_COUNT, 1)), atol=1e-12)
+    assert np.all(shift[..., 2] == 0)
+    moved = result[..., POSITIONS].reshape(1, frames, JOINT_COUNT, 3)
+    speed = result[..., VELOCITIES].reshape(1, frames, JOINT_COUNT, 3)
+    np.testing.assert_allclose(speed[:, :-1], np.diff(moved, axis=1) * fps, atol=1e-6)
+    np.testing.assert_array_equal(result[..., 6 * JOINT_COUNT :], x[..., 6 * JOINT_COUNT :])
+    assert np.abs(np.diff(where[0, :, 1], n=2)).max() < 0.02
+
+
+def test_who_stays_inside_is_left_alone() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(0, 0.01, (2, 30, 258))
+    x[1, :, 0:66:3] += 1.0
+    result = StayInside(_bounds(), Placement((2.0, 1.5)), 20.0, APART_M)(x)
+    np.testing.assert_array_equal(result, x)
+
+
+def test_people_too_close_part_evenly() -> None:
+    a, b = np.zeros((3, 2)), np.array([[0.2, 0.0], [0.0, 0.3], [2.0, 0.0]])
+    moved = kept_apart(np.stack([a, b]), APART_M)
+    gap = np.linalg.norm(moved[0] - moved[1], axis=-1)
+    np.testing.assert_allclose(gap, [APART_M, APART_M, 2.0])
+    np.testing.assert_allclose(moved.sum(axis=0), a + b)
+    same = kept_apart(np.zeros((2, 1, 2)), APART_M)
+    np.testing.assert_allclose(np.linalg.norm(same[0] - same[1], axis=-1), APART_M)
+    four = kept_apart(np.random.default_rng(2).normal(0, 0.3, (4, 50, 2)), APART_M)
+    pairs = [np.linalg.norm(four[i] - four[j], axis=-1) for i in range(4) for j in range(i)]
+    assert np.mean(np.array(pairs) < 0.9 * APART_M) < 0.1
