@@ -1,0 +1,53 @@
+"""Seams of the built-in model's long motion against recordings, and the benchmark that measures them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from motion_runtime import GenerationRequest, Generator
+from motion_runtime.editing.windows import Window
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def seams() -> Iterator[ModuleType]:
+    spec = importlib.util.spec_from_file_location("seams_benchmark", BENCHMARKS / "seams.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def test_what_counts_as_a_seam(seams: ModuleType) -> None:
+    # Frames 30 .. 39 are blended; a third difference reads four frames.
+    touched = seams.at_seams([Window(0, 0, 40), Window(20, 40, 80)], 80)
+    assert touched.shape == (77,)
+    np.testing.assert_array_equal(np.flatnonzero(touched), np.arange(26, 41))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "prompts",
+    [("4s: a person walks forward | 4s: a person sits down on a chair",), ("9s: a person walks forward",),
+     ("4s: a person walks forward | 3s: a person turns left", "7s: a person waves with the right hand")],
+)  # fmt: skip
+def test_a_seam_jerks_no_more_than_recordings_do(
+    seams: ModuleType, default_bundle: Path, prompts: tuple[str, ...]
+) -> None:
+    generator = Generator.load(default_bundle, "cpu")
+    request = GenerationRequest(prompts, seed=1, steps=20)
+    at_seams, _ = seams.seam_jerk(generator.generate(request), generator.windows_of(request))
+    recordings = json.loads((BENCHMARKS / "results" / "recording_metrics.json").read_text(encoding="utf-8"))
+    assert np.quantile(at_seams, 0.99) <= recordings["kinds"]["all recordings"]["jerk_q99_m_s3"]

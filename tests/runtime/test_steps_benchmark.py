@@ -1,0 +1,63 @@
+"""The benchmark of step counts: which count is found, and intervals that hold what they promise."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def modules() -> Iterator[tuple[ModuleType, ModuleType]]:
+    before = set(sys.modules)
+    sys.path.insert(0, str(BENCHMARKS))  # scripts import each other as they do when run
+    try:
+        yield import_module("steps"), import_module("motion_figures")
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+        for name in {"steps", "motion_figures", "quality", "machine"} - before:
+            sys.modules.pop(name, None)
+
+
+def test_a_lucky_count_between_two_that_fail_is_not_found(modules: tuple[ModuleType, ModuleType]) -> None:
+    steps, _ = modules
+    assert steps.smallest({5: True, 10: False, 20: True, 30: True, 50: True}) == 20
+    assert steps.smallest({5: False, 20: False, 50: True}) == 50
+    assert steps.smallest({5: True, 50: False}) is None
+    assert steps.smallest({10: True, 50: True, 100: False}) == 10  # more than the reference's do not count
+
+
+def test_a_difference_is_relative_paired_and_knows_what_is_too_little(modules: tuple[ModuleType, ModuleType]) -> None:
+    _, figures = modules
+    rng = np.random.default_rng(0)
+    reference = rng.gamma(2.0, size=400)
+    exact = figures.difference(1.1 * reference, reference)
+    # Pairs move together, so a constant factor has no uncertainty however much motions differ.
+    assert (exact.relative, exact.low, exact.high) == pytest.approx((0.1, 0.1, 0.1))
+    assert not exact.within(0.02)
+    assert exact.within(0.11)
+    noisy = figures.difference(reference * rng.normal(1.0, 0.5, 400), reference)
+    assert noisy.low < 0 < noisy.high
+    assert not noisy.shown_within(0.02)
+    tiny = figures.difference(np.array([0.05, 0.05]), np.array([0.01, 0.02]), 0.1)
+    assert tiny.negligible
+    assert tiny.within(0.02)
+    assert np.isfinite(figures.difference(np.array([1.0, np.nan]), np.array([1.0, 2.0])).relative)
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say(modules: tuple[ModuleType, ModuleType]) -> None:
+    _, figures = modules
+    rng, hits = np.random.default_rng(1), 0
+    for trial in range(60):
+        reference = rng.gamma(4.0, size=60)
+        values = 1.2 * reference * rng.lognormal(-0.5 * 0.2**2, 0.2, 60)
+        found = figures.difference(values, reference, seed=trial)
+        hits += found.low <= 0.2 <= found.high
+    assert 50 <= hits <= 60  # 95 % of 60 is 57, three deviations 5
