@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+import motion_preprocessing as _before_onnxruntime  # noqa: F401  (switches its telemetry off)
+
 if TYPE_CHECKING:
     from motion_preprocessing.scene import load_scene
     from motion_runtime.generator import Generator

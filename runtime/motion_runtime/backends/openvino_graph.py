@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,24 @@ Array = NDArray[Any]
 _HINTS: Final = {FP32: "f32", BF16: "bf16"}
 
 
+def import_openvino() -> Any:
+    """Import OpenVINO without its telemetry: importing it reports to Google Analytics unless the user has opted out.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    blocked = "openvino" not in sys.modules and "openvino_telemetry" not in sys.modules
+    if blocked:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # an import then fails, and it goes without
+    try:
+        return importlib.import_module("openvino")
+    except ImportError:
+        raise MissingExtraError.for_extra("openvino", "openvino") from None
+    finally:
+        if blocked:
+            del sys.modules["openvino_telemetry"]
+
+
 class OpenVinoGraph:
     """A plain graph, compiled for the CPU."""
 
@@ -31,11 +51,7 @@ class OpenVinoGraph:
             ProviderError: This CPU has no instructions for the precision.
             BundleError: The file is no graph.
         """
-        try:
-            import openvino
-        except ImportError:
-            raise MissingExtraError.for_extra("openvino", "openvino") from None
-        core = openvino.Core()
+        core = import_openvino().Core()
         # Without the instructions OpenVINO would compute in fp32 and not say so.
         if provider.precision == BF16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ProviderError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 
 from motion_preprocessing.errors import BundleError, MissingExtraError, ProviderError
-from motion_runtime.backends.openvino_graph import OpenVinoGraph, compile_options
+from motion_runtime.backends.openvino_graph import OpenVinoGraph, compile_options, import_openvino
 from motion_runtime.backends.ort_graph import OrtGraph
 from motion_runtime.backends.provider import Provider, choose_provider
 from motion_runtime.bundle import Bundle
@@ -18,6 +21,7 @@ from motion_runtime.manifest import STEP
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.session import GraphSession
 
+needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
 TOY = Path(__file__).parents[1] / "toy_bundle"
 
 
@@ -43,9 +47,9 @@ def test_options() -> None:
     assert compile_options(Provider("openvino", "", 3))["INFERENCE_PRECISION_HINT"] == "f32"
 
 
+@needs_openvino
 @pytest.mark.parametrize("branches", [1, 2, 3])
 def test_fp32_agrees_with_onnx_runtime(branches: int) -> None:
-    pytest.importorskip("openvino")
     bundle = Bundle.open(TOY)
     inputs = drawn(bundle, branches)
     session = GraphSession.load(bundle, STEP, choose_provider("openvino", 1), 2, 20, branches)
@@ -58,8 +62,9 @@ def test_fp32_agrees_with_onnx_runtime(branches: int) -> None:
     np.testing.assert_array_equal(first, session.run(inputs)[0])  # results are no views of the next run's buffers
 
 
+@needs_openvino
 def test_bf16_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
-    openvino = pytest.importorskip("openvino")
+    openvino = import_openvino()
     bundle = Bundle.open(TOY)
     provider = choose_provider("openvino", 1, "bf16", offered=("fp32", "bf16"))
     if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -73,16 +78,38 @@ def test_bf16_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
         GraphSession.load(bundle, STEP, provider, 2, 20, 2)
 
 
+@needs_openvino
 def test_a_file_that_is_no_graph(tmp_path: Path) -> None:
-    pytest.importorskip("openvino")
     (tmp_path / "x.onnx").write_bytes(b"no graph")
     with pytest.raises(BundleError) as caught:
         OpenVinoGraph(tmp_path / "x.onnx", Provider("openvino", "", 1))
     assert "\n" not in str(caught.value)
 
 
+@needs_openvino
 def test_a_motion_is_the_cpus() -> None:
-    pytest.importorskip("openvino")
     request = GenerationRequest(prompts=("a person walks",), seconds=1.0, seed=3)
     found, expected = (Generator.load(TOY, name).generate(request) for name in ("openvino", "cpu"))
     np.testing.assert_allclose(found.joints_m, expected.joints_m, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["cpu", pytest.param("openvino", marks=needs_openvino)])
+def test_nobody_is_told_and_nothing_is_kept(tmp_path: Path, name: str) -> None:
+    """ONNX Runtime and OpenVINO keep and send usage data unless they are kept from it."""
+    program = f"""
+import socket, sys
+from pathlib import Path
+def refuse(*arguments, **options):
+    raise AssertionError("connects")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+from motion_runtime.generator import Generator
+from motion_runtime.motion import GenerationRequest
+Generator.load({str(TOY)!r}, {name!r}).generate(GenerationRequest(prompts=("a person walks",), seconds=1.0))
+assert not any(module.startswith("openvino_telemetry") for module in sys.modules)
+"""
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / ".cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
