@@ -27,6 +27,8 @@ class Item:
     """Height of its seat, mattress or top, where it has one."""
     source: str = ""
     """Id of the library's item; '' for a procedural one."""
+    boxes: tuple[tuple[float, float, float, float, float, float], ...] = ()
+    """What it is made of, x0, x1, y0, y1, z0, z1; empty where that is not known."""
 
     @property
     def rectangle(self) -> tuple[float, float, float, float]:
@@ -51,6 +53,8 @@ class Placed:
     """Height of seat, mattress, top or step."""
     source: str = ""
     """Id of the library's item; '' for a procedural one."""
+    boxes: tuple[tuple[float, float, float, float, float, float], ...] = ()
+    """What it is made of, in the item's own frame; empty where that is not known."""
 
     @property
     def corners_m(self) -> NDArray[np.float64]:
@@ -83,6 +87,6 @@ def place(item: Item, origin_xy: Floats, yaw_rad: float) -> tuple[Placed, Floats
     """Put an item into the room; also return its points there."""
     placed = Placed(
         item.object_class, (float(origin_xy[0]), float(origin_xy[1])), float(yaw_rad), item.rectangle,
-        float(item.high_m[2]), item.support_m, item.source,
+        float(item.high_m[2]), item.support_m, item.source, item.boxes,
     )  # fmt: skip
     return placed, to_world(item.points_m, yaw_rad, origin_xy)

@@ -62,7 +62,7 @@ class Shape:
     def item(self, rng: np.random.Generator, per_m2: float) -> Item:
         """Draw the surface."""
         low, high = self.bounds()
-        return Item(self.object_class, self.sample(rng, per_m2), low, high, self.support_m)
+        return Item(self.object_class, self.sample(rng, per_m2), low, high, self.support_m, boxes=self.boxes)
 
 
 def _covered(points: NDArray[np.float64], boxes: tuple[Box, ...]) -> NDArray[np.bool_]:

@@ -1,0 +1,145 @@
+"""A classifier of actions that has seen recorded and simulated clips of the training split only.
+
+A window of at most six seconds may show several actions, so each has its own yes or no: one forest of decision trees
+for all (scikit-learn), on statistics of joints in the body's own frame. What happens in a window is taken from what a
+simulated clip tells of itself, else from the event detectors; falls from clips of falls alone. Thresholds come from the
+trees that did not see a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.canonical import heading_rad
+from motion_preprocessing.dataset import MotionDataset, MotionRecord
+from motion_preprocessing.events import detect
+from motion_preprocessing.motion_features import measure
+from motion_preprocessing.pose_vector import POSITIONS, root_orientation
+from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_train.window_topics import Topics, place
+
+Floats = NDArray[np.floating[Any]]
+KINDS: Final = ("walk", "turn", "sit_down", "stand_up", "lie_down", "get_up", "fall", "reach", "bend", "wave")
+"""Actions that the training split shows; nobody helps another up or pushes a wheelchair there."""
+FRAMES: Final = 120
+_SIMULATED: Final = ("walk", "sit_down", "lie_down")
+_TREES: Final = 160
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Windows and what happens in them."""
+
+    joints_m: list[NDArray[np.float64]]
+    """Each (T, 22, 3)."""
+    shows: NDArray[np.bool_]
+    """(N, K) of `KINDS`."""
+
+
+def labelled_windows(data: MotionDataset, count: int, seed: int) -> Labelled:
+    """Cut windows around events of every kind, drawn as training draws them, and say what each shows."""
+    records = [data[i] for i in range(len(data))]
+    topics = Topics(records, data.fps)
+    rng = np.random.Generator(np.random.Philox(key=[seed, 2**44]))
+    windows, shows = [], []
+    for _ in range(count if len(topics) else 0):
+        moment = topics.draw(rng)
+        record = records[moment.record]
+        length = min(FRAMES, len(record.pose))
+        start = place(moment, len(record.pose), length, data.fps, rng)
+        joints = np.asarray(record.pose[start : start + length, POSITIONS], dtype=np.float64).reshape(
+            -1, JOINT_COUNT, 3
+        )
+        windows.append(joints)
+        shows.append(shown(record, joints, start, data.fps))
+    return Labelled(windows, np.array(shows, dtype=np.bool_).reshape(-1, len(KINDS)))
+
+
+def shown(record: MotionRecord, joints_m: Floats, start: int, fps: float) -> list[bool]:
+    """What a window shows that begins at a frame of a clip."""
+    if record.action == "fall":
+        return [kind == "fall" or (kind == "walk" and _detected(joints_m, fps, "walk")) for kind in KINDS]
+    kinds = {event.kind for event in detect(measure(np.asarray(joints_m, dtype=np.float64), fps))} - {"fall"}
+    told = {event.name for event in record.events if start / fps <= event.time_s < (start + len(joints_m)) / fps}
+    kinds |= told & set(_SIMULATED)
+    if "stand_up" in told:
+        kinds.add("stand_up" if "chair" in record.source else "get_up")
+    return [kind in kinds for kind in KINDS]
+
+
+def _detected(joints_m: Floats, fps: float, kind: str) -> bool:
+    return any(event.kind == kind for event in detect(measure(np.asarray(joints_m, dtype=np.float64), fps)))
+
+
+def features(joints_m: Floats, fps: float) -> NDArray[np.float32]:
+    """Statistics (F,) of a window (T, 22, 3): they do not depend on where it stands and which way it faces."""
+    joints = np.asarray(joints_m, dtype=np.float64)
+    facing = np.unwrap(heading_rad(root_orientation(joints)))
+    c, s = np.cos(facing)[:, None], np.sin(facing)[:, None]
+    offset = joints - joints[:, :1] * [1, 1, 0]
+    own = np.stack([c * offset[..., 0] + s * offset[..., 1], c * offset[..., 1] - s * offset[..., 0], offset[..., 2]])
+    velocity = np.gradient(joints, axis=0) * fps
+    ahead = c[:, 0] * velocity[:, 0, 0] + s[:, 0] * velocity[:, 0, 1]
+    aside = c[:, 0] * velocity[:, 0, 1] - s[:, 0] * velocity[:, 0, 0]
+    speed = np.linalg.norm(velocity, axis=-1)
+    series = np.concatenate(
+        [np.moveaxis(own, 0, -1).reshape(len(joints), -1), speed, velocity[:, 0, 2:], ahead[:, None], aside[:, None]],
+        axis=1,
+    )  # (T, C)
+    quantiles = np.quantile(series, (0.0, 0.1, 0.5, 0.9, 1.0), axis=0)
+    # How the pelvis and the facing go: the order of things, which quantiles do not tell.
+    at = np.linspace(0, len(joints) - 1, 12).round().astype(int)
+    course = [joints[at, 0, 2], facing[at] - facing[0], joints[at, 15, 2]]
+    turned = [facing.max() - facing.min(), facing[-1] - facing[0], speed[:, 0].sum() / fps]
+    step = max(1, round(fps))
+    rise = joints[step:, 0, 2] - joints[:-step, 0, 2] if len(joints) > step else np.zeros(1)
+    parts = [quantiles.ravel(), series.std(axis=0), series[-1] - series[0], *course, turned, [rise.min(), rise.max()]]
+    return np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in parts]).astype(np.float32)
+
+
+class Recogniser:
+    """The classifier."""
+
+    def __init__(self, training: Labelled, fps: float, threads: int = 1) -> None:
+        """Learn from labelled windows; actions that fewer than five windows show are left out."""
+        from sklearn.ensemble import RandomForestClassifier
+
+        self.fps = fps
+        counts = training.shows.sum(axis=0)
+        self.kinds = tuple(kind for kind, n in zip(KINDS, counts, strict=True) if 5 <= n < len(training.shows))
+        columns = [KINDS.index(kind) for kind in self.kinds]
+        target = training.shows[:, columns].astype(np.int64)
+        self._forest = RandomForestClassifier(
+            _TREES, min_samples_leaf=2, oob_score=True, n_jobs=threads, random_state=0
+        )
+        self._forest.fit(self.describe(training.joints_m), target)
+        unseen = np.asarray(self._forest.oob_decision_function_)  # (N, 2, K)
+        self.thresholds = np.array([best_threshold(unseen[:, 1, k], target[:, k] == 1) for k in range(len(columns))])
+
+    def describe(self, windows: Sequence[Floats]) -> NDArray[np.float32]:
+        """Features (N, F)."""
+        return np.stack([features(window, self.fps) for window in windows])
+
+    def sees(self, windows: Sequence[Floats]) -> dict[str, NDArray[np.bool_]]:
+        """Which windows (N,) show each action."""
+        chances = self._forest.predict_proba(self.describe(windows))
+        return {
+            kind: chance[:, 1] >= threshold
+            for kind, chance, threshold in zip(self.kinds, chances, self.thresholds, strict=True)
+        }
+
+
+def best_threshold(chance: Floats, truth: NDArray[np.bool_]) -> float:
+    """The threshold with the greatest mean of sensitivity and specificity, half way to the next chance below."""
+    levels = np.unique(chance)
+    if not truth.any() or truth.all() or len(levels) < 2:
+        return 0.5
+    cuts = (levels[1:] + levels[:-1]) / 2
+    above = chance[None] >= cuts[:, None]
+    score = above[:, truth].mean(axis=1) + (~above[:, ~truth]).mean(axis=1)
+    return float(cuts[int(score.argmax())])
