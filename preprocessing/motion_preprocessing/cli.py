@@ -226,6 +226,27 @@ def furnish(
 
 
 @cli.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--starts", required=True, type=click.Path(path_type=Path), help="Dataset of recordings that clips start from."
+)
+@click.option("--count", type=click.IntRange(min=1), default=300, show_default=True, help="Clips to keep.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other seed, other clips.")
+@click.option(
+    "--kinds", multiple=True, help="falls, keyposes, care, or one kind such as trip; repeatable  [default: all]"
+)
+@click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes; 0: this one.")
+@click.option("--sheets", type=click.Path(path_type=Path), help="Folder for contact sheets (.png).")
+def simulate(
+    out: Path, starts: Path, count: int, seed: int, kinds: tuple[str, ...], workers: int, sheets: Path | None
+) -> None:
+    """Simulate falls, lying down, getting up, sitting down and helping; write the dataset folder OUT."""
+    from motion_preprocessing.simulation.command import run_simulate
+
+    run_simulate(out, starts, count=count, seed=seed, kinds=kinds, workers=workers, sheets=sheets)
+
+
+@cli.command()
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 def merge(datasets: tuple[Path, ...], out: Path) -> None:

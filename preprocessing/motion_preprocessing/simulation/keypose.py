@@ -1,0 +1,162 @@
+"""Makes routines: from keys to frames, checked for what no body does, as sequences of the dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.rotations import about_z
+from motion_preprocessing.sequence import Event, MotionSequence
+from motion_preprocessing.simulation.hinges import Array, local_rotations
+from motion_preprocessing.simulation.keys import animate
+from motion_preprocessing.simulation.phases import labels_of_phases
+from motion_preprocessing.simulation.recorded import faded
+from motion_preprocessing.simulation.routines import KINDS, Part, Routine, Walks, words
+from motion_preprocessing.simulation.solve import Box
+
+FPS: Final = 20.0
+FADE_S: Final = 0.3
+LICENCE: Final = "made from key poses by scene-motion; free of others' rights"
+WALK_LICENCE: Final = (
+    "made from key poses and CMU mocap walks; CMU mocap terms: free for research and commercial products; "
+    "do not resell the data itself; credit mocap.cs.cmu.edu (NSF EIA-0196217)"
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A routine as motion."""
+
+    rotations: Array
+    """(T, 22, 3, 3) local rotations."""
+    root_m: Array
+    """(T, 3)."""
+    joints_m: Array
+    """(T, 22, 3)."""
+    events: tuple[Event, ...]
+    """Start of each phase, named by its class."""
+    routine: Routine
+
+
+def make(kind: str, rng: np.random.Generator, walks: Walks) -> Made:
+    """Draw a routine of a kind and make it."""
+    routine = KINDS[kind][0](rng, walks)
+    pose = animate(
+        routine.keys, FPS, rng, routine.boxes, routine.lead, routine.trail, liveliness=float(rng.uniform(0.6, 1.4))
+    )
+    rotations, root = local_rotations(pose), pose.root_m.copy()
+    ease = 1 - np.clip(np.arange(len(root)) / (FADE_S * FPS), 0, 1)
+    ease = ease * ease * (3 - 2 * ease)
+    if routine.arrival is not None:
+        # What the hinges could not follow of the recorded frames fades out after them.
+        record = routine.arrival.record
+        n = len(record.root_m)
+        share = np.ones(len(root))
+        share[n - 1 :] = ease[: len(root) - n + 1]
+        root += share[:, None] * (record.root_m[-1] - root[n - 1])
+        rotations = faded(rotations, n - 1, record.rotations[-1], share)
+        rotations[:n], root[:n] = record.rotations, record.root_m
+    if routine.departure is not None:
+        record = routine.departure.record
+        at = len(root) - len(record.root_m)
+        share = np.ones(len(root))
+        share[: at + 1] = ease[: at + 1][::-1]
+        root += share[:, None] * (record.root_m[0] - root[at])
+        rotations = faded(rotations, at, record.rotations[0], share)
+        rotations[at:], root[at:] = record.rotations, record.root_m
+    joints = np.asarray(forward_kinematics(rotations, root)[0])
+    return Made(rotations, root, joints, _events(routine), routine)
+
+
+def _events(routine: Routine) -> tuple[Event, ...]:
+    return phase_events(routine.parts, None if routine.lead is None else len(routine.lead.root_m))[0]
+
+
+def phase_events(parts: list[Part], lead: int | None) -> tuple[tuple[Event, ...], float]:
+    """Return where each part begins, as events named by its class, and where the last one ends, seconds.
+
+    Args:
+        parts: In order of time.
+        lead: Frames before the first key; None where the first key is the first frame.
+    """
+    at = 0.0 if lead is None else (lead - 1) / FPS
+    events: list[Event] = []
+    first = lead is None
+    for part in parts:
+        if not part.keys:
+            continue
+        if not events or events[-1].name != part.label:
+            events.append(Event(part.label, round(at if events else 0.0, 4)))
+        for key in part.keys:
+            at += 0.0 if first else key.seconds
+            first = False
+    return tuple(events), at
+
+
+def faults(made: Made) -> list[str]:
+    """What no body does: joints under the floor, limbs that jump, feet that slide."""
+    j = made.joints_m
+    speed = np.linalg.norm(np.diff(j, axis=0), axis=-1) * FPS
+    change = np.linalg.norm(np.diff(j, 2, axis=0), axis=-1) * FPS * FPS
+    found = []
+    if j[..., 2].min() < -0.04:
+        found.append("floor")
+    if speed.max() > 5.5:
+        found.append("speed")
+    if change.max() > 95.0:
+        found.append("jump")
+    if not np.isfinite(j).all():
+        found.append("finite")
+    return found
+
+
+def sequence_of(made: Made, name: str, seed: int, split: str, rng: np.random.Generator) -> MotionSequence:
+    """Describe a made routine for the dataset."""
+    routine = made.routine
+    recorded = routine.arrival is not None or routine.departure is not None
+    patient = bool(rng.random() < 0.5)
+    yaw = float(rng.uniform(-np.pi, np.pi))
+    turn = np.asarray(about_z(np.asarray(yaw)))
+    rotations = made.rotations.copy()
+    rotations[:, 0] = turn @ rotations[:, 0]
+    action = {"chair": "sit", "bed": "lie", "floor": "get_up"}[routine.kind.split("_")[0]]
+    if routine.kind in ("chair_stand",):
+        action = "stand_up"
+    if routine.kind in ("floor_lie",):
+        action = "lie"
+    return MotionSequence(
+        name=name,
+        fps=FPS,
+        local_rotations=rotations.astype(np.float32),
+        root_position_m=(made.root_m @ turn.T).astype(np.float32),
+        captions=words(routine, patient, rng),
+        action=action,
+        person_class="patient" if patient else "person",
+        subject=f"simulated_{seed}",
+        split=split,
+        pair="",
+        source=f"key poses: {routine.kind}",
+        licence=WALK_LICENCE if recorded else LICENCE,
+        label=" ".join([routine.kind.replace("_", " "), *routine.tags.values()]),
+        events=made.events,
+        frame_labels=labels_of_phases(made.events, len(rotations), FPS),
+    )
+
+
+def object_rows(boxes: tuple[Box, ...], yaw_rad: float) -> list[dict[str, object]]:
+    """Furniture of a routine as plain values."""
+    c, s = np.cos(yaw_rad), np.sin(yaw_rad)
+    return [
+        {
+            "class": box.name,
+            "centre_m": [round(c * box.centre_m[0] - s * box.centre_m[1], 4),
+                         round(s * box.centre_m[0] + c * box.centre_m[1], 4)],
+            "half_m": [round(v, 4) for v in box.half_m],
+            "top_m": round(box.top_m, 4),
+            "yaw_rad": round(box.yaw_rad + yaw_rad, 4),
+        }
+        for box in boxes
+    ]  # fmt: skip
