@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -70,3 +71,43 @@ def object_class(name: str) -> int:
         return 0
     plain = _SYNONYMS.get(plain, plain)
     return OBJECT_CLASSES.index(plain if plain in OBJECT_CLASSES else "other")
+
+
+_WORDS: Final = re.compile(r"[a-z]+")
+_LONGEST_NAME: Final = 3
+"""Words of the longest synonym ('chest of drawers')."""
+_ORDINARY: Final = frozenset({"light", "screen", "display", "counter", "rack", "seat", "bath", "monitor", "other"})
+"""Names that mean something else in most sentences: 'a light step', 'counter the push'."""
+
+
+def named_classes(text: str) -> list[str]:
+    """Object classes that a sentence names, in its order: 'sits on the couch by the bed' gives sofa and bed."""
+    words = _WORDS.findall(text.lower())
+    found: list[str] = []
+    at = 0
+    while at < len(words):
+        for length in range(min(_LONGEST_NAME, len(words) - at), 0, -1):
+            name = " ".join(words[at : at + length])
+            plain = next((form for form in (name, name.removesuffix("s")) if _is_class(form)), None)
+            if plain is not None and plain not in _ORDINARY:
+                found.append(_SYNONYMS.get(plain, plain))
+                at += length
+                break
+        else:
+            at += 1
+    return found
+
+
+def label_of_name(name: str) -> int:
+    """Number in `DEFAULT_LABELS` of what an object of a drawing is called ('Bed_02', 'WallNorth'); 0 = not known."""
+    words = " ".join(_WORDS.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()))
+    wanted = next(iter(named_classes(words)), None)
+    if wanted is None:
+        parts = set(words.split())
+        structure = (("floor", FLOOR), ("ceiling", CEILING), ("wall", WALL | {"walls"}))
+        wanted = next((label for label, names in structure if parts & names), None)
+    return next((number for number, label in DEFAULT_LABELS.items() if label == wanted), 0)
+
+
+def _is_class(name: str) -> bool:
+    return name in _SYNONYMS or (name in OBJECT_CLASSES and name not in UNLABELLED)

@@ -1,7 +1,7 @@
-"""Read the vertices of a PLY file, and write a small one.
+"""Read the vertices of a PLY file, with its faces if they are asked for, and write a small one.
 
-ASCII and binary of either byte order; any scalar properties in any order. Only the element called `vertex` is returned:
-faces, edges and list properties are stepped over. Format: Greg Turk's PLY 1.0.
+ASCII and binary of either byte order; any scalar properties in any order. Of the element called `vertex` its scalars
+are returned, of `face` its polygons; everything else is stepped over. Format: Greg Turk's PLY 1.0.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError, OutputError
+from motion_preprocessing.mesh import fans
 
 _TYPES: Final = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
@@ -29,6 +30,7 @@ _NAMES: Final = {
     "i1": "char", "u1": "uchar", "i2": "short", "u2": "ushort", "i4": "int", "u4": "uint", "f4": "float", "f8": "double"
 }  # fmt: skip
 _BYTE_ORDERS: Final = {"binary_little_endian": "<", "binary_big_endian": ">"}
+_CORNERS: Final = ("vertex_indices", "vertex_index")
 _MAX_HEADER_BYTES: Final = 1 << 20
 _MAX_ROWS: Final = 1 << 48
 """No disk holds more rows."""
@@ -72,13 +74,19 @@ class PlyVertices:
 
     properties: dict[str, NDArray[Any]]
     comments: tuple[str, ...]
+    faces: NDArray[np.int64] | None = None
+    """(F, 3) triangles, larger polygons split into fans; None where there are none, or were not asked for."""
 
     def __len__(self) -> int:
         return len(next(iter(self.properties.values()), ()))
 
 
-def read_ply(path: str | os.PathLike[str]) -> PlyVertices:
+def read_ply(path: str | os.PathLike[str], *, faces: bool = False) -> PlyVertices:
     """Read the vertices of a PLY file.
+
+    Args:
+        path: The file.
+        faces: Read its faces too.
 
     Raises:
         InputError: The file is missing, empty, cut short, or not a PLY file.
@@ -97,7 +105,19 @@ def read_ply(path: str | os.PathLike[str]) -> PlyVertices:
         columns = _read_ascii(content, start, before, vertex, path)
     else:
         columns = _read_binary(content, start, before, vertex, order, path)
-    return PlyVertices(columns, comments)
+    face = next((e for e in elements if e.name == "face" and e.count), None)
+    if not faces or face is None:
+        return PlyVertices(columns, comments)
+    corners = next((i for i, p in enumerate(face.properties) if p.count_dtype and p.name in _CORNERS), None)
+    if corners is None:
+        return PlyVertices(columns, comments)
+    earlier = elements[: elements.index(face)]
+    sizes, flat = (
+        _ascii_lists(content, start, earlier, face, corners, path)
+        if order is None
+        else _binary_lists(content, start, earlier, face, corners, order, path)
+    )
+    return PlyVertices(columns, comments, fans(sizes, flat))
 
 
 def _parse_header(content: bytes, path: Path) -> tuple[str | None, list[_Element], tuple[str, ...], int]:
@@ -210,6 +230,54 @@ def _row_lengths(content: bytes, offset: int, element: _Element, order: str, pat
         else:
             offset += np.dtype(prop.dtype).itemsize
     return lengths, offset
+
+
+def _binary_lists(
+    content: bytes, start: int, before: Sequence[_Element], element: _Element, column: int, order: str, path: Path
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the lengths (N,) of an element's lists in one column, and all their entries one after the other."""
+    offset = start
+    for earlier in before:
+        _, offset = _binary_rows(content, offset, earlier, order, path)
+    rows, _ = _binary_rows(content, offset, element, order, path)
+    width = rows.dtype[f"v{column}"].shape
+    if width and width[0]:
+        return np.full(len(rows), width[0], dtype=np.int64), rows[f"v{column}"].reshape(-1).astype(np.int64)
+    lists = []
+    at = sum(p.count_dtype is not None for p in element.properties[:column])
+    for _ in range(element.count):
+        lengths, end = _row_lengths(content, offset, element, order, path)
+        row = np.frombuffer(content, element.dtype(order, lengths), 1, offset)
+        lists.append(row[f"v{column}"][0][: lengths[at]].astype(np.int64))
+        offset = end
+    return np.array([len(one) for one in lists], dtype=np.int64), np.concatenate([np.zeros(0, np.int64), *lists])
+
+
+def _ascii_lists(
+    content: bytes, start: int, before: Sequence[_Element], element: _Element, column: int, path: Path
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Do the same for text."""
+    first = sum(earlier.count for earlier in before if earlier.properties)
+    filled = (line for line in io.BytesIO(content[start:]) if line.strip())
+    sizes: list[int] = []
+    flat: list[int] = []
+    for line in islice(filled, first, first + element.count):
+        words = line.split()
+        at = 0
+        try:
+            for prop in element.properties[: column + 1]:
+                length = 1 if prop.count_dtype is None else int(words[at])
+                at += prop.count_dtype is not None
+                entries, at = words[at : at + length], at + length
+            flat += [int(word) for word in entries]
+        except (ValueError, IndexError) as error:
+            raise InputError(f"expected faces, got '{line[:60]!r}' for {path}; export the mesh again") from error
+        if len(entries) != length:
+            raise _truncated(path, element)
+        sizes.append(length)
+    if len(sizes) < element.count:
+        raise _truncated(path, element)
+    return np.array(sizes, dtype=np.int64), np.array(flat, dtype=np.int64)
 
 
 def _walk_rows(content: bytes, offset: int, element: _Element, order: str, path: Path) -> tuple[NDArray[Any], int]:

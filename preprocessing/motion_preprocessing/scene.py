@@ -6,6 +6,7 @@ that makes the floor level, then a shift along z and nothing else. What a scene 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.components import connected_parts, thin
+from motion_preprocessing.components import cell_keys, connected_parts, thin
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.floor import Floor, find_floor
 from motion_preprocessing.labels import (
@@ -28,11 +29,18 @@ from motion_preprocessing.labels import (
     plain_name,
 )
 from motion_preprocessing.planes import Plane, find_planes
+from motion_preprocessing.room_objects import RoomObject, find_objects
 from motion_preprocessing.scene_file import check_label_table, read_scene_file
 
 __all__ = ["OBJECT_CLASSES", "Scene", "load_scene", "object_points", "wall_planes"]
 
 MIN_POINTS: Final = 100
+MAX_POINTS: Final = 400_000
+"""More points than these are thinned out when a file is read."""
+_FINEST_M: Final = 0.008
+_THICKEST_SLAB_M: Final = 0.6
+_SLAB_COVER: Final = 0.9
+"""Part of the ground that the upper side of a drawn floor covers, at least."""
 _MAX_DISTANCE_M: Final = 10_000.0
 _LOW_M, _HIGH_M = 0.08, 2.0
 """Without labels, objects are what lies between these heights."""
@@ -70,6 +78,22 @@ class Scene:
         return len(self.points_m)
 
     @cached_property
+    def structure(self) -> NDArray[np.bool_]:
+        """(N,) True where the label says floor, wall, ceiling, door or window."""
+        return self.labelled(STRUCTURE)
+
+    @cached_property
+    def loose(self) -> NDArray[np.int64]:
+        """Indices of points without a label that look like objects: see `object_points`."""
+        open_points = np.flatnonzero(self.labels < 0)
+        return open_points[_looks_like_object(self.points_m, open_points)] if len(open_points) else open_points
+
+    @cached_property
+    def furniture(self) -> tuple[RoomObject, ...]:
+        """The single things in the room, the largest first, worked out once."""
+        return find_objects(self, self.loose)
+
+    @cached_property
     def objects(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """What `object_points` returns, worked out once; read-only."""
         points, classes = _object_points(self)
@@ -93,8 +117,9 @@ def load_scene(
     """Read a scene file, find its floor and bring it into the project's frame.
 
     Args:
-        path: A .ply file (ASCII or binary), or .npz / .npy points.
-        up: 'auto', or the file axis that points up: z, y, x, -z, -y, -x.
+        path: A .ply file (ASCII or binary), .obj or .glb mesh, or .npz / .npy points. Meshes are sampled, and of more
+            than `MAX_POINTS` points one a small cell is kept.
+        up: 'auto' (for .glb: y, as that format has it), or the file axis that points up: z, y, x, -z, -y, -x.
         units: 'auto', or m, cm, mm, ft, in.
         labels: What the label numbers mean; None takes the file's own table (comments 'label 4 bed', a side file
             NAME.labels.json, `label_names` of an .npz) or else `DEFAULT_LABELS`; 'ignore' drops the labels.
@@ -121,12 +146,18 @@ def load_scene(
         table = content.label_names or dict(DEFAULT_LABELS) if labels is None else check_label_table(labels)
         numbers, names = _name_labels(content.labels, table, path)
     is_floor = np.isin(numbers, [i for i, name in enumerate(names) if plain_name(name) in {"floor", "ground"}])
+    up = content.up or up if up == "auto" else up
     try:
-        floor = find_floor(points, up=up, units=units, is_floor=is_floor)
+        # Of a drawn floor both sides are labelled: its geometry has to tell them apart.
+        floor = find_floor(points, up=up, units=units, is_floor=None if content.drawn else is_floor)
     except InputError as error:
         raise InputError(f"{error} (scene {path})") from error
     world_from_file = _alignment(floor)
     aligned = points @ world_from_file[:3, :3].T + world_from_file[:3, 3]
+    if content.drawn:
+        lift = _slab_m(aligned)
+        world_from_file[2, 3] -= lift
+        aligned[:, 2] -= lift
     farthest = float(np.abs(np.median(aligned, axis=0)).max())
     if farthest > _MAX_DISTANCE_M:
         raise InputError(
@@ -134,7 +165,41 @@ def load_scene(
             f"{path}; subtract the map offset, or name the unit with --units"
         )
     instances = np.full(len(points), -1, dtype=np.int32) if content.instances is None else content.instances
-    return Scene(aligned.astype(np.float32), numbers, instances, content.colors, names, world_from_file, floor)
+    kept = _thinned(aligned)
+    colors = None if content.colors is None else content.colors[kept]
+    return Scene(
+        aligned[kept].astype(np.float32), numbers[kept], instances[kept], colors, names, world_from_file, floor
+    )
+
+
+def _slab_m(points_m: NDArray[np.float64]) -> float:
+    """Height of a drawn floor's upper side over the side that was taken for the floor, 0 where there is no other.
+
+    Floors of drawings often are slabs, and their undersides the lowest plane of all. The upper side covers the same
+    ground, and nothing but the slab's rim is between the two.
+    """
+    cells = np.floor(points_m[:, :2] / 0.2).astype(np.int64)
+    cells -= cells.min(axis=0)
+    key = cells[:, 0] * (int(cells[:, 1].max()) + 1) + cells[:, 1]
+    ground = np.unique(key[np.abs(points_m[:, 2]) < 0.02])
+    for low in np.arange(0.03, _THICKEST_SLAB_M, 0.01):
+        above = (points_m[:, 2] >= low) & (points_m[:, 2] < low + 0.02)
+        if np.isin(ground, key[above]).mean() > _SLAB_COVER:
+            return float(np.median(points_m[above, 2]))
+    return 0.0
+
+
+def _thinned(points_m: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Indices of at most `MAX_POINTS` points, one a cubic cell: what is scanned densely loses most."""
+    if len(points_m) <= MAX_POINTS:
+        return np.arange(len(points_m))
+    cell = _FINEST_M
+    while True:
+        kept = np.sort(np.unique(cell_keys(points_m, cell), return_index=True)[1])
+        if len(kept) <= MAX_POINTS:
+            return kept
+        points_ratio = len(kept) / MAX_POINTS
+        cell *= max(1.1, math.sqrt(points_ratio))  # points lie on surfaces: their number falls with the square
 
 
 def _name_labels(
@@ -200,19 +265,22 @@ def object_points(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.int64]]
     """Return the points (M, 3) of objects and their classes (M,), indices into `OBJECT_CLASSES`.
 
     Labelled points are objects unless they belong to the room itself (floor, wall, ceiling, door, window). Points
-    without a label are objects of class 0 where they lie 8 cm to 2 m above the floor, in front of the outer walls, and
-    hang together with others. Worked out once a scene; the arrays are read-only.
+    without a label are objects where they lie 8 cm to 2 m above the floor, in front of the outer walls, and hang
+    together with others: of the class that `room_objects` takes them for by their shape, mostly 0. Worked out once a
+    scene; the arrays are read-only.
     """
     return scene.objects
 
 
 def _object_points(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     classes_of = np.array([object_class(name) for name in scene.label_names] + [0], dtype=np.int64)
-    keep = (scene.labels >= 0) & ~scene.labelled(STRUCTURE)
-    open_points = np.flatnonzero(scene.labels < 0)
-    if len(open_points):
-        keep[open_points[_looks_like_object(scene.points_m, open_points)]] = True
-    return scene.points_m[keep], classes_of[scene.labels[keep]]
+    keep = (scene.labels >= 0) & ~scene.structure
+    keep[scene.loose] = True
+    classes = classes_of[scene.labels]
+    for thing in scene.furniture:
+        if not thing.labelled:
+            classes[thing.members] = OBJECT_CLASSES.index(thing.object_class)
+    return scene.points_m[keep], classes[keep]
 
 
 def _looks_like_object(points_m: NDArray[np.float32], candidates: NDArray[np.int64]) -> NDArray[np.bool_]:

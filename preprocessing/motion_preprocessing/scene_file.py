@@ -1,4 +1,7 @@
-"""Read the points of a scene file as they are: PLY, .npz or .npy, in the file's own frame and unit."""
+"""Read the points of a scene file as they are: PLY, OBJ, GLB, .npz or .npy, in the file's own frame and unit.
+
+Meshes are read as points spread evenly over their faces.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
+from motion_preprocessing.gltf import read_glb
+from motion_preprocessing.mesh import SURFACE_POINTS, check_mesh, sample_surface
+from motion_preprocessing.obj import read_obj
 from motion_preprocessing.ply import read_ply
 
 _LABELS: Final = ("label", "labels", "class", "class_id", "semantic", "semantic_label", "category")
@@ -35,6 +41,10 @@ class SceneFile:
     colors: NDArray[np.uint8] | None
     label_names: dict[int, str] | None
     """The file's own table; None where it brings none."""
+    up: str | None = None
+    """The axis that the file's format says is up; None where it says nothing."""
+    drawn: bool = False
+    """Whether the points come from faces, whose undersides no scanner sees."""
 
 
 def read_scene_file(path: Path) -> SceneFile:
@@ -44,15 +54,16 @@ def read_scene_file(path: Path) -> SceneFile:
         InputError: The file cannot be read or does not hold x, y and z.
     """
     suffix = path.suffix.lower()
-    content = _read_arrays(path) if suffix in (".npz", ".npy") else _read_ply(path)
+    readers = {".npz": _read_arrays, ".npy": _read_arrays, ".obj": _read_obj, ".glb": _read_glb}
+    content = readers.get(suffix, _read_ply)(path)
     side = path.with_name(f"{path.stem}.labels.json")
     if not os.path.isfile(side):  # unlike the method of `Path`, no error where the name is too long to exist
         return content
-    return SceneFile(content.points, content.labels, content.instances, content.colors, read_label_table(side))
+    return replace(content, label_names=read_label_table(side))
 
 
 def _read_ply(path: Path) -> SceneFile:
-    ply = read_ply(path)
+    ply = read_ply(path, faces=True)
     # Programs disagree on case, and CloudCompare prefixes what it calls scalar fields.
     columns = {name.lower().removeprefix("scalar_"): column for name, column in ply.properties.items()}
     missing = [axis for axis in "xyz" if axis not in columns]
@@ -66,12 +77,47 @@ def _read_ply(path: Path) -> SceneFile:
     instance = next((columns[name] for name in _INSTANCES if name in columns), None)
     rgb = next((names for names in _COLORS if all(name in columns for name in names)), None)
     names = {int(m[1]): m[2].strip() for c in ply.comments if (m := _LABEL_COMMENT.fullmatch(c))}
-    return SceneFile(
+    content = SceneFile(
         points,
         None if label is None else _whole(label, "label", path),
         None if instance is None else _whole(instance, "instance", path).astype(np.int32),
         None if rgb is None else _bytes_of(np.stack([columns[name] for name in rgb], axis=1)),
         names or None,
+    )
+    if ply.faces is None or not len(ply.faces):
+        return content
+    check_mesh(points, ply.faces, path)
+    return _spread(content, ply.faces, np.zeros(0, dtype=np.int64), path)
+
+
+def _read_obj(path: Path) -> SceneFile:
+    mesh = read_obj(path)
+    content = SceneFile(mesh.vertices, mesh.labels, None, mesh.colors, None)
+    return _spread(content, mesh.faces, np.zeros(0, dtype=np.int64), path) if len(mesh.faces) else content
+
+
+def _read_glb(path: Path) -> SceneFile:
+    mesh, lone = read_glb(path)
+    content = SceneFile(mesh.vertices, mesh.labels, None, mesh.colors, None, up="y")
+    return _spread(content, mesh.faces, lone, path)
+
+
+def _spread(content: SceneFile, faces: NDArray[np.int64], lone: NDArray[np.int64], path: Path) -> SceneFile:
+    """Replace vertices by points on the faces between them, and keep the `lone` ones (N,) that have none."""
+    points, corners = content.points[lone], lone
+    if len(faces):
+        try:
+            surface = sample_surface(content.points, faces, SURFACE_POINTS)
+        except InputError as error:
+            raise InputError(f"{error} (scene {path})") from error
+        points, corners = np.concatenate([surface.points, points]), np.concatenate([surface.corners, lone])
+    return replace(
+        content,
+        drawn=bool(len(faces)),
+        points=points,
+        labels=None if content.labels is None else content.labels[corners],
+        instances=None if content.instances is None else content.instances[corners],
+        colors=None if content.colors is None else content.colors[corners],
     )
 
 

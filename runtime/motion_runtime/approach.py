@@ -1,0 +1,170 @@
+"""Where people are about a piece of furniture: before its front, on it, or some steps away from it.
+
+What the prompt says first decides. Who sits down stands before the seat with the back to it; who stands up from it is
+on it and faces its front; who walks to it starts some steps away and faces it; everybody else stands before it and
+looks at it. Which side is the front follows from what stands above the seat, as a back does, and from the free floor.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.labels import named_classes
+from motion_preprocessing.occupancy import FreeSpace
+from motion_preprocessing.room_objects import SITTABLE, RoomObject
+
+Array = NDArray[np.float64]
+
+
+class Stance(Enum):
+    """How somebody starts."""
+
+    ON = "on it"
+    BACK_TO = "with the back to it"
+    FACING = "facing it"
+    AWAY = "some steps away"
+
+
+_FIRST: Final[tuple[tuple[Stance, re.Pattern[str]], ...]] = (
+    (
+        Stance.ON,
+        re.compile(
+            r"\b(stands? up|standing up|gets? up|getting up|gets? out|climbs? out|rises?|wakes?|sleeps?|rests?"
+            r"|(?:falls?|rolls?|slides?|slips?) (?:out|off|from)|(?:is|are|while|starts?) (?:seated|sitting|lying)"
+            r"|sitting|lying|seated)\b"
+        ),
+    ),
+    (
+        Stance.AWAY,
+        re.compile(
+            r"\b(walk\w*|goes|go|run\w*|approach\w*|stroll\w*|comes?|hurr\w+|limps?|shuffl\w+|wanders?|steps? to)\b"
+        ),
+    ),
+    (Stance.BACK_TO, re.compile(r"\b(sits?|lies|lie|lays?|takes? a seat|flops?|drops? (?:on|in)\w*)\b")),
+)
+_LEAVES: Final = re.compile(r"\b(away from|leaves?|from)\b")
+_ENDS_ON: Final = re.compile(r"\b(sits?|sitting|lies|lie|lying|lays?|takes? a seat)\b")
+
+_SEAT_GAP_M: Final = 0.22
+"""From the seat's edge to the pelvis of somebody who is about to sit down."""
+_OTHER_GAP_M: Final = 0.38
+_CLEAR_M: Final = 0.15
+"""Least clearance half a step before the edge: a side without it cannot be reached."""
+_LONG_M: Final = 1.5
+"""Longer things are used at three places of a side."""
+_BACKED_M: Final = 0.08
+"""A back this far from the middle of a seat tells where its front is."""
+_NEARLY: Final = 0.6
+"""Places this much worse than the best are as good."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place at a piece of furniture."""
+
+    thing: RoomObject
+    edge_m: tuple[float, float]
+    """On its edge."""
+    outward_rad: float
+    """Direction away from it there."""
+    score: float
+
+    def before(self) -> tuple[float, float]:
+        """Where the pelvis of somebody is who stands before it."""
+        gap = _SEAT_GAP_M if self.thing.object_class in SITTABLE else _OTHER_GAP_M
+        return self.step(gap)
+
+    def step(self, distance_m: float) -> tuple[float, float]:
+        """The place so far out from the edge, or in where negative."""
+        x, y = self.edge_m
+        return x + distance_m * math.cos(self.outward_rad), y + distance_m * math.sin(self.outward_rad)
+
+    @property
+    def seated_rad(self) -> float:
+        """Where somebody faces who sits on it: away from its back, or to where they came from."""
+        x, y = self.thing.back_m
+        if math.hypot(x, y) < _BACKED_M or self.thing.size_m[0] > _LONG_M:
+            return self.outward_rad
+        return math.atan2(-y, -x)
+
+    def on(self) -> tuple[float, float]:
+        """Where the pelvis of somebody is who sits on it."""
+        deep = min(0.3, 0.5 * self.thing.size_m[1])
+        return self.step(-deep)
+
+
+def stance_of(prompt: str) -> Stance:
+    """How somebody starts who is to do what the prompt says."""
+    text = prompt.lower()
+    first: tuple[int, Stance] | None = None
+    for stance, pattern in _FIRST:
+        match = pattern.search(text)
+        if match and (first is None or match.start() < first[0]):
+            first = match.start(), stance
+    if first is None:
+        return Stance.FACING
+    if first[1] is Stance.AWAY and _LEAVES.search(text):
+        return Stance.BACK_TO
+    return first[1]
+
+
+def ends_on(prompt: str) -> bool:
+    """Whether the last thing that somebody does is to sit or to lie."""
+    last = re.split(r"[|,]|\band\b|\bthen\b", prompt.lower())[-1]
+    return bool(_ENDS_ON.search(last)) and not re.search(r"\bup\b", last)
+
+
+def things_for(prompt: str, objects: tuple[RoomObject, ...]) -> list[RoomObject]:
+    """Things of the room that a prompt names, of the class it names first among those that are there."""
+    for number in re.findall(r"\bobject (\d+)\b", prompt.lower()):
+        if 0 < int(number) <= len(objects):
+            return [objects[int(number) - 1]]
+    for name in named_classes(prompt):
+        found = [thing for thing in objects if thing.object_class == name]
+        if found:
+            return found
+    return []
+
+
+def spots(things: list[RoomObject], space: FreeSpace) -> list[Spot]:
+    """Places at which the things can be reached, the best first, those much worse left out."""
+    found = [spot for thing in things for spot in _sides(thing, space)]
+    best = max((spot.score for spot in found), default=0.0)
+    return sorted((s for s in found if s.score >= best - _NEARLY), key=lambda s: (-s.score, s.edge_m))
+
+
+def _sides(thing: RoomObject, space: FreeSpace) -> list[Spot]:
+    along, across = thing.axes
+    length, width = thing.size_m[0], thing.size_m[1]
+    back = np.array(thing.back_m)
+    backed = min(float(np.linalg.norm(back)) / 0.12, 1.0) if thing.object_class in SITTABLE else 0.0
+    back = back / max(float(np.linalg.norm(back)), 1e-9)
+    found = []
+    for direction, half, side in (
+        (along, length / 2, across),
+        (-along, length / 2, across),
+        (across, width / 2, along),
+        (-across, width / 2, along),
+    ):
+        reach = length if side is along else width
+        shares = (-0.25, 0.0, 0.25) if reach > _LONG_M else (0.0,)
+        for share in shares:
+            edge = np.array(thing.centre_m) + half * direction + share * reach * side
+            clear = float(space.clearance(*(edge + 0.45 * direction)))
+            if clear < _CLEAR_M:
+                continue
+            yaw = math.atan2(direction[1], direction[0])
+            x, y = edge + 0.45 * direction
+            run = float(space.free_run(x, y, yaw))
+            score = min(clear, 0.6) + 0.3 * min(run, 2.0) - 1.5 * backed * float(back @ direction)
+            if length > _LONG_M and side is across:
+                score -= 1.0  # the ends of beds and sofas are not where one gets on
+            found.append(Spot(thing, (float(edge[0]), float(edge[1])), yaw, score - 0.1 * abs(share)))
+    return found

@@ -1,0 +1,215 @@
+"""Where people start and end about the furniture of a room."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motion_preprocessing.errors import InputError
+from motion_preprocessing.occupancy import FreeSpace
+from motion_preprocessing.scene import Scene, load_scene
+from motion_runtime.approach import Stance, ends_on, stance_of
+from motion_runtime.editing.edits import miss_of
+from motion_runtime.editing.root_path import RootPath
+from motion_runtime.generator import Generator
+from motion_runtime.motion import GenerationRequest
+from motion_runtime.placement import Room
+from motion_runtime.route import find_route
+from motion_runtime.staging import parse_place, staged
+
+WARD = Path(__file__).parents[2] / "examples" / "ward.ply"
+TOY = Path(__file__).with_name("toy_bundle")
+LAST_S = 5.95
+
+
+@pytest.fixture(scope="module")
+def ward() -> Scene:
+    return load_scene(WARD)
+
+
+@pytest.fixture(scope="module")
+def room(ward: Scene) -> Room:
+    return Room(ward)
+
+
+def thing(scene: Scene, name: str):  # noqa: ANN201
+    return next(one for one in scene.furniture if one.name == name)
+
+
+def stage(room: Room | None, prompt: str, *goals: str, **given: object) -> GenerationRequest:
+    return staged(GenerationRequest(prompts=(prompt,), goals=goals, **given), room, LAST_S)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "stance"),
+    [
+        ("a person sits down on the chair", Stance.BACK_TO),
+        ("a patient lies down on the bed", Stance.BACK_TO),
+        ("a person stands up from the chair and walks away", Stance.ON),
+        ("a patient falls out of bed", Stance.ON),
+        ("a person sitting on the bed waves", Stance.ON),
+        ("a person walks to the chair and sits down", Stance.AWAY),
+        ("a person walks away from the bed", Stance.BACK_TO),
+        ("someone takes a cup from the table", Stance.FACING),
+    ],
+)
+def test_what_a_prompt_says_of_the_start(prompt: str, stance: Stance) -> None:
+    assert stance_of(prompt) is stance
+
+
+def test_what_a_prompt_says_of_the_end() -> None:
+    assert ends_on("a person walks to the chair and sits down")
+    assert ends_on("walks | lies down on the bed")
+    assert not ends_on("a person sits down, then stands up")
+    assert not ends_on("a person sits up")
+
+
+def test_sitting_down_starts_before_the_seat_with_the_back_to_it(room: Room, ward: Scene) -> None:
+    for sample in range(4):
+        request = stage(room, "a person sits down on the chair", sample=sample)
+        assert request.start_m is not None
+        assert request.heading_deg is not None
+        start, heading = np.array(request.start_m), math.radians(request.heading_deg)
+        chair = min(
+            (one for one in ward.furniture if one.object_class == "chair"),
+            key=lambda one: float(np.linalg.norm(np.array(one.level_centre_m) - start)),
+        )
+        to_seat = np.array(chair.level_centre_m) - start
+        assert 0.2 < np.linalg.norm(to_seat) < 0.8
+        ahead = np.array([math.cos(heading), math.sin(heading)])
+        assert ahead @ to_seat / np.linalg.norm(to_seat) < -0.9  # one step back is the seat
+        assert np.dot(ahead, chair.back_m) < 0  # and its back is behind
+        assert room.free_space.clearance(*start) > 0  # not in anything
+
+
+def test_standing_up_starts_on_it_and_faces_out(room: Room, ward: Scene) -> None:
+    bed = thing(ward, "bed")
+    request = stage(room, "a patient stands up from the bed")
+    assert request.start_m is not None
+    assert request.heading_deg is not None
+    off = (np.array(request.start_m) - bed.centre_m) @ bed.axes.T
+    assert (np.abs(off) < np.array(bed.size_m[:2]) / 2).all()
+    heading = math.radians(request.heading_deg)
+    x, y = np.array(request.start_m) + 1.2 * np.array([math.cos(heading), math.sin(heading)])
+    assert room.free_space.clearance(x, y) >= 0.3  # there is room to stand where the feet go
+
+
+def test_walking_there_starts_away_and_faces_it(room: Room, ward: Scene) -> None:
+    bed = thing(ward, "bed")
+    request = stage(room, "a person walks to the bed and sits down")
+    assert request.start_m is not None
+    assert request.heading_deg is not None
+    way = np.array(bed.centre_m) - request.start_m
+    assert 1.2 < np.linalg.norm(way) < 4.5
+    ahead = np.array([math.cos(math.radians(request.heading_deg)), math.sin(math.radians(request.heading_deg))])
+    assert ahead @ way / np.linalg.norm(way) > 0.85
+
+
+def test_who_says_where_is_obeyed(room: Room) -> None:
+    prompt = "a person sits down on the chair"
+    assert stage(room, prompt, start_m=(2.0, 2.0)).start_m == (2.0, 2.0)
+    assert stage(room, prompt, heading_deg=33.0).heading_deg == 33.0
+    assert stage(room, "a person waves at the piano").start_m is None
+    assert stage(None, prompt).start_m is None
+
+
+def test_equal_requests_are_staged_equally_and_once(room: Room) -> None:
+    first, again = (stage(room, "a person walks", "chair") for _ in range(2))
+    assert first.start_m == again.start_m
+    assert first.edits is not None
+    assert again.edits is not None
+    assert first.edits.paths == again.edits.paths
+    assert staged(first, room, LAST_S) is first
+
+
+def test_a_goal_ends_where_it_says(room: Room, ward: Scene) -> None:
+    request = stage(room, "a person walks", "3.3,2,45", start_m=(2.0, 1.0))
+    assert request.edits is not None
+    (path,) = request.edits.paths
+    assert path.waypoints[-1].time_s == LAST_S
+    assert (path.waypoints[-1].x_m, path.waypoints[-1].y_m, path.waypoints[-1].yaw_deg) == (3.3, 2.0, 45.0)
+    assert (path.waypoints[0].x_m, path.waypoints[0].y_m) == (2.0, 1.0)
+    seated = stage(room, "a person walks and sits down", "chair 2").edits
+    assert seated is not None
+    end = seated.paths[0].waypoints[-1]
+    chair = thing(ward, "chair 2")
+    assert math.dist((end.x_m, end.y_m), chair.level_centre_m) < 0.12
+    assert end.yaw_deg is not None
+    facing = np.array([math.cos(math.radians(end.yaw_deg)), math.sin(math.radians(end.yaw_deg))])
+    assert facing @ np.array(chair.back_m) < 0
+
+
+def test_goals_of_several_people() -> None:
+    request = staged(
+        GenerationRequest(prompts=("walks",), person_classes=("staff", "patient", "patient"), goals=("-", "1,2")),
+        None,
+        3.0,
+    )
+    assert request.edits is not None
+    assert request.edits.paths[0] == RootPath(())
+    assert [point.x_m for point in request.edits.paths[1].waypoints] == [1.0]
+
+
+def test_the_way_goes_round_what_stands_in_it() -> None:
+    """A wall across a hall but for a gap at one end: every piece of the way has room for a body."""
+    floor, wall = np.ones((60, 40), np.bool_), np.zeros((60, 40), np.bool_)
+    wall[30, :30] = True
+    space = FreeSpace((0.0, 0.0), 0.1, floor, wall)
+    way = find_route(space, (1.0, 1.0), (5.0, 1.0))
+    np.testing.assert_allclose(way[[0, -1]], [(1.0, 1.0), (5.0, 1.0)])
+    assert len(way) > 2
+    for start, end in zip(way, way[1:], strict=False):
+        line = start + np.linspace(0, 1, 50)[:, None] * (end - start)
+        assert (space.clearance(line[:, 0], line[:, 1]) >= 0.25).all()
+    # No shorter than round the end of the wall, and not much longer.
+    shortest = 2 * math.dist((1.0, 1.0), (3.0, 3.2))
+    assert 0.97 * shortest < np.linalg.norm(np.diff(way, axis=0), axis=1).sum() < 1.2 * shortest
+    wall[30] = True
+    np.testing.assert_allclose(
+        find_route(FreeSpace((0.0, 0.0), 0.1, floor, wall), (1.0, 1.0), (5.0, 1.0)), [(1.0, 1.0), (5.0, 1.0)]
+    )
+
+
+def test_the_motion_really_ends_there(ward: Scene) -> None:
+    generator = Generator.load(TOY, "cpu")
+    request = generator.staged(
+        GenerationRequest(prompts=("walks",), seconds=2.0, steps=4, scene=ward, start_m=(2.2, 2.0), goals=("3.2,2",))
+    )
+    assert request.edits is not None
+    motion = generator.generate(request)
+    assert math.dist(motion.root_position_m[0, -1, :2], (3.2, 2.0)) < 0.01
+    assert miss_of(request.edits, motion).position_m < 0.01
+
+
+@pytest.mark.parametrize(
+    ("goals", "message"),
+    [
+        (("piano",), r"one of .*bed.* got 'piano'.*inspect"),
+        (("9,9",), r"goal inside the room.*--goal"),
+        (("1,2,3,4",), "x,y or x,y,yaw"),
+        (("nan,1",), "x,y or x,y,yaw"),
+        (("1,1", "2,2"), "at most 1 goals"),
+    ],
+)
+def test_goals_that_cannot_be(room: Room, goals: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        stage(room, "walks", *goals)
+    assert "\n" not in str(caught.value)
+
+
+def test_goals_without_a_room_or_out_of_reach() -> None:
+    with pytest.raises(InputError, match="--scene"):
+        stage(None, "walks", "chair")
+    with pytest.raises(InputError, match=r"--seconds"):
+        stage(None, "walks", "100,0")
+    request = stage(None, "walks", "2,0")
+    assert request.start_m == (0.0, 0.0)
+
+
+def test_places_as_text() -> None:
+    assert parse_place("1.5,2") == (1.5, 2.0, None)
+    assert parse_place("1,2,90") == (1.0, 2.0, 90.0)
+    assert parse_place("chair") is None
