@@ -129,8 +129,9 @@ def table(result: dict[str, Any]) -> str:
     """The figures as Markdown."""
     load = result["machine"]["load_before"]
     lines = [
-        f"{machine.in_words(result['machine'])}; load before: {load}. {result['threads']} threads, {result['clock']} time, minimum / "
-        f"median of {result['rounds']} interleaved rounds. Protocol: [benchmarks/kernels.py](../kernels.py).",
+        f"{machine.in_words(result['machine'])}; load before: {load}. {result['threads']} threads, "
+        f"{result['clock']} time, minimum / median of {result['rounds']} interleaved rounds. "
+        "Protocol: [benchmarks/kernels.py](../kernels.py).",
     ]
     for shape in result["shapes"]:
         times = shape["times"]
