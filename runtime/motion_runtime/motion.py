@@ -70,6 +70,8 @@ class GenerationRequest:
     """Whether the room's walls hold people back; without, only furniture is seen."""
     apart_m: float = 0.45
     """People keep their pelves this far apart; 0 = they may meet and cross."""
+    ground: bool = True
+    """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole."""
     edits: Edits | None = None
     """What is known of the motion beforehand: keyframes, poses, held body parts, paths."""
     goals: tuple[str, ...] = ()

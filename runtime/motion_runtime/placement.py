@@ -21,7 +21,7 @@ from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.scene import OBJECT_CLASSES, object_points
 from motion_runtime.motion import GenerationRequest
-from motion_runtime.room_bounds import RoomBounds
+from motion_runtime.room_bounds import RoomBounds, Supports
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
@@ -85,6 +85,11 @@ class Room:
     def bounds(self) -> RoomBounds:
         """What keeps people in the room."""
         return RoomBounds.from_scene(self.scene, self.free_space)
+
+    @cached_property
+    def supports(self) -> Supports:
+        """What can carry people."""
+        return Supports.from_scene(self.scene, self.free_space)
 
     def stands(self) -> Array:
         """Places (N, 2) where a body has room to stand.

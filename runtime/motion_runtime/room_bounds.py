@@ -89,3 +89,35 @@ class RoomBounds:
             step = np.where(length > 1e-6, np.maximum(radius_m - d, 0.0) / np.maximum(length, 0.5), 0.0)
             xy += step[..., None] * gradient / np.maximum(length, 1e-6)[..., None]
         return xy
+
+
+@dataclass(frozen=True)
+class Supports:
+    """Heights of what can carry a body, on the grid of a room's free floor: seats, mattresses, table tops, steps."""
+
+    origin_m: tuple[float, float]
+    cell_m: float
+    top_m: Array
+    """(X, Y) height of the highest point below `_WALL_M`, 0 where there is none."""
+
+    @classmethod
+    def from_scene(cls, scene: Scene, space: FreeSpace) -> Supports:
+        """Find the top of the furniture in every cell and its neighbours."""
+        shape = space.floor.shape
+        points = scene.points_m.astype(np.float64)
+        cells = np.round((points[:, :2] - np.array(space.origin_m)) / space.cell_m).astype(np.int64)
+        kept = np.all((cells >= 0) & (cells < shape), axis=1) & (points[:, 2] > 0.08) & (points[:, 2] < _WALL_M)
+        kept &= ~scene.labelled(WALL)
+        top = np.zeros(shape)
+        np.maximum.at(top, tuple(cells[kept].T), points[kept, 2])
+        # A scan has holes, and a body is wider than a cell.
+        padded = np.pad(top, 1)
+        sides = [padded[1 + i : 1 + i + shape[0], 1 + j : 1 + j + shape[1]] for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        return cls(space.origin_m, space.cell_m, np.max(sides, axis=0))
+
+    def height_m(self, xy: Array) -> Array:
+        """Height (...) of the support at places (..., 2); 0 beyond the grid."""
+        cell = np.round((xy - np.array(self.origin_m)) / self.cell_m).astype(np.int64)
+        inside = np.all((cell >= 0) & (cell < np.array(self.top_m.shape)), axis=-1)
+        i, j = np.moveaxis(np.where(inside[..., None], cell, 0), -1, 0)
+        return np.where(inside, self.top_m[i, j], 0.0)

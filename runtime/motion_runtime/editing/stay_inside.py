@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
 from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.editing.on_the_ground import OnTheGround
 from motion_runtime.low_pass import low_pass
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
@@ -34,7 +35,12 @@ def stay(
     """What holds the people of a window back, if anything does."""
     bounds = room.bounds if room is not None and request.walls else None
     apart_m = request.apart_m if persons > 1 else 0.0
-    return [StayInside(bounds, placement, fps, apart_m)] if bounds is not None or apart_m > 0 else []
+    held: list[Callable[[Array], Array]] = []
+    if request.ground:
+        held.append(OnTheGround(placement, room.supports if room is not None else None))
+    if bounds is not None or apart_m > 0:
+        held.append(StayInside(bounds, placement, fps, apart_m))
+    return held
 
 
 class StayInside:

@@ -1,0 +1,66 @@
+"""People stand on something: a height that nothing explains is taken back, as a correction of x0 in the denoising loop.
+
+A small model knows a pose better than its height: what it learned from jumping and climbing lifts other motions too,
+and whoever bends then does so half a metre above the floor. The lowest joint of a person comes down to the floor, or to
+furniture under it, again and again in whatever people do; so the height at which it is found a tenth of the time is
+where the support is. The whole motion is moved there, up or down, by one and the same amount.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.pose_vector import POSITIONS
+from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.placement import Placement
+from motion_runtime.room_bounds import Supports
+
+Array = NDArray[np.float64]
+
+SHARE: Final = 0.1
+"""A person's lowest joint is on its support at least so much of the time."""
+LEAST_M: Final = 0.0
+MOST_M: Final = 0.06
+"""Between these heights above the support the lowest joint is in place: a sole, a heel, a hip of one who lies."""
+_REACH_M: Final = 0.1
+"""A joint may be so far inside of what it lies on."""
+
+
+class OnTheGround:
+    """Corrects pose vectors (P, T, 258) in metres in a canonical frame."""
+
+    def __init__(self, placement: Placement, supports: Supports | None) -> None:
+        """Prepare for one window.
+
+        Args:
+            placement: Where the canonical frame stands in the room.
+            supports: Heights of what can carry a body there; None = there is only the floor.
+        """
+        self._placement, self._supports = placement, supports
+
+    def __call__(self, x: Array) -> Array:
+        """Return the corrected pose vectors."""
+        joints = x[..., POSITIONS].reshape(*x.shape[:2], JOINT_COUNT, 3)
+        shift = np.array([self.shift_m(person) for person in joints])  # (P,)
+        if not shift.any():
+            return x
+        result = np.array(x)
+        moved = joints.copy()
+        moved[..., 2] += shift[:, None, None]
+        result[..., POSITIONS] = moved.reshape(*x.shape[:2], -1)
+        return result
+
+    def shift_m(self, joints: Array) -> float:
+        """How far a motion (T, 22, 3) is to be raised."""
+        height = joints[..., 2]  # (T, J)
+        above_floor = float(np.quantile(height.min(axis=-1), SHARE))
+        if above_floor < LEAST_M:
+            return LEAST_M - above_floor
+        if self._supports is not None:
+            under = self._supports.height_m(self._placement.to_room(joints)[..., :2])
+            height = height - np.where(height > under - _REACH_M, under, 0.0)
+        above = float(np.quantile(height.min(axis=-1), SHARE))
+        return min(MOST_M - above, 0.0)
