@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from motion_preprocessing.command import OneLineCommand
 
@@ -22,11 +23,16 @@ Examples:
   motion-run --scene ward.ply --prompt "someone waves" --start 1.5,2 --heading 90 --seed 7 --out wave/
   motion-run --prompt "4s: a person walks | 5s: a person sits down" --out long/
   motion-run --prompt "a person walks" --path "0:0,0 3:2,0 6:2,2" --out way/
+  motion-run --jobs jobs.jsonl --out dataset/
 """
 # Written out, since importing them from `motion_preprocessing.floor` would load numpy; a test compares them.
 UP = ("auto", "z", "y", "x", "-z", "-y", "-x")
 UNITS = ("auto", "m", "cm", "mm", "ft", "in")
 SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
+
+
+# What a run of jobs takes from the command line; everything else stands in the job file.
+WITH_JOBS = ("jobs", "out", "bundle", "provider", "precision", "formats", "preview", "overwrite", "keep_going")
 
 
 def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -49,9 +55,21 @@ def _interval(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple
     return low, high
 
 
+def _check_beside_jobs(ctx: click.Context) -> None:
+    """Refuse options that would have to be every job's."""
+    for option in ctx.command.params:
+        given = option.name is not None and ctx.get_parameter_source(option.name) == ParameterSource.COMMANDLINE
+        if given and option.name not in WITH_JOBS:
+            raise click.UsageError(
+                f"expected what is to be made in the job file, got {option.opts[0]} beside --jobs; write it there"
+            )
+
+
 @click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings=SETTINGS)
-@click.option("--prompt", "prompts", multiple=True, required=True,
+@click.option("--prompt", "prompts", multiple=True,
               help="What happens; once for all, or once a person. Parts in time: 'walks | 4s: sits down'.")  # fmt: skip
+@click.option("--jobs", type=click.Path(path_type=Path), help="Make every motion that a .jsonl or .csv file lists.")
+@click.option("--keep-going/--stop-on-failure", default=True, help="Skip a job that fails.  [default: keep going]")
 @click.option("--person", "persons", multiple=True, help="Class of a person: person, staff or patient; once a person.")
 @click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room: points in .ply, .npz or .npy.")
 @click.option("--up", type=click.Choice(UP), default="auto", show_default=True, help="Axis of the file that is up.")
@@ -83,15 +101,19 @@ def _interval(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple
 @click.option("--provider", default="auto", show_default=True, help="auto, cpu, openvino, cuda or tensorrt.")
 @click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16, int8 or bf16 (OpenVINO).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make, one sub-folder a sample.")
-@click.option("--preview/--no-preview", default=True, help="Draw pictures as well.  [default: preview]")
+@click.option("--preview/--no-preview", default=None, help="Draw pictures as well.  [default: yes; no with --jobs]")
 @click.option("--formats", default="npz,bvh", show_default=True, metavar="NAMES",
               help="Files to write: npz, bvh, glb, amass, coco ...; motion-convert --help lists them.")  # fmt: skip
 @click.option("--view", is_flag=True, help="Write view.html too, a page to look at the motions in 3D, and open it.")
 @click.option("--open/--no-open", "open_view", default=True, help="Open that page in a browser.  [default: open]")
 @click.option("--overwrite", is_flag=True, help="Replace an --out that an earlier run wrote.")
 @click.version_option(version("scene-motion"), prog_name="motion-run")
+@click.pass_context
 def main(
+    ctx: click.Context,
     prompts: tuple[str, ...],
+    jobs: Path | None,
+    keep_going: bool,
     persons: tuple[str, ...],
     scene_path: Path | None,
     up: str,
@@ -120,13 +142,31 @@ def main(
     provider: str,
     precision: str,
     out: Path,
-    preview: bool,
+    preview: bool | None,
     formats: str,
     view: bool,
     open_view: bool,
     overwrite: bool,
 ) -> None:
     """Generate labelled 3D human motion from text, in a scanned room."""
+    if jobs is not None:
+        _check_beside_jobs(ctx)
+        from motion_runtime.jobs.command import run_jobs
+
+        run_jobs(
+            jobs,
+            out,
+            bundle=bundle,
+            provider=provider,
+            precision=precision,
+            preview=bool(preview),
+            formats=formats,
+            keep_going=keep_going,
+            overwrite=overwrite,
+        )
+        return
+    if not prompts:
+        raise click.UsageError("expected --prompt or --jobs, got neither; say what happens")
     if scene_path is None and (up, units, labels) != ("auto", "auto", None):
         raise click.UsageError("expected --scene beside --up, --units or --labels, got none; name the room's file")
     from motion_runtime.editing.options import edits_of
@@ -162,7 +202,7 @@ def main(
         bundle=bundle,
         provider=provider,
         precision=precision,
-        preview=preview,
+        preview=preview is not False,
         formats=formats,
         view=view,
         open_view=open_view,

@@ -110,7 +110,7 @@ def run(
             with _step_progress(label) as progress:
                 motion = generator.generate(sample, progress)
             elapsed_s.append(time.perf_counter() - started)
-            run_info = _describe_run(generator, sample, motion, scene_path)
+            run_info = describe_run(generator, sample, motion, scene_path)
             if sample.edits is not None:
                 run_info["edits_missed_by"] = _missed(sample.edits, motion, index)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
@@ -180,7 +180,7 @@ def _is_page(entry: Path) -> bool:
     return entry.name == VIEW_FILE and entry.is_file() and is_view(entry)
 
 
-def _describe_run(
+def describe_run(
     generator: Generator, request: GenerationRequest, motion: Motion, scene_path: Path | None
 ) -> dict[str, Any]:
     """What run.json says, but for the timings: enough to make the same motion again, and how good it is."""

@@ -41,6 +41,7 @@ def write_sample(
     preview: bool = True,
     formats: Sequence[str] = DEFAULT_FORMATS,
     body: BodyModel | None = None,
+    name: str = "",
 ) -> None:
     """Write a sample's folder, whole or not at all.
 
@@ -53,6 +54,7 @@ def write_sample(
         preview: Draw preview.gif and contact_sheet.png as well.
         formats: Names of `formats.names.FORMATS`; motion.npz is always written.
         body: A body of the SMPL family for the formats that show or name one; None = the built-in one.
+        name: What label tables call the clip; '' = the folder's name.
 
     Raises:
         MissingExtraError: A format needs another program, which is not found.
@@ -72,7 +74,7 @@ def write_sample(
     info = json.dumps(dict(run_info), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic_folder(folder, overwrite=overwrite) as temporary:
         write_motion(temporary / "motion.npz", motion)
-        export = Export(motion, folder.name, scene, body)
+        export = Export(motion, name or folder.name, scene, body)
         export.write(temporary, [name for name in formats if name != "npz"])
         if preview:
             render_preview(temporary / "preview.gif", motion, scene)

@@ -225,9 +225,11 @@ def test_every_example_of_the_help_is_accepted(tmp_path: Path, monkeypatch: pyte
     """Each example is parsed and starts to run; the work itself is left out."""
     from motion_runtime import run_command
     from motion_runtime.cli import EXAMPLES
+    from motion_runtime.jobs import command as jobs_command
 
     seen: list[Any] = []
     monkeypatch.setattr(run_command, "run", lambda request, *_, **__: seen.append(request))
+    monkeypatch.setattr(jobs_command, "run_jobs", lambda path, *_, **__: seen.append(path))
     commands = re.sub(r"\\\n\s*", "", EXAMPLES).splitlines()
     examples = [shlex.split(line)[1:] for line in commands if "motion-run" in line]
     assert len(examples) >= 4

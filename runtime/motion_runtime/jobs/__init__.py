@@ -1,0 +1,8 @@
+"""Thousands of motions from a job file: checked first, resumable, host work beside the network.
+
+    jobs.jsonl --> jobs with a line number each --> checked against files and bundle --> sorted by kernel and room
+                                                                                                |
+    index.jsonl <-- a folder a job, renamed into place <-- body fitted, written (thread) <-- denoised
+
+The file's format is `docs/formats/jobs.md`.
+"""

@@ -1,0 +1,160 @@
+"""What `motion-run --jobs` does: check everything, take the folder, make what is not there yet, write the index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from motion_preprocessing.atomic_output import as_output_error
+from motion_preprocessing.errors import InputError, MotionError, OutputError
+from motion_runtime.formats.export import check_programs
+from motion_runtime.formats.names import parse_formats
+from motion_runtime.generator import Generator
+from motion_runtime.jobs.fields import INDEX_FILE
+from motion_runtime.jobs.finished import DAMAGED, FINISHED, NEW, Settings, clear_unfinished, state_of, write_index
+from motion_runtime.jobs.lock import only_run
+from motion_runtime.jobs.make import Outcome, make_jobs
+from motion_runtime.jobs.plan import Planned, plan_jobs
+from motion_runtime.jobs.rooms import Rooms
+from motion_runtime.jobs.throughput import Throughput, in_time, shown
+
+
+def run_jobs(
+    path: Path,
+    out: Path,
+    *,
+    bundle: Path | None = None,
+    provider: str = "auto",
+    precision: str = "auto",
+    preview: bool = False,
+    formats: str = "npz,bvh",
+    keep_going: bool = True,
+    overwrite: bool = False,
+) -> None:
+    """Make every job of a file, those excepted that an earlier run into the same folder has finished.
+
+    Args:
+        path: The job file.
+        out: Folder to make or to go on in, a folder a job.
+        bundle: Model bundle; None = the built-in one.
+        provider: 'auto', 'cpu', 'openvino', 'cuda' or 'tensorrt'.
+        precision: 'auto', 'fp32', 'fp16', 'int8' or 'bf16'.
+        preview: Draw pictures as well.
+        formats: Names of `formats.names.FORMATS`, separated by commas; motion.npz is always written.
+        keep_going: Skip a job that fails; False = stop there.
+        overwrite: Make jobs again that were made with other settings.
+
+    Raises:
+        MotionError: A line is bad, the folder is not to be written to, or a job failed; what is finished stays.
+    """
+    names = parse_formats(formats)
+    check_programs(names)
+    generator = Generator.load(bundle, provider, precision)
+    chosen = generator.provider
+    rooms = Rooms()
+    with Progress(console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as bar:
+        task = bar.add_task("checking", total=None)
+        planned = plan_jobs(path, generator, rooms, lambda done, all_: bar.update(task, completed=done, total=all_))
+    settings = Settings(generator.bundle.sha256, chosen.name, chosen.precision, names, preview)
+    with as_output_error(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with only_run(out):
+        clear_unfinished(out, (each.job.name for each in planned))
+        left = _left(planned, out, settings, overwrite)
+        throughput = Throughput.of(left)
+        failed: list[Outcome] = []
+        try:
+            _make(left, generator, rooms, out, settings, throughput, failed, keep_going=keep_going)
+        except MotionError as error:
+            _index_what_is_there(out, planned)
+            done = f"{throughput.motions} of {throughput.motions_to_make} motions were made and are kept"
+            raise type(error)(f"{error}; {done}, the same command goes on from there") from None
+        except BaseException:  # Ctrl-C
+            _index_what_is_there(out, planned)
+            raise
+        write_index(out, planned)
+    _summarise(path, out, planned, left, throughput, failed, f"{chosen.name} in {chosen.precision} ({chosen.reason})")
+
+
+def _index_what_is_there(out: Path, planned: Sequence[Planned]) -> None:
+    """Write the index of a run that ends early; where even that cannot be written, the next run does."""
+    with suppress(OutputError):
+        write_index(out, planned)
+
+
+def _summarise(
+    path: Path,
+    out: Path,
+    planned: Sequence[Planned],
+    left: Sequence[Planned],
+    throughput: Throughput,
+    failed: Sequence[Outcome],
+    where: str,
+) -> None:
+    """Say what was made and how fast.
+
+    Raises:
+        InputError: Jobs failed.
+    """
+    finished = len(planned) - len(left)
+    made = len(left) - len(failed)
+    click.echo(f"{made} of {len(planned)} jobs made" + (f", {finished} were there from before" if finished else ""))
+    if throughput.motions:
+        click.echo(f"{throughput.motions} motions in {in_time(throughput.elapsed_s)} on {where}: {throughput.rate}")
+    click.echo(f"{out / INDEX_FILE}  a line a motion: its folder, labels, settings and quality figures")
+    if failed:
+        raise InputError(
+            f"expected every job of {path} to be made, got {len(failed)} that failed (line "
+            f"{failed[0].planned.job.line} is the first); the others are finished, correct these lines and start again"
+        )
+
+
+def _left(planned: Sequence[Planned], out: Path, settings: Settings, overwrite: bool) -> list[Planned]:
+    """Jobs to be made, in a good order.
+
+    Raises:
+        OutputError: A job is there that was made otherwise.
+    """
+    left = []
+    for each in planned:
+        state = state_of(out / each.job.name, settings.made_of(each))
+        if state == DAMAGED:
+            click.echo(f"warning: files of {out / each.job.name} are missing or altered; it is made again", err=True)
+        elif state not in (NEW, FINISHED) and not overwrite:
+            raise OutputError(
+                f"expected the job of line {each.job.line} as it was made before, got another '{state}' for "
+                f"{out / each.job.name}; choose another --out or make it again with --overwrite"
+            )
+        if state != FINISHED:
+            left.append(each)
+    return sorted(left, key=lambda each: each.order)
+
+
+def _make(
+    left: Sequence[Planned],
+    generator: Generator,
+    rooms: Rooms,
+    out: Path,
+    settings: Settings,
+    throughput: Throughput,
+    failed: list[Outcome],
+    *,
+    keep_going: bool,
+) -> None:
+    """Make jobs, show how fast, and name those that fail."""
+    with shown(throughput) as show:
+        for outcome in make_jobs(left, generator, rooms, out, settings):
+            throughput.add(outcome.planned, made=outcome.error is None)
+            show()
+            if outcome.error is None:
+                continue
+            failed.append(outcome)
+            job = outcome.planned.job
+            click.echo(f"failed: line {job.line}, {job.name}: {outcome.error}", err=True)
+            if not keep_going:
+                raise InputError(f"expected every job to be made, got a failed one in line {job.line}")

@@ -1,0 +1,140 @@
+"""Checks every job against its files and the bundle, and puts them in an order that loads little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from motion_preprocessing.digest import sha256_of
+from motion_preprocessing.errors import InputError, MotionError
+from motion_preprocessing.scene import Scene
+from motion_runtime.generator import Generator
+from motion_runtime.jobs.fields import Job
+from motion_runtime.jobs.job_file import Fault, read_job_file
+from motion_runtime.jobs.rooms import RoomKey, Rooms
+from motion_runtime.motion import GenerationRequest
+
+SHOWN_FAULTS: Final = 20
+"""Bad lines that are named; thousands of lines are often wrong in the same way."""
+_SHOWN_CUTS: Final = 5
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job that was checked."""
+
+    job: Job
+    kernel: tuple[int, int]
+    """Persons and frames of the step kernel that its longest window takes."""
+    seconds: float
+    """Length of each of its motions."""
+    cost: float
+    """Denoising work, for the time left: frames of all windows, people and steps multiplied."""
+    files: dict[str, str]
+    """sha256 of each file that its motion depends on, by its path from the job file."""
+
+    @property
+    def order(self) -> tuple[tuple[int, int], RoomKey, int]:
+        """By kernel, so that sessions are reused, then by room, so that rooms are, then as in the file."""
+        return self.kernel, self.job.room or ("", "", "", ""), self.job.line
+
+
+def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[int, int], None]) -> list[Planned]:
+    """Read and check a job file, as a whole and before anything is made; jobs in the file's order.
+
+    Args:
+        path: The job file.
+        generator: What will make them.
+        rooms: Loads rooms.
+        tick: Called with how many jobs are checked and how many there are.
+
+    Raises:
+        InputError: The file is none, or has bad lines, which are named on stderr, each by number and fault.
+    """
+    jobs, faults = read_job_file(path)
+    planned: list[Planned] = []
+    digests: dict[Path, str] = {}
+    unusable: dict[RoomKey, str] = {}
+    cut: dict[str, int] = {}
+    # By room, so that each is loaded once whatever the order of the lines.
+    for number, job in enumerate(sorted(jobs, key=lambda job: (job.room or ("", "", "", ""), job.line)), start=1):
+        try:
+            request = job.request(_room(job, rooms, unusable))
+            planned.append(_plan(job, request, generator, digests))
+        except MotionError as error:
+            faults.append(Fault(job.line, str(error)))
+        else:
+            _note_cuts(generator, request, job.line, cut)
+        tick(number, len(jobs))
+    if faults:
+        _refuse(path, faults)
+    for prompt, line in list(cut.items())[:_SHOWN_CUTS]:
+        click.echo(f"warning: the prompt of line {line} is cut after '...{prompt}': it is too long", err=True)
+    if len(cut) > _SHOWN_CUTS:
+        click.echo(f"warning: {len(cut) - _SHOWN_CUTS} more prompts are cut", err=True)
+    return sorted(planned, key=lambda each: each.job.line)
+
+
+def _room(job: Job, rooms: Rooms, unusable: dict[RoomKey, str]) -> Scene | None:
+    """A job's room; a file that is none is read only once, however many jobs name it."""
+    room = job.room
+    if room is None:
+        return None
+    if room in unusable:
+        raise InputError(unusable[room])
+    try:
+        return rooms.get(room)
+    except InputError as error:
+        unusable[room] = str(error)
+        raise
+
+
+def _plan(job: Job, request: GenerationRequest, generator: Generator, digests: dict[Path, str]) -> Planned:
+    """Check one job against the bundle.
+
+    Raises:
+        MotionError: It cannot be made.
+    """
+    shape = generator.check(request)
+    for path in job.files:
+        if path not in digests:
+            try:
+                digests[path] = sha256_of(path)
+            except OSError as error:
+                raise InputError(f"expected a file, got '{error.strerror or error}' for {path}") from None
+    files = {path.relative_to(job.base).as_posix() if path.is_relative_to(job.base) else str(path): digests[path]
+             for path in job.files}  # fmt: skip
+    frames = sum(window.frames for window in generator.windows_of(request))
+    steps = generator.bundle.manifest.default.steps if request.steps is None else request.steps
+    cost = float(job.samples * frames * shape.people * steps)
+    return Planned(job, (shape.people, shape.frames), request.seconds, cost, files)
+
+
+def _note_cuts(generator: Generator, request: GenerationRequest, line: int, cut: dict[str, int]) -> None:
+    """Remember prompts that are longer than the model's context, by their last words that are read."""
+    for part in (part for timeline in request.timelines for part in timeline.parts):
+        read, left_out = generator.split_prompt(part.text)
+        if left_out:
+            cut.setdefault(read[-40:], line)
+
+
+def _refuse(path: Path, faults: Sequence[Fault]) -> None:
+    """Name the bad lines and raise.
+
+    Raises:
+        InputError: Always.
+    """
+    faults = sorted(faults, key=lambda fault: fault.line)
+    for fault in faults[:SHOWN_FAULTS]:
+        click.echo(f"line {fault.line}: {' '.join(fault.reason.split())}", err=True)
+    if len(faults) > SHOWN_FAULTS:
+        click.echo(f"and {len(faults) - SHOWN_FAULTS} more", err=True)
+    lines = "line" if len(faults) == 1 else "lines"
+    raise InputError(
+        f"expected jobs in every line, got {len(faults)} bad {lines} ({faults[0].line} is the first) for {path}; "
+        "nothing was started, correct them"
+    )

@@ -1,0 +1,42 @@
+"""Rooms of jobs: each file loaded once for all jobs in a row that share it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from motion_preprocessing.scene import Scene, load_scene
+from motion_preprocessing.scene_file import read_label_table
+
+KEPT_ROOMS: Final = 4
+"""Rooms in memory at a time; jobs are sorted by room, so that a few are enough."""
+
+RoomKey = tuple[str, str, str, str]
+"""Scene file, up axis, unit and labels, as `Job.room` gives them."""
+
+
+class Rooms:
+    """The last few rooms."""
+
+    def __init__(self) -> None:
+        self._kept: dict[RoomKey, Scene] = {}
+
+    def get(self, room: RoomKey | None) -> Scene | None:
+        """The room of a job, None for none.
+
+        Raises:
+            InputError: The file is no scene.
+        """
+        if room is None:
+            return None
+        scene = self._kept.pop(room, None)
+        if scene is None:
+            path, up, units, labels = room
+            table: dict[int, str] | Literal["ignore"] | None = None
+            if labels:
+                table = "ignore" if labels == "ignore" else dict(read_label_table(Path(labels)))
+            scene = load_scene(path, up=up, units=units, labels=table)
+        self._kept[room] = scene  # the last is the newest
+        while len(self._kept) > KEPT_ROOMS:
+            del self._kept[next(iter(self._kept))]
+        return scene

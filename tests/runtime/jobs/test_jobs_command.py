@@ -1,0 +1,353 @@
+"""`motion-run --jobs` as a user meets it: what it writes, how it goes on, how it refuses."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from motion_preprocessing.digest import sha256_of
+from motion_preprocessing.errors import BundleError, OutputError
+from motion_runtime.cli import main
+from motion_runtime.generator import Generator
+from motion_runtime.jobs import make as make_module
+from motion_runtime.jobs.lock import LOCK_FILE, only_run
+from motion_runtime.jobs.plan import Planned
+from motion_runtime.jobs.throughput import Throughput, in_time
+from motion_runtime.motion import GenerationRequest
+from motion_runtime.writer import read_motion
+
+RUNTIME = Path(__file__).parents[1]
+TOY = RUNTIME / "toy_bundle"
+WARD = RUNTIME.parents[1] / "examples" / "ward.ply"
+FIXED = ("--bundle", str(TOY), "--provider", "cpu", "--precision", "fp32")
+JOBS: tuple[dict[str, Any], ...] = (
+    {"name": "pair", "prompt": ["walks", "waves"], "person": ["staff", "patient"], "seconds": 1, "seed": 1},
+    {"name": "short", "prompt": "a person falls", "seconds": 0.5, "seed": 2, "num_samples": 2},
+    {"name": "long", "prompt": "a person sits down", "seconds": 1.5, "seed": 3},
+)
+
+
+def run(folder: Path, *arguments: object, jobs: str = "jobs.jsonl", out: str = "out") -> Result:
+    return CliRunner().invoke(
+        main, [*FIXED, "--jobs", str(folder / jobs), "--out", str(folder / out), *map(str, arguments)]
+    )
+
+
+def write_jobs(folder: Path, *jobs: dict[str, Any]) -> None:
+    (folder / "jobs.jsonl").write_text("\n".join(map(json.dumps, jobs)) + "\n", encoding="utf-8")
+
+
+def bytes_below(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): sha256_of(path)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != LOCK_FILE
+    }
+
+
+def one_line(result: Result) -> str:
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("error: ")
+    assert "Traceback" not in result.output
+    return line
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run of JOBS."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_jobs(folder, *JOBS)
+    result = run(folder)
+    assert result.exit_code == 0, result.output
+    assert "3 of 3 jobs made" in result.stdout
+    assert "4 motions in" in result.stdout
+    assert "motions/s" in result.stdout
+    return folder / "out"
+
+
+def test_each_job_is_what_motion_run_makes(finished: Path) -> None:
+    generator = Generator.load(TOY, "cpu", "fp32")
+    for job in JOBS:
+        for sample in range(job.get("num_samples", 1)):
+            prompts = job["prompt"] if isinstance(job["prompt"], list) else [job["prompt"]]
+            request = GenerationRequest(
+                tuple(prompts), tuple(job.get("person", ())), seconds=job["seconds"], seed=job["seed"], sample=sample
+            )
+            motion = read_motion(finished / job["name"] / f"sample_{sample:03d}" / "motion.npz")
+            np.testing.assert_array_equal(motion.joints_m, generator.generate(request).joints_m)
+            assert motion.prompts == request.prompt_of_each
+
+
+def test_the_index_has_a_line_a_motion_in_the_files_order(finished: Path) -> None:
+    rows = [json.loads(line) for line in (finished / "index.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["folder"] for row in rows] == [
+        "pair/sample_000", "short/sample_000", "short/sample_001", "long/sample_000",
+    ]  # fmt: skip
+    for row in rows:
+        motion = finished / row["folder"] / "motion.npz"
+        assert row["motion_sha256"] == sha256_of(motion)
+        assert row["frames"] == read_motion(motion).frames
+        assert row["metrics"]["bone_drift_worst_percent"] < 0.01
+    assert rows[0]["prompts"] == ["walks", "waves"]
+    assert rows[0]["person_classes"] == ["staff", "patient"]
+    assert {path.name for path in finished.iterdir()} == {"pair", "short", "long", "index.jsonl", LOCK_FILE}
+
+
+def test_kernels_take_turns_once_and_rooms_load_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import motion_runtime.jobs.rooms as rooms
+
+    loads: list[str] = []
+    load = rooms.load_scene
+    monkeypatch.setattr(rooms, "load_scene", lambda path, **values: (loads.append(str(path)), load(path, **values))[1])
+    order: list[tuple[int, int]] = []
+    real = make_module.finish
+    monkeypatch.setattr(make_module, "finish", lambda each, *rest: (order.append(each.kernel), real(each, *rest))[1])
+    lengths = (0.5, 1.5, 0.5, 1.5)
+    ward = {"scene": os.path.relpath(WARD, tmp_path), "prompt": "walks", "steps": 1}
+    write_jobs(tmp_path, *({**ward, "seconds": length} for length in lengths))
+    result = run(tmp_path, "--formats", "npz")
+    assert result.exit_code == 0, result.output
+    assert len(loads) == 1
+    assert order == [(1, 20), (1, 20), (1, 40), (1, 40)]
+
+
+def test_a_second_run_makes_nothing_and_says_so(finished: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("motion.npz")}
+    result = run(finished.parent)
+    assert result.exit_code == 0, result.output
+    assert "0 of 3 jobs made, 3 were there from before" in result.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in finished.rglob("motion.npz")}
+
+
+def test_what_is_missing_altered_or_half_written_is_made_again_with_the_same_bytes(
+    finished: Path, tmp_path: Path
+) -> None:
+    write_jobs(tmp_path, *JOBS)
+    assert run(tmp_path).exit_code == 0
+    assert bytes_below(tmp_path / "out") == bytes_below(finished)  # another folder, the same bytes
+    out = tmp_path / "out"
+    (out / "pair" / "sample_000" / "motion.npz").write_bytes(b"PK")
+    (out / "short" / "job.json").write_text("", encoding="utf-8")  # a power cut
+    (out / ".long.abcd1234.partial" / "sample_000").mkdir(parents=True)
+    (out / "index.jsonl").unlink()
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    result = run(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("is made again") == 2
+    assert "2 of 3 jobs made, 1 were there" in result.stdout
+    (out / "notes.txt").unlink()  # kept
+    assert bytes_below(out) == bytes_below(finished)
+    assert not (out / ".long.abcd1234.partial").exists()
+
+
+def test_killed_in_the_middle_it_goes_on_with_the_same_bytes(tmp_path: Path) -> None:
+    jobs = [{"name": f"n{number}", "prompt": "walks", "seconds": 0.5, "seed": number} for number in range(8)]
+    write_jobs(tmp_path, *jobs)
+    program = [sys.executable, "-c", "from motion_runtime.cli import main; main()"]
+    command = [*program, *FIXED, "--jobs", str(tmp_path / "jobs.jsonl"), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (tmp_path / "out" / "n1").exists():
+            time.sleep(0.002)
+        process.kill()
+    assert process.returncode in (-signal.SIGKILL, 0)
+    result = run(tmp_path)  # the lock of the dead process is taken over
+    assert result.exit_code == 0, result.output
+    there = int(result.stdout.partition("jobs made, ")[2].partition(" ")[0] or 0)
+    assert 1 <= there <= 8
+    assert run(tmp_path, out="whole").exit_code == 0
+    assert bytes_below(tmp_path / "out") == bytes_below(tmp_path / "whole")
+
+
+def test_a_bad_line_stops_everything_before_it_starts(tmp_path: Path) -> None:
+    (tmp_path / "broken.ply").write_text("no scene", encoding="utf-8")
+    write_jobs(
+        tmp_path,
+        {"prompt": "walks", "seconds": 1},
+        {"prompt": "walks", "sampler": "euler"},
+        {"prompt": "walks", "seconds": 1, "person": "cat"},
+        {"prompt": "walks", "seconds": 1, "person": ["staff"] * 9},
+        {"prompt": "walks", "seconds": 1, "steps": 5000},
+        {"prompt": "walks", "seconds": 1, "scene": "no.ply"},
+        {"prompt": "walks", "seconds": 1, "scene": "broken.ply"},
+        {"prompt": "walks", "seconds": 1, "keyframes": "no.npz"},
+        {"prompt": "walks", "seconds": float("nan")},
+        {"prompt": "walks", "seconds": 1, "path": "9:1,1"},
+    )
+    result = run(tmp_path)
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines[:-1]] == [f"line {number}" for number in range(2, 11)]
+    for line, words in zip(lines, ("'euler'", "'cat'", "persons", "5000", "no.ply", "broken.ply", "no.npz", "nan"),
+                           strict=False):  # fmt: skip
+        assert words in line
+    assert "got 9 bad lines (2 is the first)" in one_line(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_thousands_of_bad_lines_do_not_fill_the_screen(tmp_path: Path) -> None:
+    write_jobs(tmp_path, *({"prompt": 1} for _ in range(100)))
+    result = run(tmp_path)
+    assert result.exit_code == 2
+    assert "and 80 more" in result.stderr
+    assert len(result.stderr.splitlines()) == 22
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network fails for the job 'short'."""
+    real = Generator.predict
+
+    def predict(self: Generator, request: GenerationRequest, progress: Any = None) -> Any:
+        if request.seed == 2:
+            raise BundleError("expected numbers, got NaN")
+        return real(self, request, progress)
+
+    monkeypatch.setattr(Generator, "predict", predict)
+
+
+@pytest.mark.usefixtures("failing")
+def test_a_job_that_fails_is_reported_and_skipped(tmp_path: Path, finished: Path) -> None:
+    write_jobs(tmp_path, *JOBS)
+    result = run(tmp_path)
+    assert result.exit_code == 2
+    assert "failed: line 2, short: expected numbers, got NaN" in result.stderr
+    assert "got 1 that failed (line 2 is the first)" in one_line(result)
+    assert "2 of 3 jobs made" in result.stdout
+    rows = (tmp_path / "out" / "index.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row)["job"] for row in rows] == ["pair", "long"]
+    assert not (tmp_path / "out" / "short").exists()
+
+
+@pytest.mark.usefixtures("failing")
+def test_it_can_be_told_to_stop_at_a_failure(tmp_path: Path) -> None:
+    write_jobs(tmp_path, *JOBS)
+    result = run(tmp_path, "--stop-on-failure")
+    assert result.exit_code == 2
+    assert "the same command goes on from there" in one_line(result)
+    assert not (tmp_path / "out" / "pair").exists()  # 'short' comes first: its kernel is the smallest
+
+
+def test_a_full_disk_in_the_middle_loses_nothing(
+    tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_jobs(tmp_path, *JOBS)
+    real = make_module.write_sample
+
+    def full(folder: Path, motion: Any, *rest: Any, **values: Any) -> None:
+        real(folder, motion, *rest, **values)
+        if motion.seed == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(make_module, "write_sample", full)
+        result = run(tmp_path)
+    assert result.exit_code == OutputError.exit_code
+    line = one_line(result)
+    assert "No space left on device" in line
+    assert "2 of 4 motions were made and are kept, the same command goes on from there" in line
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"short", "index.jsonl", LOCK_FILE}
+    result = run(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert bytes_below(tmp_path / "out") == bytes_below(finished)
+
+
+def test_two_runs_into_one_folder_are_refused(tmp_path: Path) -> None:
+    write_jobs(tmp_path, *JOBS)
+    (tmp_path / "out").mkdir()
+    holder = (
+        "import sys, time; from pathlib import Path; from motion_runtime.jobs.lock import only_run\n"
+        "with only_run(Path(sys.argv[1])):\n    print('in', flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", holder, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in\n"
+        result = run(tmp_path)
+        process.kill()
+    assert result.exit_code == OutputError.exit_code
+    assert f"in use by process {process.pid} on " in one_line(result)
+    with only_run(tmp_path / "out"):  # the dead process holds nothing
+        assert (tmp_path / "out" / LOCK_FILE).read_text(encoding="utf-8").startswith(f"{os.getpid()} on ")
+
+
+def test_a_job_made_otherwise_is_not_replaced_unless_told(tmp_path: Path, finished: Path) -> None:
+    write_jobs(tmp_path, *JOBS[:1])
+    assert run(tmp_path).exit_code == 0
+    write_jobs(tmp_path, {**JOBS[0], "seed": 9})
+    result = run(tmp_path)
+    assert result.exit_code == OutputError.exit_code
+    assert "as it was made before, got another 'job'" in one_line(result)
+    assert bytes_below(tmp_path / "out" / "pair") == bytes_below(finished / "pair")
+    assert run(tmp_path, "--overwrite").exit_code == 0
+    assert read_motion(tmp_path / "out" / "pair" / "sample_000" / "motion.npz").seed == 9
+
+
+def test_somebodys_files_are_never_replaced(tmp_path: Path) -> None:
+    write_jobs(tmp_path, JOBS[0])
+    (tmp_path / "out" / "pair").mkdir(parents=True)
+    (tmp_path / "out" / "pair" / "thesis.txt").write_text("mine", encoding="utf-8")
+    result = run(tmp_path, "--overwrite")
+    assert result.exit_code == OutputError.exit_code
+    assert "move it away" in one_line(result)
+    (tmp_path / "out" / "pair" / "job.json").write_text("{}", encoding="utf-8")
+    assert "got 'thesis.txt'" in one_line(run(tmp_path, "--overwrite"))
+    assert (tmp_path / "out" / "pair" / "thesis.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--jobs", "j.jsonl", "--seconds", "2"), "got --seconds beside --jobs"),
+        (("--jobs", "j.jsonl", "--prompt", "walks"), "got --prompt beside --jobs"),
+        (("--jobs", "j.jsonl", "--view"), "got --view beside --jobs"),
+        ((), "expected --prompt or --jobs, got neither"),
+    ],
+)
+def test_what_belongs_into_the_file_is_refused_beside_it(
+    tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert words in one_line(result)
+
+
+def test_long_prompts_are_said_to_be_cut_once(tmp_path: Path) -> None:
+    prompt = "walks " * 11 + "and sits on the edge of the bed"
+    write_jobs(tmp_path, *({"prompt": prompt, "seconds": 0.5, "steps": 1, "seed": seed} for seed in range(3)))
+    result = run(tmp_path, "--formats", "npz")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("warning: the prompt of line 1 is cut after") == 1
+    assert result.stderr.count("\n") == 1
+
+
+def test_throughput_is_counted_and_the_rest_estimated_by_work() -> None:
+    now = [0.0]
+    small, large = (Planned(job(number), (1, 20), 2.0, cost, {}) for number, cost in ((2, 10.0), (1, 30.0)))
+    throughput = Throughput(3, 40.0, clock=lambda: now[0])
+    assert throughput.left_s is None
+    now[0] = 4.0
+    throughput.add(small, made=True)
+    assert throughput.left_s == pytest.approx(12.0)  # a quarter of the work took 4 s
+    assert str(throughput) == "2 of 3 motions, 0.50 motions/s, 1.0 s of motion a second, 12 s left"
+    throughput.add(large, made=False)
+    assert throughput.left_s == pytest.approx(0.0)
+    assert throughput.motions == 2
+    spans = {5: "5 s", 89: "89 s", 120: "2 min", 5399: "1 h 30 min", 12000: "3 h 20 min"}
+    assert {seconds: in_time(seconds) for seconds in spans} == spans
+
+
+def job(samples: int) -> Any:
+    from motion_runtime.jobs.fields import Job
+
+    return Job(1, "a", samples, {}, Path())
