@@ -15,7 +15,6 @@ from motion_preprocessing.simulation.keys import animate
 from motion_preprocessing.simulation.phases import labels_of_phases
 from motion_preprocessing.simulation.recorded import faded
 from motion_preprocessing.simulation.routines import KINDS, Part, Routine, Walks, words
-from motion_preprocessing.simulation.solve import Box
 
 FPS: Final = 20.0
 FADE_S: Final = 0.3
@@ -24,6 +23,13 @@ WALK_LICENCE: Final = (
     "made from key poses and CMU mocap walks; CMU mocap terms: free for research and commercial products; "
     "do not resell the data itself; credit mocap.cs.cmu.edu (NSF EIA-0196217)"
 )
+
+
+_ACTIONS: Final = {
+    "chair_sit": "sit", "chair_stand": "stand_up", "chair_both": "sit", "bed_lie": "lie", "bed_up": "get_up",
+    "bed_roll": "lie", "floor_up": "get_up", "floor_lie": "lie",
+}  # fmt: skip
+"""Coarse action of each kind."""
 
 
 @dataclass(frozen=True)
@@ -122,18 +128,13 @@ def sequence_of(made: Made, name: str, seed: int, split: str, rng: np.random.Gen
     turn = np.asarray(about_z(np.asarray(yaw)))
     rotations = made.rotations.copy()
     rotations[:, 0] = turn @ rotations[:, 0]
-    action = {"chair": "sit", "bed": "lie", "floor": "get_up"}[routine.kind.split("_")[0]]
-    if routine.kind in ("chair_stand",):
-        action = "stand_up"
-    if routine.kind in ("floor_lie",):
-        action = "lie"
     return MotionSequence(
         name=name,
         fps=FPS,
         local_rotations=rotations.astype(np.float32),
         root_position_m=(made.root_m @ turn.T).astype(np.float32),
         captions=words(routine, patient, rng),
-        action=action,
+        action=_ACTIONS[routine.kind],
         person_class="patient" if patient else "person",
         subject=f"simulated_{seed}",
         split=split,
@@ -144,19 +145,3 @@ def sequence_of(made: Made, name: str, seed: int, split: str, rng: np.random.Gen
         events=made.events,
         frame_labels=labels_of_phases(made.events, len(rotations), FPS),
     )
-
-
-def object_rows(boxes: tuple[Box, ...], yaw_rad: float) -> list[dict[str, object]]:
-    """Furniture of a routine as plain values."""
-    c, s = np.cos(yaw_rad), np.sin(yaw_rad)
-    return [
-        {
-            "class": box.name,
-            "centre_m": [round(c * box.centre_m[0] - s * box.centre_m[1], 4),
-                         round(s * box.centre_m[0] + c * box.centre_m[1], 4)],
-            "half_m": [round(v, 4) for v in box.half_m],
-            "top_m": round(box.top_m, 4),
-            "yaw_rad": round(box.yaw_rad + yaw_rad, 4),
-        }
-        for box in boxes
-    ]  # fmt: skip
