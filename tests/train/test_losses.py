@@ -39,7 +39,7 @@ def terms(predicted, truth, config=None, mask=None, t=0):
 def test_a_perfect_prediction_costs_nothing(target):
     x = motion()
     got = terms(x, x, LossConfig(target=target), t=5)
-    for name in ("simple", "velocity", "bone", "kinematics"):
+    for name in ("simple", "relative", "velocity", "bone", "kinematics"):
         assert float(got[name]) == pytest.approx(0.0, abs=1e-9), name
     # The foot term is the true motion of standing feet: at most (5 mm)^2 a frame, spread over three axes.
     assert float(got["foot"]) <= 0.005**2
@@ -51,8 +51,22 @@ def test_a_shift_costs_position_only():
     moved[..., 0:66:3] += 0.1
     got = terms(moved, x)
     assert float(got["simple"]) == pytest.approx(22 / 258 * 0.01)
-    for name in ("velocity", "bone", "kinematics"):
+    for name in ("relative", "velocity", "bone", "kinematics"):
         assert float(got[name]) == pytest.approx(0.0, abs=1e-9), name
+
+
+@pytest.mark.parametrize("t", [0, 900])
+def test_the_relative_term_sees_a_body_that_faces_elsewhere_at_every_noise_level(t):
+    x = motion(still=True)
+    joints = x[..., :66].reshape(FRAMES, 22, 3)
+    about = joints - joints[:, :1]
+    turned = x.clone()
+    # Half a turn about the pelvis: each horizontal coordinate relative to it changes its sign.
+    flipped = about * torch.tensor([-1.0, -1.0, 1.0], dtype=x.dtype) + joints[:, :1]
+    turned[..., :66] = flipped.reshape(1, 1, FRAMES, 66)
+    expected = float((2 * about[:, 1:, :2]).square().sum() / (FRAMES * 21 * 3))
+    assert expected > 0.01
+    assert float(terms(turned, x, t=t)["relative"]) == pytest.approx(expected, rel=1e-6)
 
 
 def test_velocity_term_of_a_drift():

@@ -1,8 +1,10 @@
 """The training objective: masked x0 (or epsilon) error plus geometric terms on the predicted motion.
 
-Geometric terms are measured in metres on the de-normalised prediction and weighted by abar_t: where x_t is almost pure
+Geometric terms are measured in metres on the de-normalised prediction and, but for the first, weighted by abar_t: where x_t is almost pure
 noise the best prediction is a blurred mean, which has no bones and no feet to be right about.
 
+    relative     joints about the pelvis against the true ones, at every noise level: which way a body faces is told by
+                 its joints' places alone, and beside metres of travel that is next to nothing in the error of x0
     velocity     finite differences of the predicted positions against the true ones (MDM, eq. 5)
     bone         lengths of the predicted positions' bones against the rest skeleton's (InterGen, eq. 8)
     kinematics   joints by forward kinematics of the predicted rotations, about the pelvis, against the true ones:
@@ -37,6 +39,8 @@ class LossConfig:
 
     target: str = "x0"
     """What the error of the denoiser is measured on: 'x0', 'epsilon' or 'variational' (the bound's term)."""
+    relative: float = 20.0
+    """Weight of the term of joints about the pelvis (m^2)."""
     velocity: float = 30.0
     """Weight of the velocity term (m^2 a frame)."""
     bone: float = 10.0
@@ -110,15 +114,22 @@ class Objective:
         else:
             main = masked_mean(self.diffusion.variational_entries(x0, xt, t, predicted), mask)
         result = {"simple": main}
+        if c.relative:
+            result["relative"] = self._relative(predicted, x0, mask)
         if c.velocity or c.bone or c.kinematics or c.foot:
             count = max(1, round(c.geometry_share * len(t)))
             rows = torch.argsort(t)[:count]
             result |= self._geometry(predicted[rows], x0[rows], t[rows], pose_mask[rows])
-        result["loss"] = main + sum(
-            (getattr(c, name) * result[name] for name in ("velocity", "bone", "kinematics", "foot") if name in result),
-            torch.zeros_like(main),
-        )
+        names = ("relative", "velocity", "bone", "kinematics", "foot")
+        weighted = (getattr(c, name) * result[name] for name in names if name in result)
+        result["loss"] = main + sum(weighted, torch.zeros_like(main))
         return result
+
+    def _relative(self, predicted: Tensor, x0: Tensor, mask: Tensor) -> Tensor:
+        error = (predicted - x0)[..., POSITIONS] * self.std[POSITIONS]  # metres
+        error = error.reshape(*error.shape[:-1], JOINT_COUNT, 3)
+        about = error[..., 1:, :] - error[..., :1, :]  # (B, P, T, J - 1, 3)
+        return masked_mean(about.flatten(-2) ** 2, mask)
 
     def _geometry(self, predicted: Tensor, x0: Tensor, t: Tensor, pose_mask: Tensor) -> dict[str, Tensor]:
         signal = torch.from_numpy(self.diffusion.schedule.alphas_cumprod.copy()).to(x0.device)[t].to(x0.dtype)
