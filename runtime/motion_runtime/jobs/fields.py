@@ -92,9 +92,9 @@ class Job:
         )
         given = {of: self.fields[name] for name, of in _REQUEST.items() if name in self.fields}
         given = {of: tuple(value) if isinstance(value, list) else value for of, value in given.items()}
-        if len(get("start", ())) == 3:
-            x, y, given["heading_deg"] = get("start")
-            given["start_m"] = x, y
+        start = get("start", ())
+        if len(start) == 3:
+            given |= {"start_m": tuple(start[:2]), "heading_deg": start[2]}
         return GenerationRequest(
             prompts=tuple(get("prompt", ())), person_classes=tuple(get("person", ())), scene=scene, edits=edits, **given
         )
