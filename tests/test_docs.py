@@ -94,6 +94,8 @@ def check_command(words: list[str]) -> None:
     program, *arguments = words
     command, path = program_named(program), program
     while isinstance(command, click.Group):
+        if command.invoke_without_command and arguments[0].startswith("-"):
+            break  # options of the group itself, which does something without a command
         first = arguments.pop(0)
         path = f"{path} {first}"
         found = command.get_command(click.Context(command, info_name=path), first)
@@ -114,7 +116,8 @@ def test_shown_commands_exist_with_their_options(page: str, words: list[str]) ->
         for target in words[1:]:
             assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE), target
     elif words[:2] == ["pip", "install"]:
-        extras = [extra for word in words for found in re.findall(r"\[(.*?)\]", word) for extra in found.split(",")]
+        own = [word for word in words if word.startswith((".", PROJECT["name"]))]
+        extras = [extra for word in own for found in re.findall(r"\[(.*?)\]", word) for extra in found.split(",")]
         assert set(extras) <= set(PROJECT["optional-dependencies"])
     for word in words[1:]:
         # Files of the repository that a command names are there; what a reader brings or makes is not.
