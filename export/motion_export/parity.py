@@ -24,7 +24,7 @@ TOLERANCE: Final = 1e-4
 RELATIVE_RMS: Final = {FP16: 5e-3, INT8: 5e-2, BF16: 5e-2}
 """Largest root-mean-square difference that a step kernel of reduced precision may show, as a share of its outputs'."""
 INPUTS: Final = 20
-FEW_INPUTS: Final = 5
+FEW_INPUTS: Final = 3
 """Inputs for a reduced precision: its error is no accident of one input, and its motions are compared as well."""
 
 

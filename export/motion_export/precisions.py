@@ -90,7 +90,9 @@ def check_precisions(
             share = measure_reduced(path, spec, draw, reference, provider=providers[spec.precision])
             shares[spec.precision].append(share)
             report(f"{spec.file}: differs from PyTorch by {100 * share:.2g} % (relative RMS)")
-        if BF16 in providers and (spec.role, spec.variant, spec.precision) == (STEP, PLAIN, FP32):
+        # Error grows with the branches that guidance takes apart: the most of them show the largest.
+        most = spec.branches == max(bundle.manifest.branches)
+        if BF16 in providers and most and (spec.role, spec.variant, spec.precision) == (STEP, PLAIN, FP32):
             draw, reference = answers[key].restarted()
             shares[BF16].append(measure_reduced(path, spec, draw, reference, provider=providers[BF16]))
             report(f"{spec.file}: in bf16 differs from PyTorch by {100 * shares[BF16][-1]:.2g} % (relative RMS)")
