@@ -221,18 +221,23 @@ def _largest_level(height: Array, cell: NDArray[np.int64], cells: int) -> tuple[
 
 
 def _box(xy: Array) -> tuple[tuple[float, float], float, float, float]:
-    """Centre, length, width and direction of the smallest rectangle round most of the points (N, 2)."""
+    """Centre, length, width and direction of a small rectangle round most of the points (N, 2), close to its edges.
+
+    Of a cupboard in a corner two fronts are seen: the smallest rectangle round these would lie askew.
+    """
     best: tuple[float, tuple[float, float], float, float, float] | None = None
     for yaw in np.radians(np.arange(0, 90, 3)):
         turn = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
-        low, high = np.percentile(xy @ turn.T, [0.5, 99.5], axis=0)
-        size = high - low
-        area = float(size[0] * size[1])
-        if best is None or area < best[0] - 1e-6:
+        turned = xy @ turn.T
+        low, high = np.percentile(turned, [0.5, 99.5], axis=0)
+        size = np.maximum(high - low, 1e-3)
+        inside = np.minimum(np.abs(turned - low), np.abs(high - turned)).min(axis=1).mean() / (0.5 * size.min())
+        cost = float(size[0] * size[1] * (0.2 + inside))
+        if best is None or cost < best[0] - 1e-6:
             middle = turn.T @ ((low + high) / 2)
             long = int(np.argmax(size))
             best = (
-                area, (float(middle[0]), float(middle[1])), float(size[long]), float(size[1 - long]),
+                cost, (float(middle[0]), float(middle[1])), float(size[long]), float(size[1 - long]),
                 float(yaw + long * np.pi / 2),
             )  # fmt: skip
     assert best is not None

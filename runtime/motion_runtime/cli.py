@@ -21,6 +21,7 @@ Examples:
              --prompt "walks forward" --prompt "stands up from the bed" --out pair/
   motion-run --scene phone_scan.ply --up y --units cm --labels ignore --prompt "a person turns left" --out turn/
   motion-run --scene ward.ply --prompt "someone waves" --start 1.5,2 --heading 90 --seed 7 --out wave/
+  motion-run --scene ward.ply --prompt "a person walks to the chair and sits down" --goal chair --out sit/
   motion-run --prompt "4s: a person walks | 5s: a person sits down" --out long/
   motion-run --prompt "a person walks" --path "0:0,0 3:2,0 6:2,2" --out way/
   motion-run --jobs jobs.jsonl --out dataset/
@@ -35,15 +36,19 @@ SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 WITH_JOBS = ("jobs", "out", "bundle", "provider", "precision", "formats", "preview", "overwrite", "keep_going")
 
 
-def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
-    """Parse 'x,y'."""
+def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    """Parse 'x,y' or 'x,y,yaw'."""
     if value is None:
         return None
     try:
-        x, y = (float(part) for part in value.split(","))
+        numbers = tuple(float(part) for part in value.split(","))
+        if len(numbers) not in (2, 3):
+            raise ValueError(value)
     except ValueError:
-        raise click.BadParameter(f"expected two numbers 'x,y' in metres, got '{value}'; write --start 1.5,2") from None
-    return x, y
+        raise click.BadParameter(
+            f"expected two numbers 'x,y' in metres, or three with the degrees faced, got '{value}'; write --start 1.5,2"
+        ) from None
+    return numbers
 
 
 def _interval(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[float, float]:
@@ -71,17 +76,20 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--jobs", type=click.Path(path_type=Path), help="Make every motion that a .jsonl or .csv file lists.")
 @click.option("--keep-going/--stop-on-failure", default=True, help="Skip a job that fails.  [default: keep going]")
 @click.option("--person", "persons", multiple=True, help="Class of a person: person, staff or patient; once a person.")
-@click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room: points in .ply, .npz or .npy.")
+@click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room: .ply, .obj, .glb, .npz or .npy.")
 @click.option("--up", type=click.Choice(UP), default="auto", show_default=True, help="Axis of the file that is up.")
 @click.option("--units", type=click.Choice(UNITS), default="auto", show_default=True, help="Unit of the file.")
 @click.option("--labels", metavar="FILE", help="What label numbers mean, as .json: {\"4\": \"bed\"}; or 'ignore'.")
 @click.option("--seconds", type=float, default=6.0, show_default=True, help="Length of the motion.")
 @click.option("--num-samples", type=click.IntRange(1, 1000), default=1, show_default=True, help="Motions to make.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same bytes.")
-@click.option("--start", metavar="X,Y", callback=_point, help="Where the first person starts, metres; default: chosen.")
+@click.option("--start", metavar="X,Y[,YAW]", callback=_point,
+              help="Where the first person starts, metres; default: near what the prompt names.")  # fmt: skip
 @click.option("--heading", type=float, help="Where they face, degrees: 0 = +x, 90 = +y; default: chosen.")
 @click.option("--sampler", type=click.Choice(["ddpm", "ddim", "dpm++"]), help="Default: the bundle's.")
 @click.option("--steps", type=int, help="Denoising steps; default: the bundle's.")
+@click.option("--goal", "goals", multiple=True, metavar="X,Y|THING",
+              help="Where a person ends: a place, 'chair 2', 'object 3' ...; once a person, '-' for none.")  # fmt: skip
 @click.option("--guidance", type=float, help="1 follows the prompt plainly, more exaggerates; default: the bundle's.")
 @click.option("--guidance-text", type=float, help="The same for the prompt alone; default: as --guidance.")
 @click.option("--guidance-scene", type=float, help="The same for the room alone; default: as --guidance.")
@@ -122,11 +130,12 @@ def main(
     seconds: float,
     num_samples: int,
     seed: int,
-    start: tuple[float, float] | None,
+    start: tuple[float, ...] | None,
     heading: float | None,
     sampler: str | None,
     steps: int | None,
     guidance: float | None,
+    goals: tuple[str, ...],
     guidance_text: float | None,
     guidance_scene: float | None,
     guidance_interval: tuple[float, float],
@@ -187,8 +196,9 @@ def main(
         walls=walls,
         apart_m=apart,
         seed=seed,
-        start_m=start,
-        heading_deg=heading,
+        start_m=None if start is None else (start[0], start[1]),
+        heading_deg=start[2] if start is not None and len(start) == 3 else heading,
+        goals=goals,
         edits=edits_of(keyframes=keyframes, start_pose=start_pose, end_pose=end_pose, holds=holds, paths=paths),
     )
     run(

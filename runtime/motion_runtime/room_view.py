@@ -30,7 +30,7 @@ _FLOOR_COLOR: Final = (0.76, 0.78, 0.81)
 _WALL_COLOR: Final = (0.72, 0.73, 0.76)
 _LOW_COLOR: Final = (0.40, 0.52, 0.70)
 _HIGH_COLOR: Final = (0.78, 0.78, 0.80)
-_CLASS_PALETTE: Final[tuple[tuple[float, float, float], ...]] = (
+CLASS_PALETTE: Final[tuple[tuple[float, float, float], ...]] = (
     (0.40, 0.58, 0.85), (0.85, 0.60, 0.34), (0.63, 0.44, 0.74), (0.75, 0.68, 0.35), (0.72, 0.52, 0.36),
     (0.62, 0.56, 0.42), (0.52, 0.65, 0.45), (0.55, 0.50, 0.62), (0.66, 0.60, 0.55), (0.50, 0.62, 0.66),
     (0.80, 0.45, 0.48), (0.78, 0.52, 0.62), (0.45, 0.68, 0.72), (0.52, 0.74, 0.78), (0.46, 0.66, 0.80),
@@ -109,7 +109,7 @@ def _view_of(scene: Scene) -> RoomView:
 
 def _colors(scene: Scene, wall: NDArray[np.bool_], floor: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Colours (N, 3) of points that have none of their own."""
-    palette = np.array([_CLASS_PALETTE[object_class(name) - 1] for name in scene.label_names] + [_WALL_COLOR])
+    palette = np.array([CLASS_PALETTE[object_class(name) - 1] for name in scene.label_names] + [_WALL_COLOR])
     colors = palette[scene.labels]
     height = np.clip(scene.points_m[:, 2:] / CEILING_FROM_M, 0, 1).astype(np.float64)
     by_height = (1 - height) * np.array(_LOW_COLOR) + height * np.array(_HIGH_COLOR)
@@ -130,4 +130,4 @@ def _sizes(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(count[cell.reshape(-1)] < 3, 0.012, spacing)
 
 
-assert len(_CLASS_PALETTE) == len(OBJECT_CLASSES) - 1
+assert len(CLASS_PALETTE) == len(OBJECT_CLASSES) - 1

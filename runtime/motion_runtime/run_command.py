@@ -25,12 +25,16 @@ from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import FORMATS, parse_formats
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.room_plan import draw_room_plan
 from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
 from motion_runtime.viewer.view_command import announce
 from motion_runtime.writer import OWN_FILES, write_sample
 
 SAMPLE_PREFIX: Final = "sample_"
+PLAN_FILE: Final = "room.png"
+_PLAN_SAMPLES: Final = 8
+"""More ways than these make a plan unreadable."""
 _SHOWN: Final = 40
 """Letters of a prompt that a warning shows on each side of the cut."""
 _SHOWN_BY: Final = {
@@ -102,9 +106,10 @@ def run(
     # One folder for all samples, renamed into place at the very end: an interrupted run leaves nothing behind.
     elapsed_s = []
     shown: list[Shown] = []
+    planned: list[Motion] = []
     with atomic_folder(out, overwrite=True) as folder:
         for index in range(num_samples):
-            sample = replace(request, sample=index)
+            sample = generator.staged(replace(request, sample=index))
             label = f"sample {index + 1} of {num_samples}" if num_samples > 1 else "denoising"
             started = time.perf_counter()
             with _step_progress(label) as progress:
@@ -116,8 +121,12 @@ def run(
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             place = folder / f"{SAMPLE_PREFIX}{index:03d}"
             write_sample(place, motion, request.scene, run_info, preview=preview, formats=names)
+            if request.scene is not None and preview and index < _PLAN_SAMPLES:
+                planned.append(motion)
             if view and index < MAX_SAMPLES:
                 shown.append(Shown(motion, f"{SAMPLE_PREFIX}{index:03d}", run_info))
+        if request.scene is not None and preview:
+            draw_room_plan(folder / PLAN_FILE, request.scene, planned)
         if view:
             write_view(folder / VIEW_FILE, shown, request.scene, title=out.resolve().name)
     _summarise(generator, out, elapsed_s, preview)
@@ -155,7 +164,7 @@ def _check_output(out: Path, overwrite: bool) -> None:
         if not out.is_dir():
             return  # `atomic_folder` refuses files
         entries = sorted(out.iterdir())
-        foreign = [entry.name for entry in entries if not (_is_sample(entry) or _is_page(entry))]
+        foreign = [entry.name for entry in entries if not (_is_sample(entry) or _is_page(entry) or _is_plan(entry))]
     if foreign:
         raise OutputError(
             f"expected an empty folder or samples of an earlier run, got '{foreign[0]}' in {out} for --out; "
@@ -173,6 +182,11 @@ def _is_sample(entry: Path) -> bool:
     if not entry.name.startswith(SAMPLE_PREFIX) or entry.is_symlink() or not entry.is_dir():
         return False
     return all(any(file.match(own) for own in OWN_FILES) for file in entry.iterdir())
+
+
+def _is_plan(entry: Path) -> bool:
+    """Whether a file is the picture of the room."""
+    return entry.name == PLAN_FILE and entry.is_file() and not entry.is_symlink()
 
 
 def _is_page(entry: Path) -> bool:
@@ -271,6 +285,8 @@ def _summarise(generator: Generator, out: Path, elapsed_s: list[float], preview:
     for file in sorted(first.iterdir()):
         click.echo(f"  {file}  {_what_is(file)}")
     if count > 1:
+    if (out / PLAN_FILE).is_file():
+        click.echo(f"  {out / PLAN_FILE}  the room from above, as it was understood, and where people go")
         click.echo(f"  and {count - 1} more like it, up to {out / f'{SAMPLE_PREFIX}{count - 1:03d}'}")
     shown = ("preview.gif", "motion.glb", "person_0.bvh")
     ways = [f"{first / file} in {_SHOWN_BY[file]}" for file in shown if (first / file).is_file()]
