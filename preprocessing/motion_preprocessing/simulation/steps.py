@@ -141,7 +141,8 @@ def arrive(
     """
     rec, t = junction.recording, junction.frame
     pose = fit(rec.rotations[t - frames + 1 : t + 1], rec.root_m[t - frames + 1 : t + 1])
-    way = pose.root_m[-1, :2] - pose.root_m[-8, :2]
+    # Over two steps, in which the body sways to either side as often.
+    way = pose.root_m[-1, :2] - pose.root_m[max(0, frames - 21), :2]
     heading = float(np.arctan2(way[1], way[0]))
     come = np.radians(yaw_deg - come_deg)
     yaw = float(come - heading)
@@ -224,7 +225,7 @@ def depart(
     final = yaw_deg + turn_deg
     rec, t = junction.recording, junction.frame
     pose = fit(rec.rotations[t : t + frames], rec.root_m[t : t + frames])
-    way = pose.root_m[min(8, frames - 1), :2] - pose.root_m[0, :2]
+    way = pose.root_m[min(20, frames - 1), :2] - pose.root_m[0, :2]
     yaw = float(np.radians(final) - np.arctan2(way[1], way[0]))
     pose = moved(pose, yaw, np.zeros(2))
     stand = places[f"foot_{behind}"]

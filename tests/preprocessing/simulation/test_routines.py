@@ -52,9 +52,9 @@ def test_walks_come_to_a_stand_where_they_should(come_deg: float, walks: Walks) 
     places = np.array([last.touch[f"foot_{side}"][:2] for side in "lr"])
     np.testing.assert_allclose(places.mean(axis=0), [0.4, 0.1], atol=1e-9)
     # It comes walking towards yaw - come, and turns by come, to the left where that is positive.
-    way = found.lead.root_m[-1, :2] - found.lead.root_m[-9, :2]
+    way = found.lead.root_m[-1, :2] - found.lead.root_m[2, :2]
     heading = np.degrees(np.arctan2(way[1], way[0]))
-    assert np.cos(np.radians(heading + come_deg)) > 0.99
+    assert np.cos(np.radians(heading + come_deg)) > 0.98
     yaws = np.unwrap([np.radians(key.turn_deg[0]) for key in found.keys[1:]])
     assert np.sign(yaws[-1] - yaws[0]) == np.sign(come_deg)
 
