@@ -140,7 +140,7 @@ def train_text(run: TextRun, out: Path, *, distil: bool = False, teacher_file: P
     else:
         best = checkpoint.load(checkpoint.find(out, "best" if validation else "latest"))
         model.load_state_dict(best.ema)
-        model.eval()
+        model.cpu().eval()  # what it is measured on is there
         model.text.save(out)
         model.motion.save(out)
         figures = measure(model, held_out, settings)
