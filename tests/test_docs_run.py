@@ -55,7 +55,8 @@ def run(words: list[str]) -> None:
     module, _, _ = SCRIPTS[program].partition(":")
     held = importlib.import_module(module)
     command = getattr(held, "cli", None) or held.main
-    assert not command.main([*arguments, *SMALL.get(program, [])], prog_name=program, standalone_mode=False)
+    small = [*SMALL.get(program, []), *(["--num-samples", "2"] if "--num-samples" in arguments else [])]
+    assert not command.main([*arguments, *small], prog_name=program, standalone_mode=False)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

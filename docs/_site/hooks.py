@@ -6,6 +6,7 @@ the recorded results are pages of their own; other files of the repository are n
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[2]
 RESULTS = "benchmarks/results"
-_LINK = re.compile(r"(!?)\[([^\]]*)\]\(((?:\.\./)+)([^)#\s]+)(#[^)\s]*)?\)")
+DOCS = ROOT / "docs"
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s:]+)(#[^)\s]*)?\)")
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -27,16 +29,16 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, *, page: Any, files: Any, **_: Any) -> str:
     """Turn links that leave docs/ into links to added pages, or into plain names."""
-    depth = page.file.src_uri.count("/")
+    source = Path(page.file.abs_src_path)
 
     def replace(match: re.Match[str]) -> str:
-        picture, text, up, target, anchor = match.groups()
-        if up.count("../") <= depth:
-            return match[0]
-        if files.get_file_from_path(target) is not None:
-            return f"{picture}[{text}]({'../' * depth}{target}{anchor or ''})"
-        if not (ROOT / target).exists():
-            return match[0]  # mkdocs says so, and the build fails
+        picture, text, link, anchor = match.groups()
+        target = Path(os.path.normpath(source.parent / link))
+        if target.is_relative_to(DOCS) or not target.is_relative_to(ROOT) or not target.exists():
+            return match[0]  # a link that leads nowhere is for mkdocs to find
+        name = target.relative_to(ROOT).as_posix()
+        if files.get_file_from_path(name) is not None:
+            return f"{picture}[{text}]({os.path.relpath(name, Path(page.file.src_uri).parent)}{anchor or ''})"
         return text if text.startswith("`") or " " in text else f"`{text}`"
 
     return _LINK.sub(replace, markdown)
