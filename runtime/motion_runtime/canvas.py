@@ -6,7 +6,7 @@ along the view direction in metres. Colours are float32 RGB in 0..1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ SHADOW: Final = (0.12, 0.14, 0.20)
 _LIGHT: Final = np.array([-0.45, 0.75, 0.49], dtype=np.float32)
 """Unit direction towards the light in view axes: right, up, towards the viewer."""
 _NEAR_M: Final = 0.1
+_FINER: Final = 2
+"""Bodies are drawn so many times finer and then averaged: their outlines are smooth."""
 _GHOST: Final = 0.28
 """How much of a body shines through the room in front of it."""
 
@@ -152,7 +154,7 @@ class Canvas:
 
     def mend_points(self) -> None:
         """Close the small holes of splatted surfaces, and calm their colours without blurring across edges."""
-        for _ in range(2):
+        for _ in range(4):
             # A hole is a pixel with five or more of its eight neighbours in front of it.
             count, color, depth = self._neighbours(lambda here, there: there < 0.95 * here)
             hole = count >= 5
@@ -214,6 +216,49 @@ class Canvas:
                     (float(x0[c]), float(y0[c]), float(d0[c])), (float(x1[c]), float(y1[c]), float(d1[c])),
                     float(radii_m[c]), np.asarray(colors[c], dtype=np.float32),
                 )  # fmt: skip
+
+    def draw_bodies(self, meshes: Sequence[tuple[AnyArray, AnyArray, NDArray[np.integer[Any]], Array]]) -> None:
+        """Draw shaded meshes, smooth at their edges, faint behind the room.
+
+        Args:
+            meshes: For each body its vertices (V, 3), their unit normals (V, 3), faces (F, 3) and colours (V, 3).
+        """
+        from motion_runtime.rasteriser import rasterise
+
+        fine = Camera(
+            self.camera.eye_m, self.camera.axes, _FINER * self.camera.focal_px, _FINER * self.camera.width,
+            _FINER * self.camera.height,
+        )  # fmt: skip
+        size = fine.width * fine.height
+        nearest = np.full(size, np.inf, dtype=np.float32)
+        paint = np.zeros((size, 3), dtype=np.float32)
+        for vertices, normals, faces, colors in meshes:
+            seen = rasterise(vertices, faces, fine)
+            ahead = seen.depth < nearest[seen.pixels]
+            pixels, corners = seen.pixels[ahead], faces[seen.faces[ahead]]
+            shares = seen.shares[ahead][:, :, None]
+            nearest[pixels] = seen.depth[ahead]
+            normal = (np.asarray(normals, dtype=np.float32)[corners] * shares).sum(axis=1)
+            normal = normal @ self.camera.axes.T.astype(np.float32)
+            normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+            # View axes are right, up, forward; light comes from where the viewer is.
+            towards = -normal[:, 2]
+            lambert = np.maximum(normal[:, 0] * _LIGHT[0] + normal[:, 1] * _LIGHT[1] + towards * _LIGHT[2], 0)
+            light = (0.66 + 0.52 * lambert) * (0.74 + 0.26 * np.minimum(1, np.maximum(towards, 0) * 1.8))
+            paint[pixels] = np.minimum((colors[corners] * shares).sum(axis=1) * light[:, None], 1)
+        shape = (self.camera.height, _FINER, self.camera.width, _FINER)
+        covered = np.isfinite(nearest).reshape(shape)
+        rows, columns = np.flatnonzero(covered.any(axis=(1, 2, 3))), np.flatnonzero(covered.any(axis=(0, 1, 3)))
+        if not len(rows):
+            return
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        covered = covered[box[0], :, box[1]]
+        depth = nearest.reshape(shape)[box[0], :, box[1]]
+        behind = depth >= self.depth[box][:, None, :, None] + 0.01
+        alpha = covered * np.where(behind, np.float32(_GHOST), np.float32(1)) / np.float32(_FINER * _FINER)
+        color = (paint.reshape(*shape, 3)[box[0], :, box[1]] * alpha[..., None]).sum(axis=(1, 3))
+        self.color[box] = color + (1 - alpha.sum(axis=(1, 3)))[..., None] * self.color[box]
+        np.minimum(self.body_depth[box], depth.min(axis=(1, 3)), out=self.body_depth[box])
 
     def _capsule(
         self, start: tuple[float, float, float], end: tuple[float, float, float], radius_m: float, color: Array

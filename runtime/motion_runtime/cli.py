@@ -33,7 +33,9 @@ SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
 
 # What a run of jobs takes from the command line; everything else stands in the job file.
-WITH_JOBS = ("jobs", "out", "bundle", "provider", "precision", "formats", "preview", "overwrite", "keep_going")
+WITH_JOBS = (
+    "jobs", "out", "bundle", "provider", "precision", "formats", "preview", "no_preview", "overwrite", "keep_going",
+)  # fmt: skip
 
 
 def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -86,10 +88,10 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--start", metavar="X,Y[,YAW]", callback=_point,
               help="Where the first person starts, metres; default: near what the prompt names.")  # fmt: skip
 @click.option("--heading", type=float, help="Where they face, degrees: 0 = +x, 90 = +y; default: chosen.")
-@click.option("--sampler", type=click.Choice(["ddpm", "ddim", "dpm++"]), help="Default: the bundle's.")
-@click.option("--steps", type=int, help="Denoising steps; default: the bundle's.")
 @click.option("--goal", "goals", multiple=True, metavar="X,Y|THING",
               help="Where a person ends: a place, 'chair 2', 'object 3' ...; once a person, '-' for none.")  # fmt: skip
+@click.option("--sampler", type=click.Choice(["ddpm", "ddim", "dpm++"]), help="Default: the bundle's.")
+@click.option("--steps", type=int, help="Denoising steps; default: the bundle's.")
 @click.option("--guidance", type=float, help="1 follows the prompt plainly, more exaggerates; default: the bundle's.")
 @click.option("--guidance-text", type=float, help="The same for the prompt alone; default: as --guidance.")
 @click.option("--guidance-scene", type=float, help="The same for the room alone; default: as --guidance.")
@@ -103,13 +105,16 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--path", "paths", multiple=True, metavar="'T:X,Y[,YAW] ...'",
               help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
 @click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
+@click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats or sinks for good.")
 @click.option("--apart", type=float, default=0.45, show_default=True, help="People keep apart, metres; 0 = off.")
 @click.option("--low-pass", type=float, default=0.035, show_default=True, help="Gaussian smoothing, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
 @click.option("--provider", default="auto", show_default=True, help="auto, cpu, openvino, cuda or tensorrt.")
 @click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16, int8 or bf16 (OpenVINO).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make, one sub-folder a sample.")
-@click.option("--preview/--no-preview", default=None, help="Draw pictures as well.  [default: yes; no with --jobs]")
+@click.option("--preview", type=click.Choice(["body", "stick", "none"]), is_flag=False, flag_value="body",
+              help="Pictures as well, of bodies or sticks.  [default: body; none with --jobs]")  # fmt: skip
+@click.option("--no-preview", is_flag=True, help="The same as --preview none.")
 @click.option("--formats", default="npz,bvh", show_default=True, metavar="NAMES",
               help="Files to write: npz, bvh, glb, amass, coco ...; motion-convert --help lists them.")  # fmt: skip
 @click.option("--view", is_flag=True, help="Write view.html too, a page to look at the motions in 3D, and open it.")
@@ -132,10 +137,10 @@ def main(
     seed: int,
     start: tuple[float, ...] | None,
     heading: float | None,
+    goals: tuple[str, ...],
     sampler: str | None,
     steps: int | None,
     guidance: float | None,
-    goals: tuple[str, ...],
     guidance_text: float | None,
     guidance_scene: float | None,
     guidance_interval: tuple[float, float],
@@ -146,18 +151,21 @@ def main(
     paths: tuple[str, ...],
     low_pass: float,
     walls: bool,
+    ground: bool,
     apart: float,
     bundle: Path | None,
     provider: str,
     precision: str,
     out: Path,
-    preview: bool | None,
+    preview: str | None,
+    no_preview: bool,
     formats: str,
     view: bool,
     open_view: bool,
     overwrite: bool,
 ) -> None:
     """Generate labelled 3D human motion from text, in a scanned room."""
+    preview = "none" if no_preview else preview
     if jobs is not None:
         _check_beside_jobs(ctx)
         from motion_runtime.jobs.command import run_jobs
@@ -168,7 +176,7 @@ def main(
             bundle=bundle,
             provider=provider,
             precision=precision,
-            preview=bool(preview),
+            preview=preview in ("body", "stick"),
             formats=formats,
             keep_going=keep_going,
             overwrite=overwrite,
@@ -194,6 +202,7 @@ def main(
         guidance_interval=guidance_interval,
         low_pass_s=low_pass,
         walls=walls,
+        ground=ground,
         apart_m=apart,
         seed=seed,
         start_m=None if start is None else (start[0], start[1]),
@@ -212,7 +221,8 @@ def main(
         bundle=bundle,
         provider=provider,
         precision=precision,
-        preview=preview is not False,
+        preview=preview != "none",
+        style="stick" if preview == "stick" else "body",
         formats=formats,
         view=view,
         open_view=open_view,

@@ -1,7 +1,7 @@
 """Pictures of a motion in its room, through Pillow: an animated GIF and a contact sheet of a few poses.
 
-A figure is drawn per person in its class's colour (`figure.py`), the room as points with depth (`canvas.py`), seen by a
-fixed three-quarter camera (`framing.py`). Equal motions give equal pictures.
+People are drawn as bodies (`body_view.py`) or as sticks (`figure.py`) in the colour of their class, the room as points
+with depth (`canvas.py`), seen by a fixed three-quarter camera (`framing.py`). Equal motions give equal pictures.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.errors import InputError
+from motion_runtime.body_view import BodyView
 from motion_runtime.canvas import Camera, Canvas
 from motion_runtime.figure import figure, person_color, twins
 from motion_runtime.framing import choose_camera, fit_camera, framed_points
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-PREVIEW_SIZE: Final = (512, 384)
+BODY: Final = "body"
+STICK: Final = "stick"
+STYLES: Final = (BODY, STICK)
+PREVIEW_SIZE: Final = (640, 480)
 PREVIEW_FPS: Final = 10.0
 _TILE: Final = 288
+_POINT_GROWTH: Final = 1.7
+"""Points are drawn so much larger than their distance: thin places of a scan close."""
 _COLUMNS: Final = 3
 _INK: Final = (44, 51, 64)
 _PAPER: Final = (248, 249, 251)
@@ -46,6 +52,7 @@ def render_preview(
     *,
     size: tuple[int, int] = PREVIEW_SIZE,
     fps: float = PREVIEW_FPS,
+    style: str = BODY,
 ) -> None:
     """Write an animated GIF that loops.
 
@@ -55,12 +62,13 @@ def render_preview(
         scene: The room; None = a plain floor.
         size: Width and height in pixels.
         fps: Frames a second of the GIF, whose clock ticks in hundredths of a second.
+        style: BODY for the built-in mesh, STICK for bones, which take half the time.
 
     Raises:
         InputError: The motion holds NaN or infinity.
         OutputError: The file could not be written.
     """
-    frames = list(preview_frames(motion, scene, size=size, fps=fps))
+    frames = list(preview_frames(motion, scene, size=size, fps=fps, style=style))
     palette = _palette(frames)
     indexed = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     with atomic_file(path) as temporary:
@@ -71,10 +79,16 @@ def render_preview(
 
 
 def preview_frames(
-    motion: Motion, scene: Scene | None = None, *, size: tuple[int, int] = PREVIEW_SIZE, fps: float = PREVIEW_FPS
+    motion: Motion,
+    scene: Scene | None = None,
+    *,
+    size: tuple[int, int] = PREVIEW_SIZE,
+    fps: float = PREVIEW_FPS,
+    style: str = BODY,
 ) -> Iterator[Pixels]:
     """Draw the frames (H, W, 3) of a preview one after the other; see `render_preview`."""
     joints = _checked_joints(motion)
+    bodies = _bodies(motion, style)
     room = room_view(scene) if scene is not None else None
     caption = _Caption(motion, size)
     margins = (14.0, 30.0, 14.0, caption.height + 12.0)
@@ -86,13 +100,15 @@ def preview_frames(
     for second in times:
         canvas = stage.copy()
         frame = int(round(second * motion.fps))
-        _draw_people(canvas, joints[:, frame], motion.person_classes)
+        _draw_people(canvas, joints[:, frame], motion.person_classes, bodies, frame)
         picture = Image.fromarray(canvas.pixels())
         caption.draw(picture, float(second), motion.seconds)
         yield np.asarray(picture)
 
 
-def render_contact_sheet(path: Path, motion: Motion, scene: Scene | None = None, *, poses: int = 8) -> None:
+def render_contact_sheet(
+    path: Path, motion: Motion, scene: Scene | None = None, *, poses: int = 8, style: str = BODY
+) -> None:
     """Write one PNG with poses at equal times, read like text, and a map of the way seen from above.
 
     The camera looks in one direction throughout and follows the people; the floor's lines are half a metre apart.
@@ -102,12 +118,14 @@ def render_contact_sheet(path: Path, motion: Motion, scene: Scene | None = None,
         motion: The motion.
         scene: The room; None = a plain floor.
         poses: Number of poses, the first and the last frame among them.
+        style: BODY for the built-in mesh, STICK for bones.
 
     Raises:
         InputError: The motion holds NaN or infinity.
         OutputError: The file could not be written.
     """
     joints = _checked_joints(motion)
+    bodies = _bodies(motion, style)
     room = room_view(scene) if scene is not None else None
     picked = np.linspace(0, motion.frames - 1, poses).round().astype(np.int64)
     size, margins = (_TILE, _TILE), (12.0, 26.0, 12.0, 12.0)
@@ -121,7 +139,7 @@ def render_contact_sheet(path: Path, motion: Motion, scene: Scene | None = None,
     font = ImageFont.load_default(14)
     for tile, frame in enumerate(picked):
         canvas = _stage(cameras[tile], azimuth, room, joints[:, [frame]])
-        _draw_people(canvas, joints[:, frame], motion.person_classes)
+        _draw_people(canvas, joints[:, frame], motion.person_classes, bodies, int(frame))
         picture = Image.fromarray(canvas.pixels())
         _tag(picture, f"{tile + 1}   {frame / motion.fps:.1f} s", 8, font)
         sheet.paste(picture, _tile_corner(tile, header))
@@ -153,14 +171,27 @@ def _stage(camera: Camera, azimuth: float, room: RoomView | None, joints: NDArra
         # Walls between camera and people go: the half of the room behind the nearest of them stays.
         towards = (math.cos(azimuth), math.sin(azimuth))
         opened = room.opened(towards, centre)
-        canvas.draw_points(opened.points_m, opened.colors, 1.2 * opened.size_m)
+        canvas.draw_points(opened.points_m, opened.colors, _POINT_GROWTH * opened.size_m, max_px=9)
         canvas.mend_points()
         canvas.shade_depth_edges()
     canvas.draw_grid(centre, reach)
     return canvas
 
 
-def _draw_people(canvas: Canvas, joints: NDArray[np.float64], person_classes: tuple[str, ...]) -> None:
+def _bodies(motion: Motion, style: str) -> BodyView | None:
+    """Return the bodies to draw, None for sticks."""
+    if style not in STYLES:
+        raise InputError(f"expected one of {', '.join(STYLES)}, got '{style}' for the preview; choose one of these")
+    return BodyView(motion) if style == BODY else None
+
+
+def _draw_people(
+    canvas: Canvas,
+    joints: NDArray[np.float64],
+    person_classes: tuple[str, ...],
+    bodies: BodyView | None,
+    frame: int,
+) -> None:
     """Draw people (P, 22, 3) with their shadows, nearer ones over farther ones."""
     figures = [
         figure(person, person_color(name, twin))
@@ -172,6 +203,13 @@ def _draw_people(canvas: Canvas, joints: NDArray[np.float64], person_classes: tu
         radius = np.tile(body.radii_m, 4)
         height = np.maximum(along[:, 2] - radius, 0.0)
         canvas.draw_shadow(along[:, :2], radius + 0.07 + 0.15 * height, 0.5 * np.exp(-height / 0.35))
+    if bodies is not None:
+        meshes = []
+        for person in range(len(joints)):
+            vertices = bodies.vertices(person, frame)
+            meshes.append((vertices, bodies.normals(vertices), bodies.faces, bodies.colors[person]))
+        canvas.draw_bodies(meshes)
+        return
     canvas.draw_capsules(*(np.concatenate(parts) for parts in zip(*figures, strict=True)))
 
 

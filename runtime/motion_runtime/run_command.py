@@ -25,6 +25,7 @@ from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import FORMATS, parse_formats
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.preview import BODY
 from motion_runtime.room_plan import draw_room_plan
 from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
@@ -67,6 +68,7 @@ def run(
     provider: str = "auto",
     precision: str = "auto",
     preview: bool = True,
+    style: str = BODY,
     formats: str = "npz,bvh",
     view: bool = False,
     open_view: bool = True,
@@ -86,6 +88,7 @@ def run(
         provider: 'auto', 'cpu', 'openvino', 'cuda' or 'tensorrt'.
         precision: 'auto', 'fp32', 'fp16', 'int8' or 'bf16'.
         preview: Draw pictures as well.
+        style: 'body' or 'stick': how people are drawn in them.
         formats: Names of `formats.names.FORMATS`, separated by commas; motion.npz is always written.
         view: Write a page to look at the first motions in 3D.
         open_view: Open it in the browser where there is a desktop.
@@ -120,7 +123,7 @@ def run(
                 run_info["edits_missed_by"] = _missed(sample.edits, motion, index)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             place = folder / f"{SAMPLE_PREFIX}{index:03d}"
-            write_sample(place, motion, request.scene, run_info, preview=preview, formats=names)
+            write_sample(place, motion, request.scene, run_info, preview=preview, style=style, formats=names)
             if request.scene is not None and preview and index < _PLAN_SAMPLES:
                 planned.append(motion)
             if view and index < MAX_SAMPLES:
@@ -238,6 +241,7 @@ def describe_run(
             "guidance_interval": list(request.guidance_interval),
             "low_pass_s": request.low_pass_s,
             "walls": request.walls,
+            "ground": request.ground,
             "apart_m": request.apart_m,
             "seed": motion.seed,
             "sample": motion.sample,
@@ -284,9 +288,9 @@ def _summarise(generator: Generator, out: Path, elapsed_s: list[float], preview:
     )
     for file in sorted(first.iterdir()):
         click.echo(f"  {file}  {_what_is(file)}")
-    if count > 1:
     if (out / PLAN_FILE).is_file():
         click.echo(f"  {out / PLAN_FILE}  the room from above, as it was understood, and where people go")
+    if count > 1:
         click.echo(f"  and {count - 1} more like it, up to {out / f'{SAMPLE_PREFIX}{count - 1:03d}'}")
     shown = ("preview.gif", "motion.glb", "person_0.bvh")
     ways = [f"{first / file} in {_SHOWN_BY[file]}" for file in shown if (first / file).is_file()]

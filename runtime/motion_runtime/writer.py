@@ -17,7 +17,7 @@ from motion_runtime.formats.export import Export, check_programs
 from motion_runtime.formats.motion_file import FORMAT_VERSION, motion_from_rotations, read_motion, write_motion
 from motion_runtime.formats.names import FORMATS, files_of
 from motion_runtime.motion import Motion
-from motion_runtime.preview import render_contact_sheet, render_preview
+from motion_runtime.preview import BODY, render_contact_sheet, render_preview
 
 if TYPE_CHECKING:
     from motion_preprocessing.bodies.body_model import BodyModel
@@ -39,6 +39,7 @@ def write_sample(
     *,
     overwrite: bool = False,
     preview: bool = True,
+    style: str = BODY,
     formats: Sequence[str] = DEFAULT_FORMATS,
     body: BodyModel | None = None,
     name: str = "",
@@ -52,6 +53,7 @@ def write_sample(
         run_info: What run.json says (bundle, provider, timings, metrics ...); plain JSON values, no NaN.
         overwrite: Replace an existing sample's folder.
         preview: Draw preview.gif and contact_sheet.png as well.
+        style: 'body' or 'stick': how people are drawn there.
         formats: Names of `formats.names.FORMATS`; motion.npz is always written.
         body: A body of the SMPL family for the formats that show or name one; None = the built-in one.
         name: What label tables call the clip; '' = the folder's name.
@@ -77,6 +79,6 @@ def write_sample(
         export = Export(motion, name or folder.name, scene, body)
         export.write(temporary, [name for name in formats if name != "npz"])
         if preview:
-            render_preview(temporary / "preview.gif", motion, scene)
-            render_contact_sheet(temporary / "contact_sheet.png", motion, scene)
+            render_preview(temporary / "preview.gif", motion, scene, style=style)
+            render_contact_sheet(temporary / "contact_sheet.png", motion, scene, style=style)
         (temporary / "run.json").write_text(info, encoding="utf-8")

@@ -67,7 +67,7 @@ def test_a_gif_of_the_promised_size_rate_and_length_that_loops(tmp_path: Path, w
     render_preview(tmp_path / "p.gif", motion)
     with Image.open(tmp_path / "p.gif") as gif:
         assert gif.format == "GIF"
-        assert gif.size == (512, 384)
+        assert gif.size == (640, 480)
         assert gif.info["loop"] == 0  # for ever
         durations = []
         for k in range(gif.n_frames):  # type: ignore[attr-defined]
@@ -138,7 +138,7 @@ def test_any_prompt_fits_below_the_picture(walk: Walk, prompt: str) -> None:
     frame = next(preview_frames(walk(frames=2, prompts=(prompt,))))
     # Whatever the words, at most three lines of caption: the person keeps the picture.
     assert share_of_hue(frame[:300], CLASS_COLORS["person"]) > 0.01
-    assert frame.shape == (384, 512, 3)
+    assert frame.shape == (480, 640, 3)
 
 
 @pytest.mark.parametrize("render", [render_preview, render_contact_sheet])
@@ -198,7 +198,7 @@ def test_the_clock_and_the_bar_run(walk: Walk) -> None:
     bars = [int((np.abs(frame[-2].astype(int) - (90, 110, 150)).max(axis=1) < 6).sum()) for frame in frames]
     assert bars[0] <= 1
     assert bars == sorted(bars)
-    assert bars[-1] == pytest.approx(512 * 2.9 / 3.0, abs=3)
+    assert bars[-1] == pytest.approx(640 * 2.9 / 3.0, abs=3)
 
 
 # ------------------------------------------------------------------------------------------------ camera
@@ -314,3 +314,13 @@ def test_furniture_in_front_of_a_person_is_drawn_over_them(walk: Walk) -> None:
     boxed = next(preview_frames(motion, scene))
     color = CLASS_COLORS["person"]
     assert 0.001 < share_of_hue(boxed[:320], color) < 0.75 * share_of_hue(empty[:320], color)
+
+
+def test_sticks_on_request_and_nothing_else(walk: Walk) -> None:
+    motion = walk(frames=4)
+    body, stick = (next(iter(preview_frames(motion, style=style))) for style in ("body", "stick"))
+    assert (body != stick).any(axis=2).mean() > 0.01
+    for frame in (body, stick):
+        assert share_of_hue(frame, CLASS_COLORS["person"]) > 0.004
+    with pytest.raises(InputError, match=r"body, stick, got 'hologram'"):
+        next(iter(preview_frames(motion, style="hologram")))
