@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from motion_preprocessing import errors
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FETCHED = re.compile(r"""<(?:script|img|iframe|source|video)[^>]*\ssrc=["']?([^"'\s>]+)|<link([^>]*)>|url\(([^)]+)\)""")
@@ -33,8 +35,8 @@ def test_the_site_builds_and_fetches_nothing(tmp_path: Path) -> None:
             if link and 'rel="stylesheet"' in link.replace("=stylesheet", '="stylesheet"'):
                 target = link
             assert "//" not in target.removeprefix("data:"), f"{page.name} fetches {target}"
-    text = (tmp_path / "site" / "reference.html").read_text(encoding="utf-8")
-    assert "Generate one motion" in text or "generate" in text
+    reference = (tmp_path / "site" / "reference.html").read_text(encoding="utf-8")
+    assert 'id="motion_runtime.generator.Generator.generate"' in reference
 
 
 def test_every_file_of_the_wheel_has_its_terms_on_the_licence_page() -> None:
@@ -77,3 +79,10 @@ def test_errors_that_the_help_page_quotes_exist() -> None:
     for quote in quotes:
         pattern = re.escape(re.sub(r"\.\.\.|\d+|CUDA", "*", quote)).replace(r"\*", r"[*']+")
         assert re.search(pattern, sources), quote
+
+
+def test_the_help_page_has_every_exit_code() -> None:
+    page = (ROOT / "docs" / "faq.md").read_text(encoding="utf-8")
+    rows = {int(code) for code in re.findall(r"^\| (\d) \|", page, re.MULTILINE)}
+    codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type)}
+    assert rows == codes | {0}
