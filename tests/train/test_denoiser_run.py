@@ -129,6 +129,10 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path: Path, toml: Path, to
     for name, tensor in begun.ema.items():
         torch.testing.assert_close(saved.model[name], tensor, rtol=0, atol=1e-6)
     np.testing.assert_array_equal(saved.normaliser.mean, begun.normaliser.mean)
+    # Its normaliser is not that of its data, and yet it goes on.
+    result = run("--out", tmp_path / "second", "--resume", "--steps", "2")
+    assert result.exit_code == 0, result.output
+    assert load(find(tmp_path / "second", "latest")).progress.step == 2
 
     result = run(*arguments, "--out", tmp_path / "third", "--init", first, "--set", "model.layers=2")
     assert result.exit_code == 2

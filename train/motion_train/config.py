@@ -129,6 +129,8 @@ class OptimiserConfig:
 class RunConfig:
     """Length of the run, its randomness, and what is written when."""
 
+    initial: str = ""
+    """Run whose weights this one began with, and whose normaliser it keeps; '' = it began from nothing."""
     seed: int = 0
     """Every random number of the run is a function of this, the step and the process."""
     steps: int = 100_000

@@ -33,7 +33,7 @@ from motion_train.windows import WindowSampler, embedder
 _VALIDATION_WINDOWS: Final = 600
 _SAME: Final = 1e-3
 """Normalisers this close (means in deviations, log of the ratio of deviations) come from the same data."""
-_FIXED: Final = ("model.", "diffusion.", "run.seed")
+_FIXED: Final = ("model.", "diffusion.", "run.seed", "run.initial")
 """What a resumed run may not change: its weights would mean something else, or its batches come again."""
 
 
@@ -84,7 +84,7 @@ def resolve_run(
         flags: Values of named flags by their key; they win over everything.
         out: The run's folder.
         resume: Go on from its newest checkpoint if it has one.
-        initial: Another run whose weights to start from; a resumed run has long left them.
+        initial: Another run whose weights to start from [run.initial]; a resumed run has long left them.
 
     Raises:
         InputError: A setting is wrong or may not change on resume, the run has begun and `resume` is not set, the run
@@ -95,6 +95,8 @@ def resolve_run(
         if not resume:
             raise InputError(f"expected no checkpoints, got some in '{out}' for --out; add --resume or choose another")
         saved = checkpoint.load(checkpoint.find(out, "latest"))
+    if initial is not None:
+        flags = {**flags, "run.initial": str(initial)}
     resolved = config.load(path, settings, flags, saved.config if saved else None)
     changed = config.differences(saved.config, resolved) if saved else []
     for line in changed:
@@ -103,8 +105,8 @@ def resolve_run(
     if saved is not None:
         require_unfinished(resolved.run, saved.progress)
     start = None
-    if initial is not None and saved is None:
-                start = load_initial(initial, resolved)
+    if resolved.run.initial and saved is None:
+        start = load_initial(Path(resolved.run.initial), resolved)
     return Run(resolved, resume, saved, changed, start)
 
 
@@ -190,7 +192,9 @@ def load_data(
     normaliser = Normaliser(made.mean, made.std)
     check_normaliser(normaliser, settings.model.pose_dim, f"'{dataset}'")
     if saved is not None:
-        _check_same(saved, normaliser, dataset)
+        # A run that began with another's weights began with its normaliser too, which these data need not agree with.
+        if not settings.run.initial:
+            _check_same(saved, normaliser, dataset)
         # Another machine may round the last digit differently: the run goes on with what it began with.
         made.mean, made.std = saved.mean, saved.std
         normaliser = saved

@@ -26,7 +26,7 @@ TOPIC_WEIGHTS: Final[dict[str, float]] = {
     "walk": 6.0, "fall": 5.0, "sit_down": 5.0, "stand_up": 5.0, "turn": 4.0, "get_up": 3.0, "lie_down": 3.0, "run": 3.0,
     "jump": 3.0, "climb": 2.5, "wave": 2.5, "bend": 2.5, "sit": 1.5, "raise_arm": 1.5, "reach": 1.5, "pick_up": 1.5,
     "lie": 1.0, "squat_down": 1.0, "kneel_down": 1.0, "lift_leg": 1.0, "sit_up": 1.0, "stand": 1.0, "hand_to_face": 0.7,
-    "kick": 0.7, "punch": 0.7, "crawl": 0.7, "roll": 0.3, "cartwheel": 0.2,
+    "kick": 0.7, "punch": 0.7, "crawl": 0.7, "lunge": 0.7, "twist": 0.5, "roll": 0.3, "cartwheel": 0.2,
 }  # fmt: skip
 """How often a topic is drawn. Events of other kinds come along in the windows of these."""
 MIN_FRAMES: Final = 10
