@@ -64,9 +64,9 @@ def fall_physics(joints_m: Floats, fps: float) -> FallPhysics | None:
     onset = int(still_up[-1]) if len(still_up) else 0
     slow = np.flatnonzero(speed[: peak + 1] > -_DESCENDING_M_S)
     start = int(slow[-1]) if len(slow) else 0
-    body = joints[onset : impact + 1].mean(axis=1)[:, 2]
-    # Over three frames: a difference over one amplifies noise of millimetres to metres a second squared.
+    # Over a tenth of a second: a difference over one frame makes metres a second squared of millimetres of noise.
     step = max(1, round(0.1 * fps))
+    body = joints[max(0, onset - 2 * step) : impact + 2 * step + 1].mean(axis=1)[:, 2]
     second = (body[2 * step :] - 2 * body[step:-step] + body[: -2 * step]) * (fps / step) ** 2
     rest = joints[-round(fps) - 1 :]
     still = np.linalg.norm(np.diff(rest, axis=0), axis=-1).mean(axis=1) * fps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,8 +117,6 @@ class Maker:
         return made
 
     def _make(self, request: GenerationRequest) -> dict[str, Any]:
-        from dataclasses import replace
-
         asked = replace(request, steps=self.steps) if self.steps else request
         prediction = self.generator.predict(asked)
         motion = self.generator.pose(asked, prediction)

@@ -113,5 +113,5 @@ def _legend() -> str:
     )
 
 
-def _cut(text: str, most: int = 48) -> str:
+def _cut(text: str, most: int = 44) -> str:
     return text if len(text) <= most else text[: most - 1] + "\u2026"

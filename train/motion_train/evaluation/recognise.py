@@ -114,11 +114,16 @@ class Recogniser:
         self.kinds = tuple(kind for kind, n in zip(KINDS, counts, strict=True) if 5 <= n < len(training.shows))
         columns = [KINDS.index(kind) for kind in self.kinds]
         target = training.shows[:, columns].astype(np.int64)
+        self.thresholds = np.zeros(len(columns))
+        if not columns:
+            return
         self._forest = RandomForestClassifier(
             _TREES, min_samples_leaf=2, oob_score=True, n_jobs=threads, random_state=0
         )
+        # scikit-learn shapes a single answer another way: a second one that is alike keeps it to one.
+        target = np.concatenate([target, target[:, :1]], axis=1)
         self._forest.fit(self.describe(training.joints_m), target)
-        unseen = np.asarray(self._forest.oob_decision_function_)  # (N, 2, K)
+        unseen = np.asarray(self._forest.oob_decision_function_)  # (N, 2, K + 1)
         self.thresholds = np.array([best_threshold(unseen[:, 1, k], target[:, k] == 1) for k in range(len(columns))])
 
     def describe(self, windows: Sequence[Floats]) -> NDArray[np.float32]:
@@ -127,7 +132,9 @@ class Recogniser:
 
     def sees(self, windows: Sequence[Floats]) -> dict[str, NDArray[np.bool_]]:
         """Which windows (N,) show each action."""
-        chances = self._forest.predict_proba(self.describe(windows))
+        if not self.kinds:
+            return {}
+        chances = self._forest.predict_proba(self.describe(windows))[:-1]
         return {
             kind: chance[:, 1] >= threshold
             for kind, chance, threshold in zip(self.kinds, chances, self.thresholds, strict=True)
