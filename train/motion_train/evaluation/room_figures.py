@@ -69,7 +69,7 @@ def room_figures(
         Row(PART, "scene_penetration_paired", "the same, of the motions that are also made with the room hidden", "%",
             mean_of(with_room, rng, replications, (0.0, 1.0)), own, note=_NOTE),
         Row(PART, "scene_penetration_hidden", "the same, room hidden from the model", "%",
-            mean_of(without, rng, replications, (0.0, 1.0)), own, note="same noise and same start"),
+            mean_of(without, rng, replications, (0.0, 1.0)), own, note="same noise and same start; walls do not hold people back then either"),
     ]  # fmt: skip
     ratio = estimate(
         lambda i: without[i].mean() / with_room[i].mean() if with_room[i].mean() > 0 else math.inf,

@@ -181,7 +181,7 @@ def _films(
     for ending in ("seat_before", "mattress_before", "walk"):
         first = next((one for one in seen if one.wanted.name.endswith(ending)), None)
         if first is not None:
-            kinds[ending] = (first, rooms[first.wanted.row].scene)
+            kinds[f"room {ending}"] = (first, rooms[first.wanted.row].scene)
     if together:
         kinds["company"] = (together[0], None)
     return list(kinds.values())[:most]
