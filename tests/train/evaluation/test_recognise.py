@@ -17,7 +17,7 @@ FPS = 20.0
 def moving(seed: int, *, drop_m: float = 0.0, frames: int = 50) -> np.ndarray:
     rng = np.random.default_rng(seed)
     rotations = np.broadcast_to(np.eye(3), (frames, 22, 3, 3)).copy()
-    turn = Rotation.from_euler("z", np.linspace(0, 40 * rng.uniform(-1, 1), frames), degrees=True).as_matrix()
+    turn = Rotation.from_rotvec(np.linspace(0, 0.7 * rng.uniform(-1, 1), frames)[:, None] * [0, 0, 1]).as_matrix()
     rotations[:, 0] = turn @ WORLD_FROM_BODY
     rotations[:, 1:] = Rotation.from_rotvec(0.1 * rng.standard_normal((21, 3))).as_matrix()
     root = np.array([0, 0, 0.93]) + np.linspace(0, 1, frames)[:, None] * [*rng.uniform(-1, 1, 2), -drop_m]

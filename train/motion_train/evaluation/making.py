@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,11 +135,8 @@ class Maker:
 def _read(path: Path) -> dict[str, Any] | None:
     """What was kept; None for what is missing or broken, which is made again."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError):
+        # Opened here: numpy leaves a file open that turns out to be no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile):
         return None
-    except Exception as error:  # zipfile.BadZipFile is no ValueError
-        if type(error).__name__ == "BadZipFile":
-            return None
-        raise

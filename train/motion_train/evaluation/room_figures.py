@@ -23,6 +23,7 @@ TOLERANCE_M: Final = 0.02
 CONTACT_M: Final = 0.05
 CONTACT_S: Final = 0.5
 _NOTE: Final = "real: recordings with furniture fitted around them"
+_HIDDEN: Final = "same noise and same start; walls do not hold people back then either"
 _CONTACTS: Final = (
     ("seat_before", "'sits on the chair', starting in front of it"),
     ("mattress_before", "'lies on the bed', starting beside it"),
@@ -69,7 +70,7 @@ def room_figures(
         Row(PART, "scene_penetration_paired", "the same, of the motions that are also made with the room hidden", "%",
             mean_of(with_room, rng, replications, (0.0, 1.0)), own, note=_NOTE),
         Row(PART, "scene_penetration_hidden", "the same, room hidden from the model", "%",
-            mean_of(without, rng, replications, (0.0, 1.0)), own, note="same noise and same start; walls do not hold people back then either"),
+            mean_of(without, rng, replications, (0.0, 1.0)), own, note=_HIDDEN),
     ]  # fmt: skip
     ratio = estimate(
         lambda i: without[i].mean() / with_room[i].mean() if with_room[i].mean() > 0 else math.inf,
