@@ -89,10 +89,19 @@ def program_named(name: str) -> click.Command:
     return entry if isinstance(entry, click.Command) else importlib.import_module(module).cli
 
 
+def inspect_command() -> click.Command:
+    """The other command of motion-run, which is no group."""
+    command = importlib.import_module("motion_runtime.inspect_command").inspect
+    assert isinstance(command, click.Command)
+    return command
+
+
 def check_command(words: list[str]) -> None:
     """Parse a command of the project's as its own program would, without running it."""
     program, *arguments = words
     command, path = program_named(program), program
+    if words[:2] == ["motion-run", "inspect"]:
+        command, path, arguments = inspect_command(), "motion-run inspect", words[2:]
     while isinstance(command, click.Group):
         if command.invoke_without_command and arguments[0].startswith("-"):
             break  # options of the group itself, which does something without a command

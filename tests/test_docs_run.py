@@ -55,7 +55,10 @@ def run(words: list[str]) -> None:
     module, _, _ = SCRIPTS[program].partition(":")
     held = importlib.import_module(module)
     command = getattr(held, "cli", None) or held.main
-    small = [*SMALL.get(program, []), *(["--num-samples", "2"] if "--num-samples" in arguments else [])]
+    small = [
+        *(SMALL.get(program, []) if arguments[0] != "inspect" else []),
+        *(["--num-samples", "2"] if "--num-samples" in arguments else []),
+    ]
     assert not command.main([*arguments, *small], prog_name=program, standalone_mode=False)
 
 
