@@ -78,4 +78,4 @@ def _action(made: Made) -> str:
 
 def _doer(made: Made) -> NDArray[np.float32]:
     """Joints (T, 22, 3) of who does it: of two, who is helped up."""
-    return made.joints_m[-1 if _action(made) == "help" else 0]
+    return np.asarray(made.joints_m[-1 if _action(made) == "help" else 0])
