@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from motion_preprocessing.command import OneLineCommand
+from motion_runtime.run_help import EXIT_CODES, RunCommand
 
 EXAMPLES = """\b
 Examples:
@@ -72,7 +72,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
             )
 
 
-@click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings=SETTINGS)
+@click.command(cls=RunCommand, epilog=f"{EXAMPLES}\n{EXIT_CODES}", context_settings=SETTINGS)
 @click.option("--prompt", "prompts", multiple=True,
               help="What happens; once for all, or once a person. Parts in time: 'walks | 4s: sits down'.")  # fmt: skip
 @click.option("--jobs", type=click.Path(path_type=Path), help="Make every motion that a .jsonl or .csv file lists.")
@@ -120,6 +120,10 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--view", is_flag=True, help="Write view.html too, a page to look at the motions in 3D, and open it.")
 @click.option("--open/--no-open", "open_view", default=True, help="Open that page in a browser.  [default: open]")
 @click.option("--overwrite", is_flag=True, help="Replace an --out that an earlier run wrote.")
+@click.option("--dry-run", is_flag=True, help="Check everything, say what would be made and with what, make nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Say it as one JSON object, for programs.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but warnings and errors.")
+@click.option("--verbose", "-v", is_flag=True, help="Say first what will be made and with what.")
 @click.version_option(version("scene-motion"), prog_name="motion-run")
 @click.pass_context
 def main(
@@ -163,8 +167,15 @@ def main(
     view: bool,
     open_view: bool,
     overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
-    """Generate labelled 3D human motion from text, in a scanned room."""
+    """Generate labelled 3D human motion from text, in a scanned room.
+
+    'motion-run inspect FILE' says what a room file or a model bundle holds.
+    """
     preview = "none" if no_preview else preview
     if jobs is not None:
         _check_beside_jobs(ctx)
@@ -182,6 +193,8 @@ def main(
             overwrite=overwrite,
         )
         return
+    if as_json + quiet + verbose > 1:
+        raise click.UsageError("expected one of --json, --quiet and --verbose, got several; choose one")
     if not prompts:
         raise click.UsageError("expected --prompt or --jobs, got neither; say what happens")
     if scene_path is None and (up, units, labels) != ("auto", "auto", None):
@@ -227,4 +240,6 @@ def main(
         view=view,
         open_view=open_view,
         overwrite=overwrite,
+        dry_run=dry_run,
+        saying="json" if as_json else "quiet" if quiet else "verbose" if verbose else "text",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.preview import BODY
 from motion_runtime.room_plan import draw_room_plan
+from motion_runtime.run_plan import describe_plan, plan_lines
 from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
 from motion_runtime.viewer.view_command import announce
@@ -73,6 +75,8 @@ def run(
     view: bool = False,
     open_view: bool = True,
     overwrite: bool = False,
+    dry_run: bool = False,
+    saying: str = "text",
 ) -> None:
     """Generate `num_samples` motions of a request and write them to `out`, all or nothing.
 
@@ -93,6 +97,8 @@ def run(
         view: Write a page to look at the first motions in 3D.
         open_view: Open it in the browser where there is a desktop.
         overwrite: Replace samples of an earlier run.
+        dry_run: Check everything, say what would be made, and make nothing.
+        saying: 'text', 'json' (one object on stdout), 'quiet' (errors only) or 'verbose'.
 
     Raises:
         MotionError: Anything that the caller can mend; nothing has been written then.
@@ -103,9 +109,15 @@ def run(
     started = time.perf_counter()
     generator = Generator.load(bundle, provider, precision)
     if scene_path is not None:
-        request = replace(request, scene=load_scene(scene_path, up=up, units=units, labels=_label_table(labels)))
+        request = replace(request, scene=load_scene(scene_path, up=up, units=units, labels=label_table(labels)))
     _warn_of_cut_prompts(generator, request)
     loaded_s = time.perf_counter() - started
+    if dry_run or saying == "verbose":
+        shape = generator.check(request)
+        plan = describe_plan(generator, request, num_samples, out, names, scene_path, shape)
+        click.echo(json.dumps(plan, indent=2, ensure_ascii=False) if saying == "json" else "\n".join(plan_lines(plan)))
+        if dry_run:
+            return
     # One folder for all samples, renamed into place at the very end: an interrupted run leaves nothing behind.
     elapsed_s = []
     shown: list[Shown] = []
@@ -115,7 +127,7 @@ def run(
             sample = generator.staged(replace(request, sample=index))
             label = f"sample {index + 1} of {num_samples}" if num_samples > 1 else "denoising"
             started = time.perf_counter()
-            with _step_progress(label) as progress:
+            with _step_progress(label, saying) as progress:
                 motion = generator.generate(sample, progress)
             elapsed_s.append(time.perf_counter() - started)
             run_info = describe_run(generator, sample, motion, scene_path)
@@ -132,12 +144,18 @@ def run(
             draw_room_plan(folder / PLAN_FILE, request.scene, planned)
         if view:
             write_view(folder / VIEW_FILE, shown, request.scene, title=out.resolve().name)
-    _summarise(generator, out, elapsed_s, preview)
-    if view:
+    if saying == "json":
+        samples = [str(out / f"{SAMPLE_PREFIX}{index:03d}") for index in range(num_samples)]
+        where = {"name": generator.provider.name, "precision": generator.provider.precision}
+        said = {"out": str(out), "samples": samples, "provider": where, "generate_s": [round(s, 3) for s in elapsed_s]}
+        click.echo(json.dumps(said, ensure_ascii=False))
+    elif saying != "quiet":
+        _summarise(generator, out, elapsed_s, preview)
+    if view and saying in ("text", "verbose"):
         announce(out / VIEW_FILE, open_view)
 
 
-def _label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | None:
+def label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | None:
     """What `load_scene` asks for, from the option."""
     if labels == "ignore":
         return "ignore"
@@ -265,10 +283,10 @@ def _missed(edits: Edits, motion: Motion, sample: int) -> dict[str, float]:
 
 
 @contextmanager
-def _step_progress(label: str) -> Iterator[Callable[[int, int], None] | None]:
+def _step_progress(label: str, saying: str) -> Iterator[Callable[[int, int], None] | None]:
     """Draw a progress bar on stderr where that is a terminal; yield what to call after each step."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not console.is_terminal or saying in ("quiet", "json"):
         yield None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
