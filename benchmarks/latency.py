@@ -2,12 +2,15 @@
 
     python benchmarks/latency.py --out benchmarks/results/latency [--bundle B] [--checkpoint RUN]
 
+`motion-bench` measures the same kernels without PyTorch, on a user's machine.
+
 Protocol. All contenders run in ONE process, interleaved: every round times each of them once, in a rotating order, so
 that noise of the machine meets all alike; minimum and median over the rounds. Threads: as many as the process is
 granted cores, or --threads, for all (on a busy machine use 1: PyTorch's threads wait for each other, spinning).
 A *guided step* is two branches of the network, classifier-free guidance and the sampler's update. A *motion* is 6 s of
 one person in an empty room, prompt to joints. 'PyTorch, 50 steps' is MDM's way to the same result: eager mode, 50 DDPM
-steps, two calls a step; the bundle's own setting is what motion-run does by default.
+steps, two calls a step; against it stands what motion-run does by default, sampler, steps and precision included.
+'PyTorch compiled' is torch.compile with both branches in one call; it is left out where there is no C++ compiler.
 Cold start is a new process, with the operating system's file cache warm: from its start to the end of the first
 denoising step, and to the finished motion; peak memory is that process's.
 
@@ -19,10 +22,6 @@ faster there than PyTorch's own kernel. Prints one JSON line last.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,12 @@ import torch
 from torch import Tensor
 
 from motion_preprocessing.atomic_output import atomic_file
-from motion_preprocessing.errors import InputError
 from motion_runtime import GenerationRequest, Generator
+from motion_runtime.bench.report import draw_bars, draw_steps
+from motion_runtime.bench.step import GUIDANCE, interleaved, step_inputs
+from motion_runtime.bench.whole import PROMPT, measure_cold
 from motion_runtime.bundle import Bundle
-from motion_runtime.conditioning import KernelShape, key_bias
-from motion_runtime.manifest import FUSED, PLAIN, STEP
+from motion_runtime.manifest import FP32, FUSED, PLAIN, STEP
 from motion_runtime.sampler import philox_noise, plan_steps
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider, choose_provider
@@ -46,25 +46,9 @@ from motion_train import checkpoint as checkpoints
 from motion_train.config import TrainConfig, from_dict
 from motion_train.denoiser import Denoiser
 
-Arrays = dict[str, Any]
-PROMPT = "a person walks forward and sits down"
 SECONDS = 6.0
-GUIDANCE = 2.5
 TORCH = "PyTorch eager, two calls"
-COLD = """
-import json, sys, time
-started = float(sys.argv[1])
-from pathlib import Path
-from motion_runtime import GenerationRequest, Generator
-first = []
-generator = Generator.load(Path(sys.argv[2]), provider="cpu")
-request = GenerationRequest(prompts=(sys.argv[3],), seconds=float(sys.argv[4]))
-generator.generate(request, progress=lambda done, total: first or first.append(time.time() - started))
-done = time.time() - started
-import resource
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-print(json.dumps({"first_step_s": first[0], "motion_s": done, "peak_mb": peak / 1e6, "torch": "torch" in sys.modules}))
-"""
+COMPILED = "PyTorch compiled, one call"
 
 
 class Network:
@@ -74,6 +58,7 @@ class Network:
         """Build it with a checkpoint's weights, or random ones."""
         config = from_dict(TrainConfig, bundle.manifest.training["config"])
         self.module = Denoiser(config.model).eval()
+        self.compiled: Callable[..., Tensor] | None = None
         if run is not None:
             saved = checkpoints.load(checkpoints.find(run))
             checkpoints.load_weights(self.module, saved.ema, str(run))
@@ -85,50 +70,28 @@ class Network:
         for row in (slice(0, 1), slice(1, 2)):
             given = [inputs[name][row] for name in ("prefix", "person", "key_bias")]
             x0.append(self.module.denoise(inputs["x"], inputs["t"], *given))
-        a, b, c, s, *weights = inputs["coefficients"]
-        guided = weights[0] * x0[0] + weights[1] * x0[1]
-        return a * inputs["x"] + b * guided + c * inputs["x0_prev"] + s * inputs["noise"]
+        return _updated(inputs, x0[0], x0[1])
+
+    @torch.inference_mode()
+    def compiled_step(self, inputs: dict[str, Tensor]) -> Tensor:
+        """The same through torch.compile, both branches in one call."""
+        if self.compiled is None:
+            self.compiled = torch.compile(self.module.denoise, dynamic=False)
+        given = [inputs[name] for name in ("prefix", "person", "key_bias")]
+        x, t = (torch.cat([inputs[name]] * 2) for name in ("x", "t"))
+        both = self.compiled(x, t, *given)
+        return _updated(inputs, both[:1], both[1:])
 
 
-def step_inputs(bundle: Bundle, people: int, frames: int) -> Arrays:
-    """Inputs of a step kernel of one shape, everything in use."""
-    m = bundle.manifest
-    shape = KernelShape(people, frames, m.scene_tokens)
-    rng = np.random.default_rng(0)
-
-    def normal(*size: int) -> np.ndarray:
-        return rng.standard_normal(size, dtype=np.float32)
-
-    pose = (1, people, frames, m.pose_dim)
-    bias = key_bias(shape, people, frames, np.ones(m.scene_tokens, np.bool_))
-    return {
-        "x": normal(*pose),
-        "x0_prev": normal(*pose),
-        "noise": normal(*pose),
-        "t": np.array([500], np.float32),
-        "coefficients": np.array([0.5, 0.5, 0.0, 0.1, GUIDANCE, 1 - GUIDANCE], np.float32),
-        "prefix": normal(2, people + m.scene_tokens, m.width),
-        "person": normal(2, people, m.width),
-        "key_bias": np.tile(bias, (2, 1)),
-    }
-
-
-def interleaved(contenders: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
-    """Time every contender once a round, in rotating order, after two rounds of warm-up."""
-    names = list(contenders)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for round_number in range(-2, rounds):
-        shift = round_number % len(names)
-        for name in names[shift:] + names[:shift]:
-            start = time.perf_counter()
-            contenders[name]()
-            if round_number >= 0:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: {"min_s": min(values), "median_s": float(np.median(values))} for name, values in seconds.items()}
+def _updated(inputs: dict[str, Tensor], conditional: Tensor, unconditional: Tensor) -> Tensor:
+    """Guidance and the sampler's update."""
+    a, b, c, s, *weights = inputs["coefficients"]
+    guided = weights[0] * conditional + weights[1] * unconditional
+    return a * inputs["x"] + b * guided + c * inputs["x0_prev"] + s * inputs["noise"]
 
 
 def measure_steps(
-    bundle: Bundle, network: Network, provider: Provider, rounds: int, compare: bool
+    bundle: Bundle, network: Network, provider: Provider, rounds: int, *, compare: bool, compiled: bool
 ) -> list[dict[str, Any]]:
     """Time a guided step of every kernel in the bundle."""
     rows = []
@@ -137,6 +100,8 @@ def measure_steps(
             inputs = step_inputs(bundle, people, frames)
             tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
             contenders: dict[str, Callable[[], Any]] = {TORCH: lambda tensors=tensors: network.step(tensors)}
+            if compiled and _compiles(network, tensors):
+                contenders[COMPILED] = lambda tensors=tensors: network.compiled_step(tensors)
             for variant in (PLAIN, FUSED):
                 spec = bundle.find(STEP, variant, people, frames, branches=2)
                 if spec is None:
@@ -156,9 +121,21 @@ def measure_steps(
     return rows
 
 
+def _compiles(network: Network, tensors: dict[str, Tensor]) -> bool:
+    """Whether torch.compile works here; it needs a C++ compiler."""
+    try:
+        network.compiled_step(tensors)
+    except Exception as error:  # the compiler's exceptions have no base of their own
+        click.echo(f"torch.compile is left out: {str(error).splitlines()[0]:.120}", err=True)
+        return False
+    return True
+
+
 def measure_motion(bundle: Bundle, network: Network, provider: Provider, rounds: int) -> dict[str, Any]:
-    """Time 6 s of one person: the bundle's default, its 50-step DDPM, and MDM's way in PyTorch."""
-    generator = Generator(bundle, provider)
+    """Time 6 s of one person: what motion-run does by default, 50-step DDPM in fp32, and MDM's way in PyTorch."""
+    exact = Generator(bundle, provider)
+    best = choose_provider("cpu", provider.threads, "auto", bundle.manifest.precisions)
+    usual = exact if best.precision == FP32 else Generator(bundle, best)
     default = bundle.manifest.default
     frames = round(SECONDS * bundle.manifest.fps)
     kernel = bundle.smallest_kernel(1, frames)
@@ -174,40 +151,22 @@ def measure_motion(bundle: Bundle, network: Network, provider: Provider, rounds:
             t = torch.tensor([float(step.t)])
             x = network.step({**inputs, "x": x, "noise": noise, "coefficients": coefficients, "t": t})
 
-    def ours(sampler: str, steps: int) -> Callable[[], Any]:
+    def ours(generator: Generator, sampler: str, steps: int) -> Callable[[], Any]:
         request = GenerationRequest(prompts=(PROMPT,), seconds=SECONDS, sampler=sampler, steps=steps)
         return lambda: generator.generate(request)
 
+    settings = f"{default.sampler}, {default.steps} steps, {best.precision}"
     return {
         "seconds": SECONDS,
         "kernel": list(kernel),
         "times": interleaved(
             {
                 f"{TORCH}, 50 DDPM steps": torch_motion,
-                "ONNX Runtime, 50 DDPM steps": ours("ddpm", 50),
-                f"ONNX Runtime, bundle's default ({default.sampler}, {default.steps} steps)": ours(
-                    default.sampler, default.steps
-                ),
+                "ONNX Runtime fp32, 50 DDPM steps": ours(exact, "ddpm", 50),
+                f"motion-run's default ({settings})": ours(usual, default.sampler, default.steps),
             },
             rounds,
         ),
-    }
-
-
-def measure_cold(bundle: Bundle, rounds: int) -> dict[str, Any]:
-    """Start new processes that make one motion each; the first one only warms the file cache."""
-    results = []
-    for _ in range(rounds + 1):
-        command = [sys.executable, "-c", COLD, str(time.time()), str(bundle.folder), PROMPT, str(SECONDS)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
-        if done.returncode:
-            raise InputError(f"expected a motion, got '{done.stderr.strip().splitlines()[-1]}' from a new process")
-        results.append(json.loads(done.stdout))
-    kept = results[1:]
-    assert not any(result["torch"] for result in kept)
-    return {
-        key: {"min": min(r[key] for r in kept), "median": float(np.median([r[key] for r in kept]))}
-        for key in ("first_step_s", "motion_s", "peak_mb")
     }
 
 
@@ -250,10 +209,17 @@ def table(result: dict[str, Any]) -> str:
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Run that the bundle was exported from.")
 @click.option("--rounds", default=30, show_default=True, help="Rounds of the step times.")
 @click.option("--motion-rounds", default=5, show_default=True, help="Rounds of whole motions and of cold starts.")
+@click.option("--compile/--no-compile", "compiled", default=True, help="Measure torch.compile too.")
 @click.option("--threads", type=click.IntRange(1), help="Default: as many as the process is granted cores.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Stem of the .json and .md to write.")
 def main(
-    folder: Path | None, checkpoint: Path | None, rounds: int, motion_rounds: int, threads: int | None, out: Path
+    folder: Path | None,
+    checkpoint: Path | None,
+    rounds: int,
+    motion_rounds: int,
+    compiled: bool,
+    threads: int | None,
+    out: Path,
 ) -> None:
     """Measure latency."""
     bundle = Bundle.open(folder)
@@ -268,14 +234,18 @@ def main(
         "threads": provider.threads,
         "rounds": rounds,
         "weights": "the checkpoint's" if checkpoint else "random in PyTorch, the bundle's in ONNX Runtime",
-        "cold": measure_cold(bundle, motion_rounds),
-        "steps": measure_steps(bundle, network, provider, rounds, compare=checkpoint is not None),
+        "cold": measure_cold(bundle.folder, SECONDS, motion_rounds, "cpu"),
+        "steps": measure_steps(bundle, network, provider, rounds, compare=checkpoint is not None, compiled=compiled),
         "motion": measure_motion(bundle, network, provider, motion_rounds),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", table(result))):
         with atomic_file(out.with_name(out.name + suffix)) as path:
             path.write_text(text, encoding="utf-8")
+    where = machine.in_words(description)
+    draw_steps(out.with_name(out.name + "_steps.png"), result["steps"], f"one guided step on {where}")
+    motion = {f"{SECONDS:g} s, one person": {name: t["min_s"] for name, t in result["motion"]["times"].items()}}
+    draw_bars(out.with_name(out.name + "_motion.png"), f"a motion on {where}", motion, "s")
     click.echo(table(result))
     click.echo(json.dumps(result))
 

@@ -14,8 +14,10 @@ the body at the end, and a motion longer than the model's is made in windows tha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Final
 
 import numpy as np
@@ -94,6 +96,7 @@ class Generator:
         self._sessions: dict[tuple[str, int, int, int, str], GraphSession] = {}
         self._room: Room | None = None
         self._embeddings: dict[str, Floats] = {}
+        self._loading = RLock()
 
     @classmethod
     def load(cls, bundle: Path | str | None = None, provider: str = "auto", precision: str = "auto") -> Generator:
@@ -154,6 +157,12 @@ class Generator:
             InputError: The prompt is empty, too long, or not Unicode text.
         """
         return self._tokenizer.split(prompt)
+
+    def twin(self) -> Generator:
+        """Another generator over the same sessions, for another thread; only ONNX Runtime's on a CPU may be shared."""
+        other = copy(self)
+        other._room = None
+        return other
 
     def check(self, request: GenerationRequest) -> KernelShape:
         """Refuse, without running the network, what `generate` would refuse; only a start in the room is not looked at.
@@ -383,12 +392,13 @@ class Generator:
 
     def _embed(self, prompt: str) -> Floats:
         """Text embedding (1, Dt) of a prompt; the last few are kept, since many requests share theirs."""
-        if prompt not in self._embeddings:
-            (embedding,) = self._session(TEXT_ENCODER).run({"tokens": self._tokenizer.encode(prompt)})
-            if len(self._embeddings) >= KEPT_EMBEDDINGS:
-                del self._embeddings[next(iter(self._embeddings))]
-            self._embeddings[prompt] = embedding
-        return self._embeddings[prompt]
+        with self._loading:
+            if prompt not in self._embeddings:
+                (embedding,) = self._session(TEXT_ENCODER).run({"tokens": self._tokenizer.encode(prompt)})
+                if len(self._embeddings) >= KEPT_EMBEDDINGS:
+                    del self._embeddings[next(iter(self._embeddings))]
+                self._embeddings[prompt] = embedding
+            return self._embeddings[prompt]
 
     def _session(
         self, role: str, people: int = 0, frames: int = 0, branches: int = 0, provider: Provider | None = None
@@ -396,9 +406,10 @@ class Generator:
         """A graph's session, loaded when first needed."""
         provider = provider or self.provider
         key = (role, people, frames, branches, provider.precision)
-        if key not in self._sessions:
-            self._sessions[key] = GraphSession.load(self.bundle, role, provider, people, frames, branches)
-        return self._sessions[key]
+        with self._loading:
+            if key not in self._sessions:
+                self._sessions[key] = GraphSession.load(self.bundle, role, provider, people, frames, branches)
+            return self._sessions[key]
 
 
 def _pose_in_room(x: NDArray[np.float64], placement: Placement) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

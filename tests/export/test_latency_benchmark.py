@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from motion_export.bundle_writer import Model, write_bundle
 from motion_train import config as configuration
@@ -24,7 +25,7 @@ def test_benchmark_records_every_contender(toy_model: Model, tmp_path: Path) -> 
     model = dataclasses.replace(toy_model, training={"config": configuration.to_dict(settings)})
     write_bundle(model, tmp_path / "bundle", people=(1, 2), frames=(120,))
     folders = ["--bundle", str(tmp_path / "bundle"), "--out", str(tmp_path / "out" / "x")]
-    command = [sys.executable, str(SCRIPT), *folders, "--rounds", "2", "--motion-rounds", "1"]
+    command = [sys.executable, str(SCRIPT), *folders, "--rounds", "2", "--motion-rounds", "1", "--no-compile"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
@@ -35,6 +36,9 @@ def test_benchmark_records_every_contender(toy_model: Model, tmp_path: Path) -> 
         assert len(row["times"]) == 3
         assert all(0 < time["min_s"] <= time["median_s"] for time in row["times"].values())
     assert result["cold"]["first_step_s"]["min"] < result["cold"]["motion_s"]["min"]
+    for picture in ("steps", "motion"):
+        with Image.open(tmp_path / "out" / f"x_{picture}.png") as image:
+            assert len(image.convert("RGB").getcolors(100_000) or []) > 5
     text = (tmp_path / "out" / "x.md").read_text()
     assert "PyTorch eager, two calls" in text
     assert result["machine"]["cpu"] in text

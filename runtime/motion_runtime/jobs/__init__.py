@@ -2,7 +2,7 @@
 
     jobs.jsonl --> jobs with a line number each --> checked against files and bundle --> sorted by kernel and room
                                                                                                 |
-    index.jsonl <-- a folder a job, renamed into place <-- body fitted, written (thread) <-- denoised
+    index.jsonl <-- a folder a job, renamed into place <-- written <-- body fitted <-- denoised, a core a motion
 
 The file's format is `docs/formats/jobs.md`.
 """

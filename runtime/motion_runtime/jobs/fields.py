@@ -23,7 +23,7 @@ MAX_SAMPLES: Final = 1000
 INDEX_FILE: Final = "index.jsonl"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_REQUEST: Final = {
+REQUEST: Final = {
     "seconds": "seconds", "seed": "seed", "sampler": "sampler", "steps": "steps", "guidance": "guidance",
     "guidance_text": "guidance_text", "guidance_scene": "guidance_scene", "guidance_interval": "guidance_interval",
     "eta": "eta", "low_pass": "low_pass_s", "start": "start_m", "heading": "heading_deg", "goal": "goals",
@@ -90,7 +90,7 @@ class Job:
             holds=[self._hold(text) for text in get("hold", ())],
             paths=get("path", ()),
         )
-        given = {of: self.fields[name] for name, of in _REQUEST.items() if name in self.fields}
+        given = {of: self.fields[name] for name, of in REQUEST.items() if name in self.fields}
         given = {of: tuple(value) if isinstance(value, list) else value for of, value in given.items()}
         start = get("start", ())
         if len(start) == 3:

@@ -1,4 +1,9 @@
-"""Makes jobs one after the other: the network here, fitting bodies and writing files in a thread beside it."""
+"""Makes jobs: several at a time on a CPU, one after the other on a device, host work always beside the network.
+
+On a CPU a step kernel does not become N times as fast by N threads: they wait for each other at every layer. So each
+core makes motions of its own, by one thread from the prompt to the files. A device runs one kernel at a time, and is
+fed by one thread; bodies are fitted and files written by another.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
+from threading import Event, Lock
 from typing import Any, Final
 
 from motion_preprocessing.atomic_output import atomic_folder
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import MotionError, OutputError, ProviderError
+from motion_runtime.backends.provider import CPU
 from motion_runtime.generator import Generator, Prediction
 from motion_runtime.jobs.finished import Settings, write_job_file
 from motion_runtime.jobs.plan import Planned
@@ -22,7 +29,7 @@ from motion_runtime.run_command import SAMPLE_PREFIX, describe_run
 from motion_runtime.writer import write_sample
 
 BACKLOG: Final = 2
-"""Jobs that may wait to be written: more would only fill the memory where writing is slower than the network."""
+"""Jobs that may wait for a free thread: more would only fill the memory where writing is slower than the network."""
 FATAL: Final = (OutputError, ProviderError)
 """What would fail every job after this one as well."""
 
@@ -36,6 +43,50 @@ class Outcome:
     """Why it was not made."""
 
 
+class _Stopped(Exception):
+    """The run ends; what a thread is making is given up."""
+
+
+class _Stop:
+    """Tells all threads to stop, and why."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+        self.reason: MotionError | None = None
+
+    def set(self, reason: MotionError | None = None) -> None:
+        self.reason = self.reason or reason
+        self._event.set()
+
+    def check(self) -> None:
+        """Give up where the run is to end."""
+        if self._event.is_set():
+            raise _Stopped
+
+
+class _Making:
+    """A job whose samples are made by several threads; the last one of them writes it."""
+
+    def __init__(self, planned: Planned) -> None:
+        self.planned = planned
+        self.future: Future[None] = Future()
+        self._made: dict[int, tuple[GenerationRequest, Prediction]] = {}
+        self._lock = Lock()
+
+    def add(self, request: GenerationRequest, prediction: Prediction) -> list[tuple[GenerationRequest, Prediction]]:
+        """Keep a sample; all of them if it is the last, else nothing."""
+        with self._lock:
+            self._made[request.sample] = request, prediction
+            whole = len(self._made) == self.planned.job.samples
+        return [self._made[index] for index in range(self.planned.job.samples)] if whole else []
+
+    def fail(self, error: BaseException) -> None:
+        """The job is not made, by the first error of its samples."""
+        with self._lock:
+            if not self.future.done():
+                self.future.set_exception(error)
+
+
 def make_jobs(
     planned: Sequence[Planned], generator: Generator, rooms: Rooms, out: Path, settings: Settings
 ) -> Iterator[Outcome]:
@@ -45,50 +96,86 @@ def make_jobs(
         OutputError: A folder could not be written: the disk is full, say.
         ProviderError: The device failed.
     """
-    waiting: deque[tuple[Planned, Future[None]]] = deque()
-    broken = Event()
+    provider = generator.provider
+    several = provider.name == CPU
+    streams = max(1, min(provider.threads, sum(each.job.samples for each in planned))) if several else 1
+    stop = _Stop()
+    free: SimpleQueue[Generator] = SimpleQueue()
+    if several:
+        single = Generator(generator.bundle, replace(provider, threads=1))
+        for _ in range(streams):
+            free.put(single.twin())
 
-    def write(each: Planned, made: Sequence[tuple[GenerationRequest, Prediction]]) -> None:
-        if broken.is_set():
-            return  # whoever waits hears of what broke first
+    def sample(making: _Making, request: GenerationRequest) -> None:
+        """One motion, in a thread of its own."""
+        by = free.get()
         try:
-            finish(each, made, generator, out, settings)
-        except FATAL:
-            broken.set()
-            raise
+            stop.check()
+            if not making.future.done() and (made := making.add(request, predict(request, by))):
+                write(making, made, by)
+        except BaseException as error:
+            making.fail(error)
+        finally:
+            free.put(by)
 
-    with ThreadPoolExecutor(1, "write") as thread:
+    def predict(request: GenerationRequest, by: Generator) -> Prediction:
+        return by.predict(request, lambda *_: stop.check())
+
+    def write(making: _Making, made: Sequence[tuple[GenerationRequest, Prediction]], by: Generator) -> None:
+        try:
+            stop.check()
+            finish(making.planned, made, by, out, settings)
+        except BaseException as error:
+            if isinstance(error, FATAL):
+                stop.set(error)  # whoever waits hears of what broke first
+            making.fail(error)
+        else:
+            making.future.set_result(None)
+
+    waiting: deque[_Making] = deque()
+    with ThreadPoolExecutor(streams, "job") as threads:
         try:
             for each in planned:
+                making = _Making(each)
                 try:
-                    scene = rooms.get(each.job.room)
-                    request = each.job.request(scene)
-                    samples = [replace(request, sample=index) for index in range(each.job.samples)]
-                    made = [(sample, generator.predict(sample)) for sample in samples]
-                except FATAL:
-                    raise
+                    request = each.job.request(rooms.get(each.job.room))
+                    requests = [replace(request, sample=index) for index in range(each.job.samples)]
+                    if several:
+                        for one in requests:
+                            threads.submit(sample, making, one)
+                    else:
+                        threads.submit(write, making, [(one, predict(one, generator)) for one in requests], generator)
+                except _Stopped:  # by the thread that writes
+                    break
+                except FATAL as error:
+                    stop.set(error)
+                    break
                 except MotionError as error:
-                    yield Outcome(each, error)
-                    continue
-                waiting.append((each, thread.submit(write, each, made)))
-                while len(waiting) > BACKLOG or (waiting and waiting[0][1].done()):
-                    yield _outcome(*waiting.popleft())
+                    making.fail(error)
+                waiting.append(making)
+                while len(waiting) >= streams + BACKLOG or (waiting and waiting[0].future.done()):
+                    yield from _outcome(waiting.popleft())
+                if stop.reason is not None:
+                    break
             while waiting:
-                yield _outcome(*waiting.popleft())
+                yield from _outcome(waiting.popleft())
         finally:
-            # The folder that is being written is finished, those behind it are not begun.
-            for _, future in waiting:
-                future.cancel()
+            # Folders that are being written are finished, motions that are being made are not.
+            stop.set()
+    if stop.reason is not None:
+        raise stop.reason
 
 
-def _outcome(planned: Planned, future: Future[None]) -> Outcome:
+def _outcome(making: _Making) -> Iterator[Outcome]:
+    """What became of a job; nothing where the run's end stopped it."""
     try:
-        future.result()
-    except FATAL:
-        raise
+        making.future.result()
+    except (_Stopped, *FATAL):
+        return
     except MotionError as error:
-        return Outcome(planned, error)
-    return Outcome(planned)
+        yield Outcome(making.planned, error)
+    else:
+        yield Outcome(making.planned)
 
 
 def finish(

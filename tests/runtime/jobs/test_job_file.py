@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from motion_preprocessing.errors import InputError
 from motion_runtime.cli import main
-from motion_runtime.jobs.fields import KINDS, Job, make_job
+from motion_runtime.jobs.fields import KINDS, REQUEST, Job, make_job
 from motion_runtime.jobs.job_file import read_job_file
+from motion_runtime.motion import GenerationRequest
 
 EVERYTHING: dict[str, Any] = {
     "name": "first",
@@ -119,7 +121,7 @@ def test_files_are_named_from_the_job_file(tmp_path: Path) -> None:
         ({"prompt": "walks", "num_samples": 0}, "expected 1 to 1000, got '0' for 'num_samples'"),
         ({"prompt": "walks", "start": [1, 2, 3, 4]}, "expected two numbers, or three"),
         ({"prompt": "walks", "guidance_interval": [1]}, "expected two numbers, got '[1]'"),
-        ({"prompt": "walks", "start": "here"}, "expected two numbers, got 'here' for 'start'"),
+        ({"prompt": "walks", "start": "here"}, "degrees faced, got 'here' for 'start'"),
         ({"prompt": "walks", "walls": "no"}, "expected true or false"),
         ({"prompt": "walks", "sampler": "euler"}, "expected one of ddpm, ddim, dpm++, got 'euler' for 'sampler'"),
         ({"prompt": "walks", "name": "../up"}, "expected a folder's name"),
@@ -177,12 +179,12 @@ def test_a_file_that_holds_no_jobs_is_refused(
         read_job_file(tmp_path / name)
 
 
-def test_every_option_of_a_request_is_a_field() -> None:
+def test_every_field_of_a_request_can_be_set() -> None:
     """Who knows the command line knows the file: names are the options', with underscores."""
-    others = {"jobs", "keep_going", "bundle", "provider", "precision", "out", "preview", "formats", "view", "open",
-              "overwrite", "version", "help"}  # fmt: skip
+    of_their_own = {"prompts", "person_classes", "scene", "edits", "sample"}
+    assert {field.name for field in fields(GenerationRequest)} - of_their_own == set(REQUEST.values())
     options = {option.opts[0].removeprefix("--").replace("-", "_") for option in main.params}
-    assert {"prompt", "scene", "guidance_text", "hold"} < options - others <= set(KINDS)
+    assert set(KINDS) - options == {"name", "eta"}
 
 
 def test_a_start_may_say_where_to_face() -> None:

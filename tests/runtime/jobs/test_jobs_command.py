@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import BundleError, OutputError
 from motion_runtime.cli import main
 from motion_runtime.generator import Generator
+from motion_runtime.jobs import command as command_module
 from motion_runtime.jobs import make as make_module
 from motion_runtime.jobs.lock import LOCK_FILE, only_run
 from motion_runtime.jobs.plan import Planned
@@ -111,8 +113,12 @@ def test_kernels_take_turns_once_and_rooms_load_once(tmp_path: Path, monkeypatch
     load = rooms.load_scene
     monkeypatch.setattr(rooms, "load_scene", lambda path, **values: (loads.append(str(path)), load(path, **values))[1])
     order: list[tuple[int, int]] = []
-    real = make_module.finish
-    monkeypatch.setattr(make_module, "finish", lambda each, *rest: (order.append(each.kernel), real(each, *rest))[1])
+    real = make_module.make_jobs
+    monkeypatch.setattr(
+        command_module,
+        "make_jobs",
+        lambda left, *rest: (order.extend(each.kernel for each in left), real(left, *rest))[1],
+    )
     lengths = (0.5, 1.5, 0.5, 1.5)
     ward = {"scene": os.path.relpath(WARD, tmp_path), "prompt": "walks", "steps": 1}
     write_jobs(tmp_path, *({**ward, "seconds": length} for length in lengths))
@@ -235,7 +241,7 @@ def test_it_can_be_told_to_stop_at_a_failure(tmp_path: Path) -> None:
     result = run(tmp_path, "--stop-on-failure")
     assert result.exit_code == 2
     assert "the same command goes on from there" in one_line(result)
-    assert not (tmp_path / "out" / "pair").exists()  # 'short' comes first: its kernel is the smallest
+    assert not (tmp_path / "out" / "short").exists()
 
 
 def test_a_full_disk_in_the_middle_loses_nothing(
@@ -255,11 +261,45 @@ def test_a_full_disk_in_the_middle_loses_nothing(
     assert result.exit_code == OutputError.exit_code
     line = one_line(result)
     assert "No space left on device" in line
-    assert "2 of 4 motions were made and are kept, the same command goes on from there" in line
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"short", "index.jsonl", LOCK_FILE}
+    rows = (tmp_path / "out" / "index.jsonl").read_text(encoding="utf-8").splitlines()
+    assert f"{len(rows)} of 4 motions were made and are kept, the same command goes on from there" in line
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {"short", "pair", "index.jsonl", LOCK_FILE}
     result = run(tmp_path)
     assert result.exit_code == 0, result.output
     assert bytes_below(tmp_path / "out") == bytes_below(finished)
+
+
+@pytest.mark.parametrize("cores", [1, 4])
+def test_the_bytes_do_not_depend_on_the_number_of_cores(
+    tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    write_jobs(tmp_path, *JOBS)
+    monkeypatch.setattr("motion_runtime.backends.provider.granted_cores", lambda: cores)
+    result = run(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert bytes_below(tmp_path / "out") == bytes_below(finished)
+
+
+def test_on_a_device_the_network_is_run_by_one_thread(
+    tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider of another name takes the way that feeds one device: same motions, predicted where it was asked."""
+    write_jobs(tmp_path, *JOBS)
+    monkeypatch.setattr(make_module, "CPU", "not this one")
+    callers: set[int] = set()
+    real = Generator.predict
+
+    def predict(self: Generator, *arguments: Any) -> Any:
+        callers.add(threading.get_ident())
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Generator, "predict", predict)
+    result = run(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert callers == {threading.get_ident()}
+    for path in finished.rglob("motion.npz"):
+        ours = read_motion(tmp_path / "out" / path.relative_to(finished))
+        np.testing.assert_allclose(ours.joints_m, read_motion(path).joints_m, atol=1e-5)
 
 
 def test_two_runs_into_one_folder_are_refused(tmp_path: Path) -> None:
