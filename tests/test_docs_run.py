@@ -72,7 +72,7 @@ def test_a_page_can_be_followed(page: Path, reader: Path) -> None:
 
 
 def test_the_tutorial_leaves_what_it_promises(reader: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert follow((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")) == 6
+    assert follow((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")) == 7
     assert (reader / "falls" / "view.html").is_file()
     assert {path.name for path in (reader / "take_away").iterdir()} >= {
         "motion.glb", "coco17.npz", "omnifall.csv", "ava.csv",

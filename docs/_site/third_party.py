@@ -59,7 +59,7 @@ def licence_of(package: Distribution) -> str:
     if expression := meta.get("License-Expression"):
         return str(expression)
     field = str(meta.get("License") or "").strip()
-    if field and "\n" not in field and len(field) < 60:
+    if field not in ("", "UNKNOWN") and "\n" not in field and len(field) < 60:
         return field
     classes = [c.rpartition(" :: ")[2] for c in meta.get_all("Classifier") or [] if c.startswith("License ::")]
     return "; ".join(classes) or "not stated"
