@@ -179,7 +179,7 @@ class Trainer:
         writer = self._writer()
         # Each process takes every n-th batch, so that one more process means more data, not the same twice.
         rank, world = accelerator.process_index, accelerator.num_processes
-        batches = Prefetcher(self.source, self.progress.step * world + rank, world)
+        batches = Prefetcher(self.source, self.progress.step * world + rank, world, run.loaders)
         console = self._console or TrainingConsole(run.steps, accelerator.is_main_process)
         losses = _Means()
         mark = (time.monotonic(), self.progress.step)
