@@ -1,4 +1,4 @@
-"""Make the clip and the picture at the top of README and of the docs, with the built-in model.
+"""Make the clip and the pictures at the top of README and in the docs, with the built-in model.
 
 Run `python examples/make_readme_pictures.py [FOLDER]` after the model has changed. Samples are tried in order, and the
 first is shown in which the patient is measured to fall and nobody is inside furniture in more than a tenth of the
@@ -19,6 +19,7 @@ from motion_preprocessing.scene import Scene, load_scene, object_points
 from motion_runtime import GenerationRequest, Generator, Motion
 from motion_runtime.formats.action_segments import frame_actions
 from motion_runtime.preview import render_contact_sheet, render_preview
+from motion_runtime.room_plan import draw_room_plan
 
 ROOT = Path(__file__).parents[1]
 TRIES = 12
@@ -50,14 +51,17 @@ def good_sample(generator: Generator, request: GenerationRequest, room: Scene) -
 
 
 def main(folder: Path) -> None:
-    """Write ward.gif and contact_sheet.png."""
+    """Write ward.gif, contact_sheet.png and room.png."""
     generator, ward = Generator.load(), load_scene(ROOT / "examples" / "ward.ply")
     folder.mkdir(parents=True, exist_ok=True)
-    sheet = folder / "contact_sheet.png"
-    render_contact_sheet(sheet, good_sample(generator, ALONE, ward), ward)
-    Image.open(sheet).quantize(256).save(sheet, optimize=True)  # a third of the bytes, and no difference to the eye
+    alone = good_sample(generator, ALONE, ward)
+    sheet, plan = folder / "contact_sheet.png", folder / "room.png"
+    render_contact_sheet(sheet, alone, ward)
+    draw_room_plan(plan, ward, [alone])
+    for picture in (sheet, plan):  # a third of the bytes, and no difference to the eye
+        Image.open(picture).quantize(256).save(picture, optimize=True)
     render_preview(folder / "ward.gif", good_sample(generator, PAIR, ward), ward, size=SIZE)
-    print(f"wrote ward.gif and contact_sheet.png to {folder}")
+    print(f"wrote ward.gif, contact_sheet.png and room.png to {folder}")
 
 
 if __name__ == "__main__":
