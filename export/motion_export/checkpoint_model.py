@@ -83,8 +83,8 @@ def _training(
 ) -> dict[str, Any]:
     """What the manifest tells about the training; paths of the machine it ran on are left out."""
     values = to_dict(config)
-    for key in ("dataset", "text_tower"):
-        values["data"][key] = Path(values["data"][key]).name
+    for section, key in (("data", "dataset"), ("data", "text_tower"), ("data", "furniture"), ("run", "initial")):
+        values[section][key] = Path(values[section][key]).name
     return {
         "steps": progress.step,
         "minutes": round(progress.elapsed_s / 60, 1),

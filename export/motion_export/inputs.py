@@ -120,10 +120,10 @@ class Drawing:
 
 
 def _weights(rng: np.random.Generator, branches: int) -> list[float]:
-    """Weights of the branches, for guidance between 0 and 5."""
+    """Weights of the branches, for guidance between 0 and 3: what is in use. Rounding grows with their sum."""
     if branches == 1:
         return [1.0]
-    text, scene = rng.uniform(0, 5, 2)
+    text, scene = rng.uniform(0, 3, 2)
     return [text, 1 - text] if branches == 2 else [text, scene - text, 1 - scene]
 
 

@@ -220,7 +220,14 @@ def test_serving_ends_with_ctrl_c_and_writes_nothing(ran: Path) -> None:
     before = sorted(ran.rglob("*"))
     program = [sys.executable, "-c", "from motion_runtime.viewer.cli import main; main()"]
     arguments = [str(ran), "--serve", "0", "--no-open", "--no-scene"]
-    with subprocess.Popen([*program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*program, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts background jobs with SIGINT ignored, and children inherit that: Ctrl-C must count in any case.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", line)[1])  # type: ignore[index]
@@ -231,7 +238,10 @@ def test_serving_ends_with_ctrl_c_and_writes_nothing(ran: Path) -> None:
         assert answer.read().startswith(b"<!doctype html>")
         connection.close()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert errors == ""
     assert sorted(ran.rglob("*")) == before
