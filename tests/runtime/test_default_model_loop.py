@@ -126,7 +126,8 @@ def torch_motion(generator: Generator, denoiser: Any, request: GenerationRequest
 def test_fifty_steps_give_the_motion_of_the_torch_loop(generator: Generator, denoiser: Any, sampler: str) -> None:
     request = GenerationRequest(
         PROMPTS, seconds=FRAMES / generator.bundle.manifest.fps, scene=load_scene(WARD), start_m=(1.5, 2.0),
-        heading_deg=0.0, sampler=sampler, steps=STEPS, guidance=GUIDANCE, seed=SEED, low_pass_s=0.0,
+        heading_deg=0.0, sampler=sampler, steps=STEPS, guidance=GUIDANCE, seed=SEED, low_pass_s=0.0, walls=False,
+        apart_m=0.0, ground=False,
     )  # fmt: skip
     made = generator.predict(request)
     ours = generator.pose(request, made)
