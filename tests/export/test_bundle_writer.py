@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from motion_export import bundle_writer
+from motion_export import precisions
 from motion_export.bundle_writer import Model, write_bundle
 from motion_export.weights import WeightsFile
 from motion_preprocessing.errors import InputError, OutputError, ParityError
@@ -67,7 +67,7 @@ def test_same_model_gives_the_same_bytes(toy_model: Model, exported: Bundle, tmp
 def test_committed_toy_bundle_is_of_this_format(toy_model: Model, tmp_path: Path) -> None:
     """Run tests/runtime/make_toy_bundle.py when this fails. Weights are not compared: torch's differ by release."""
     fresh = write_bundle(toy_model, tmp_path / "toy", people=(1, 2), frames=(20, 40))
-    ignored = ("parity", "training", "files")
+    ignored = ("parity", "precisions", "training", "files")
     found, expected = (
         {key: value for key, value in json.loads((folder / "manifest.json").read_text()).items() if key not in ignored}
         for folder in (TOY, fresh.folder)
@@ -79,14 +79,14 @@ def test_committed_toy_bundle_is_of_this_format(toy_model: Model, tmp_path: Path
 def test_nothing_is_written_unless_every_graph_agrees(
     toy_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = bundle_writer.measure
+    original = precisions.measure
 
     def strict(path: Path, *args: Any, **options: Any) -> Any:
         # The last graph of all fails, when everything else is already written.
         tolerance = 0.0 if path.name == "text_encoder.onnx" else 1e-4
         return original(path, *args, **{**options, "tolerance": tolerance})
 
-    monkeypatch.setattr(bundle_writer, "measure", strict)
+    monkeypatch.setattr(precisions, "measure", strict)
     with pytest.raises(ParityError, match=r"text_encoder\.onnx"):
         write_bundle(toy_model, tmp_path / "bundle", people=(1,), frames=(4,), branches=(2,))
     assert list(tmp_path.iterdir()) == []

@@ -81,8 +81,9 @@ def test_the_runtime_equals_the_torch_loop(maker: Any, tmp_path: Path) -> None:
     maker.write_bundle(model, tmp_path / "fresh", people=(2,), frames=(FRAMES,), report=lambda _: None)
     prompts = ("a person walks", "a person sits")
     request = GenerationRequest(
-        prompts, seconds=FRAMES / maker.FPS, steps=STEPS, guidance=GUIDANCE, sampler="ddpm", seed=SEED, low_pass_s=0.0
-    )
+        prompts, seconds=FRAMES / maker.FPS, steps=STEPS, guidance=GUIDANCE, sampler="ddpm", seed=SEED, low_pass_s=0.0,
+        walls=False, apart_m=0.0, ground=False,
+    )  # fmt: skip
     ours = Generator.load(tmp_path / "fresh", "cpu").generate(request)
     with torch.no_grad():
         rotations, root = fit_body(torch_loop(model, prompts).astype(np.float64))
