@@ -23,12 +23,12 @@ import click
 import machine
 import onnxruntime as ort
 import torch
+from recorded import write_results
 
 from motion_export.fusion import fuse_attention
 from motion_export.graphs import trace
 from motion_export.kernels import StepKernel, traceable
 from motion_export.precisions import converted_to
-from motion_preprocessing.atomic_output import atomic_file
 from motion_runtime.backends.ort_graph import session_options
 from motion_runtime.backends.provider import Provider
 from motion_runtime.bundle import Bundle
@@ -186,10 +186,7 @@ def main(
     result = {"benchmark": "batch", "machine": description, "batches": batches, "rounds": rounds,
               "rows": [{"people": 1, **row} for row in rows]}  # fmt: skip
     result = json.loads(json.dumps(result))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", table(result))):
-        with atomic_file(out.with_name(out.name + suffix)) as path:
-            path.write_text(text, encoding="utf-8")
+    write_results(out, result, table(result))
     click.echo(table(result))
     click.echo(json.dumps(result))
 

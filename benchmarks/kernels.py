@@ -29,8 +29,8 @@ import machine
 import numpy as np
 import torch
 from latency import TORCH, Network, step_inputs
+from recorded import write_results
 
-from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.errors import MotionError
 from motion_runtime.backends.provider import CAN, FINE_LEVELS
 from motion_runtime.bundle import Bundle
@@ -211,10 +211,7 @@ def main(
             for frames in bundle.manifest.frames
         ],
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", table(result))):
-        with atomic_file(out.with_name(out.name + suffix)) as path:
-            path.write_text(text, encoding="utf-8")
+    write_results(out, result, table(result))
     click.echo(table(result))
     click.echo(json.dumps(result))
 

@@ -30,9 +30,9 @@ import click
 import machine
 import numpy as np
 import torch
+from recorded import write_results
 from torch import Tensor
 
-from motion_preprocessing.atomic_output import atomic_file
 from motion_runtime import GenerationRequest, Generator
 from motion_runtime.bench.report import draw_bars, draw_steps
 from motion_runtime.bench.step import GUIDANCE, interleaved, step_inputs
@@ -238,10 +238,7 @@ def main(
         "steps": measure_steps(bundle, network, provider, rounds, compare=checkpoint is not None, compiled=compiled),
         "motion": measure_motion(bundle, network, provider, motion_rounds),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for suffix, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", table(result))):
-        with atomic_file(out.with_name(out.name + suffix)) as path:
-            path.write_text(text, encoding="utf-8")
+    write_results(out, result, table(result))
     where = machine.in_words(description)
     draw_steps(out.with_name(out.name + "_steps.png"), result["steps"], f"one guided step on {where}")
     motion = {f"{SECONDS:g} s, one person": {name: t["min_s"] for name, t in result["motion"]["times"].items()}}
