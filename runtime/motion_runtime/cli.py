@@ -112,8 +112,8 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--provider", default="auto", show_default=True, help="auto, cpu, openvino, cuda or tensorrt.")
 @click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16, int8 or bf16 (OpenVINO).")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make, one sub-folder a sample.")
-@click.option("--preview", type=click.Choice(["body", "stick", "none"]), is_flag=False, flag_value="body",
-              help="Pictures as well, of bodies or sticks.  [default: body; none with --jobs]")  # fmt: skip
+@click.option("--preview", type=click.Choice(["body", "stick", "mp4", "none"]), is_flag=False, flag_value="body",
+              help="Pictures as well, of bodies or sticks, or a video.  [default: body; none with --jobs]")  # fmt: skip
 @click.option("--no-preview", is_flag=True, help="The same as --preview none.")
 @click.option("--formats", default="npz,bvh", show_default=True, metavar="NAMES",
               help="Files to write: npz, bvh, glb, amass, coco ...; motion-convert --help lists them.")  # fmt: skip
@@ -177,6 +177,10 @@ def main(
     'motion-run inspect FILE' says what a room file or a model bundle holds.
     """
     preview = "none" if no_preview else preview
+    if preview == "mp4":
+        from motion_runtime.formats.video import with_video
+
+        preview, formats = "body", with_video(formats)
     if jobs is not None:
         _check_beside_jobs(ctx)
         from motion_runtime.jobs.command import run_jobs

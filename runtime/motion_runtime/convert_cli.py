@@ -17,7 +17,7 @@ from motion_runtime.formats.names import FORMATS
 EPILOG = (
     "\b\nFormats:\n"
     + "".join(f"  {name:<12} {kind.summary}\n" for name, kind in FORMATS.items())
-    + """  all          everything that needs no Blender
+    + """  all          everything that needs no program of others
 
 \b
 Examples:

@@ -41,6 +41,7 @@ _PLAN_SAMPLES: Final = 8
 _SHOWN: Final = 40
 """Letters of a prompt that a warning shows on each side of the cut."""
 _SHOWN_BY: Final = {
+    "preview.mp4": "a video player",
     "preview.gif": "a browser",
     "motion.glb": "a viewer of glTF or Blender (File > Import)",
     "person_0.bvh": "Blender (File > Import)",
@@ -310,8 +311,7 @@ def _summarise(generator: Generator, out: Path, elapsed_s: list[float], preview:
         click.echo(f"  {out / PLAN_FILE}  the room from above, as it was understood, and where people go")
     if count > 1:
         click.echo(f"  and {count - 1} more like it, up to {out / f'{SAMPLE_PREFIX}{count - 1:03d}'}")
-    shown = ("preview.gif", "motion.glb", "person_0.bvh")
-    ways = [f"{first / file} in {_SHOWN_BY[file]}" for file in shown if (first / file).is_file()]
+    ways = [f"{first / file} in {where}" for file, where in _SHOWN_BY.items() if (first / file).is_file()]
     if ways:
         click.echo(f"to look at it, open {', or '.join(ways[:2])}")
 

@@ -52,8 +52,8 @@ def write_sample(
         scene: The room it takes place in, drawn in the preview; None = an empty one.
         run_info: What run.json says (bundle, provider, timings, metrics ...); plain JSON values, no NaN.
         overwrite: Replace an existing sample's folder.
-        preview: Draw preview.gif and contact_sheet.png as well.
-        style: 'body' or 'stick': how people are drawn there.
+        preview: Draw contact_sheet.png and preview.gif as well; the latter is left out where formats ask for 'mp4'.
+        style: 'body' or 'stick': how people are drawn in these and in a video.
         formats: Names of `formats.names.FORMATS`; motion.npz is always written.
         body: A body of the SMPL family for the formats that show or name one; None = the built-in one.
         name: What label tables call the clip; '' = the folder's name.
@@ -76,9 +76,10 @@ def write_sample(
     info = json.dumps(dict(run_info), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic_folder(folder, overwrite=overwrite) as temporary:
         write_motion(temporary / "motion.npz", motion)
-        export = Export(motion, name or folder.name, scene, body)
+        export = Export(motion, name or folder.name, scene, body, style)
         export.write(temporary, [name for name in formats if name != "npz"])
-        if preview:
+        if preview and "mp4" not in formats:
             render_preview(temporary / "preview.gif", motion, scene, style=style)
+        if preview:
             render_contact_sheet(temporary / "contact_sheet.png", motion, scene, style=style)
         (temporary / "run.json").write_text(info, encoding="utf-8")

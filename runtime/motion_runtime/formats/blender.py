@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from motion_preprocessing.atomic_output import as_output_error, atomic_file
-from motion_preprocessing.errors import MissingExtraError, OutputError
+from motion_preprocessing.errors import OutputError
+from motion_runtime.formats.programs import find_program, last_words
 
 VARIABLE: Final = "BLENDER"
 """Environment variable with the program's path, for a Blender that is not on PATH."""
@@ -26,15 +25,7 @@ def find_blender(wanted_for: str) -> str:
     Raises:
         MissingExtraError: There is none.
     """
-    named = os.environ.get(VARIABLE)
-    found = shutil.which(named or "blender")
-    if found is None:
-        where = f"nothing to run at {named}, which {VARIABLE} names," if named else "none on PATH"
-        raise MissingExtraError(
-            f"expected Blender, got {where} for the format {wanted_for}; "
-            f"install Blender 4.2 or newer or set {VARIABLE} to its program"
-        )
-    return found
+    return find_program("Blender", "blender", VARIABLE, wanted_for, " 4.2 or newer")
 
 
 def convert_glb(program: str, glb: bytes, path: Path, fps: float, frames: int) -> None:
@@ -67,14 +58,7 @@ def convert_glb(program: str, glb: bytes, path: Path, fps: float, frames: int) -
         if done.returncode or not written.is_file() or not written.stat().st_size:
             raise OutputError(
                 f"expected Blender to write {path.name}, got exit code {done.returncode} and "
-                f"'{_last_words(done.stderr or done.stdout)}' for {program}; use Blender 4.2 or newer, or take the .glb"
+                f"'{last_words(done.stderr or done.stdout)}' for {program}; use Blender 4.2 or newer, or take the .glb"
             )
         with atomic_file(path) as temporary:
             shutil.copyfile(written, temporary)
-
-
-def _last_words(text: str) -> str:
-    """The line that names the last error, else the last one that says something."""
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
-    return (errors or lines or ["nothing said"])[-1][:200]

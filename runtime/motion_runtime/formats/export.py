@@ -18,7 +18,9 @@ from motion_runtime.formats.motion_file import write_motion
 from motion_runtime.formats.names import FORMATS
 from motion_runtime.formats.room import Room, room_of
 from motion_runtime.formats.skin import Skin, built_in_skin, skin_of
+from motion_runtime.formats.video import find_ffmpeg, render_video
 from motion_runtime.motion import Motion
+from motion_runtime.preview import BODY
 
 _JOINTS_OF: Final = {"amass": 52, "amass-smplx": 55, "smpl": 24}
 """Joints of the body model that each kind of parameters is for."""
@@ -33,7 +35,9 @@ class Export:
     """What label tables call it."""
     scene: Scene | None = None
     body: BodyModel | None = None
-    """A body of the SMPL family in place of the built-in one."""
+    """A body of the SMPL family in place of the built-in one; videos show that one nevertheless."""
+    style: str = BODY
+    """'body' or 'stick': how people are drawn in a video."""
 
     @cached_property
     def room(self) -> Room | None:
@@ -49,7 +53,7 @@ class Export:
         """Write files into an existing folder.
 
         Raises:
-            MissingExtraError: A format needs Blender, which is not found.
+            MissingExtraError: A format needs another program, which is not found.
             OutputError: A file could not be written.
         """
         for name in formats:
@@ -64,11 +68,13 @@ def check_programs(formats: Sequence[str]) -> None:
     """Find out before any work whether what the formats need is there.
 
     Raises:
-        MissingExtraError: Blender is needed and not found.
+        MissingExtraError: Another program is needed and not found.
     """
     for name in formats:
-        if FORMATS[name].needs_blender:
+        if FORMATS[name].needs == "Blender":
             find_blender(name)
+        elif FORMATS[name].needs:
+            find_ffmpeg()
 
 
 def _bvh(export: Export, folder: Path) -> None:
@@ -114,6 +120,7 @@ _WRITERS: Final[dict[str, Callable[[Export, Path], None]]] = {
         folder / "omnifall.csv", label_files.omnifall_csv(export.motion, export.name)
     ),
     "ava": _ava,
+    "mp4": lambda export, folder: render_video(folder / "preview.mp4", export.motion, export.scene, style=export.style),
     "fbx": _through_blender("fbx", "motion.fbx"),
     "usd": _through_blender("usd", "motion.usdc"),
 }

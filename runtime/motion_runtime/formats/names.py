@@ -14,7 +14,8 @@ class Format(NamedTuple):
     files: tuple[str, ...]
     """Patterns of the files that it writes."""
     summary: str
-    needs_blender: bool = False
+    needs: str = ""
+    """A program of others that has to be found, if any."""
 
 
 FORMATS: Final[dict[str, Format]] = {
@@ -30,8 +31,9 @@ FORMATS: Final[dict[str, Format]] = {
     "pyskl": Format(("pyskl.pkl",), "pickle for PYSKL and MMAction2, 25 joints, one class a clip"),
     "omnifall": Format(("omnifall.csv",), "who does what from when to when, in the 16 classes of OmniFall"),
     "ava": Format(("ava.csv", "ava_actions.pbtxt"), "table of AVA: a box and a class a second and person"),
-    "fbx": Format(("motion.fbx",), "the .glb as FBX, through Blender", needs_blender=True),
-    "usd": Format(("motion.usdc",), "the .glb as USD, through Blender", needs_blender=True),
+    "mp4": Format(("preview.mp4",), "the motion in its room as a video, through ffmpeg", needs="ffmpeg"),
+    "fbx": Format(("motion.fbx",), "the .glb as FBX, through Blender", needs="Blender"),
+    "usd": Format(("motion.usdc",), "the .glb as USD, through Blender", needs="Blender"),
 }
 ALL: Final = "all"
 """Stands for every format that needs no other program."""
@@ -44,7 +46,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
         InputError: A name is unknown, or there is none.
     """
     names = [part.strip().lower() for part in text.split(",") if part.strip()]
-    every = [name for name, kind in FORMATS.items() if not kind.needs_blender]
+    every = [name for name, kind in FORMATS.items() if not kind.needs]
     names = [name for part in names for name in (every if part == ALL else [part])]
     unknown = [name for name in names if name not in FORMATS]
     if unknown or not names:
