@@ -14,7 +14,7 @@ Array = Any
 
 
 def forward_kinematics(
-    local_rotations: Array, root_position_m: Array, offsets_m: NDArray[np.float64] = REST_OFFSETS_M
+    local_rotations: Array, root_position_m: Array, offsets_m: NDArray[np.float64] | Array = REST_OFFSETS_M
 ) -> tuple[Array, Array]:
     """Compute joint positions from local rotations.
 
@@ -22,13 +22,15 @@ def forward_kinematics(
         local_rotations: (..., 22, 3, 3); entry 0 is the root's orientation in the world, the others are relative to
             the parent joint.
         root_position_m: (..., 3) position of the pelvis joint in the world, metres.
-        offsets_m: (22, 3) rest offsets in body axes, metres.
+        offsets_m: (22, 3) rest offsets in body axes, metres; an array beside the rotations is used as it stands, one
+            of numpy is copied to where they are.
 
     Returns:
         Positions (..., 22, 3) in metres and world rotations (..., 22, 3, 3).
     """
     xp = array_namespace(local_rotations, root_position_m)
-    offsets = xp.asarray(np.array(offsets_m), dtype=local_rotations.dtype, device=device(local_rotations))
+    own = np.array(offsets_m) if isinstance(offsets_m, np.ndarray) else offsets_m
+    offsets = xp.asarray(own, dtype=local_rotations.dtype, device=device(local_rotations))
     rotations = [local_rotations[..., 0, :, :]]
     positions = [root_position_m]
     for joint, parent in enumerate(PARENTS):

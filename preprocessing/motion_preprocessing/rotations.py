@@ -37,6 +37,12 @@ def _cross(xp: Any, a: Array, b: Array) -> Array:
     )
 
 
+def _axis(xp: Any, like: Array, index: int) -> Array:
+    """Unit vectors along an axis, shaped like (..., 3); made where `like` is: a copy to a GPU would be waited for."""
+    one, zero = xp.ones_like(like[..., 0]), xp.zeros_like(like[..., 0])
+    return xp.stack([one if i == index else zero for i in range(3)], axis=-1)
+
+
 def transpose(matrix: Array) -> Array:
     """Invert rotations (..., 3, 3)."""
     xp = array_namespace(matrix)
@@ -58,13 +64,13 @@ def matrix_from_6d(six: Array) -> Array:
     xp = array_namespace(six)
     a, b = six[..., 0:3], six[..., 3:6]
     x = _unit(xp, a)
-    e0 = xp.zeros_like(x) + xp.asarray([1.0, 0.0, 0.0], dtype=six.dtype, device=_device(six))
+    e0 = _axis(xp, x, 0)
     x = xp.where(xp.sum(x * x, axis=-1, keepdims=True) > 0.5, x, e0)
     y = b - xp.sum(x * b, axis=-1, keepdims=True) * x
     # A second vector that is parallel to the first leaves no direction: take the axis least aligned with x.
     scale = xp.sum(b * b, axis=-1, keepdims=True)
     degenerate = xp.sum(y * y, axis=-1, keepdims=True) <= 1e-12 * scale + 1e-24
-    e1 = xp.zeros_like(x) + xp.asarray([0.0, 1.0, 0.0], dtype=six.dtype, device=_device(six))
+    e1 = _axis(xp, x, 1)
     spare = xp.where(xp.abs(x[..., 1:2]) < 0.9, e1, e0)
     spare = spare - xp.sum(x * spare, axis=-1, keepdims=True) * x
     y = _unit(xp, xp.where(degenerate, spare, y))
@@ -191,8 +197,8 @@ def between_vectors(source: Array, target: Array) -> Array:
     w = 1 + xp.sum(a * b, axis=-1, keepdims=True)
     axis = _cross(xp, a, b)
     # Opposite vectors: any axis at right angles to the source does.
-    e0 = xp.zeros_like(a) + xp.asarray([1.0, 0.0, 0.0], dtype=a.dtype, device=_device(a))
-    e1 = xp.zeros_like(a) + xp.asarray([0.0, 1.0, 0.0], dtype=a.dtype, device=_device(a))
+    e0 = _axis(xp, a, 0)
+    e1 = _axis(xp, a, 1)
     spare = _cross(xp, a, xp.where(xp.abs(a[..., 0:1]) < 0.9, e0, e1))
     opposite = w < 1e-7
     q = xp.concat([xp.where(opposite, xp.zeros_like(w), w), xp.where(opposite, spare, axis)], axis=-1)
@@ -208,9 +214,3 @@ def fit_rotation(source: Array, target: Array) -> Array:
     # A reflection is never wanted: flip the direction of the smallest singular value.
     u = xp.concat([u[..., :, 0:2], u[..., :, 2:3] * sign[..., None, None]], axis=-1)
     return xp.matmul(u, vt)
-
-
-def _device(x: Array) -> Any:
-    from array_api_compat import device
-
-    return device(x)

@@ -22,33 +22,46 @@ class GaussianDiffusion:
 
     def __init__(self, schedule: NoiseSchedule) -> None:
         self.schedule = schedule
+        abar = schedule.alphas_cumprod
+        self._coefficients: dict[str, NDArray[np.float64]] = {
+            "abar": abar,
+            "signal": np.sqrt(abar),
+            "noise": np.sqrt(1 - abar),
+            "x0_from_xt": 1 / np.sqrt(abar),
+            "x0_from_epsilon": np.sqrt(1 / abar - 1),
+            "epsilon_from_xt": 1 / np.sqrt(1 - abar),
+            "epsilon_from_x0": np.sqrt(abar / (1 - abar)),
+            "beta": schedule.betas,
+            "mean_x0": schedule.posterior_mean_x0,
+            "mean_xt": schedule.posterior_mean_xt,
+            "variance": schedule.posterior_variance,
+            "log_variance": schedule.posterior_log_variance,
+        }
+        self._placed: dict[tuple[str, torch.device], Tensor] = {}
 
-    def _at(self, values: NDArray[np.float64], t: Tensor, like: Tensor) -> Tensor:
-        """Pick values[t] and shape them (B, 1, ...) to broadcast over `like`."""
-        picked = torch.from_numpy(np.array(values)).to(like.device)[t]
-        return picked.to(like.dtype).reshape(-1, *([1] * (like.ndim - 1)))
+    def at(self, name: str, t: Tensor, like: Tensor) -> Tensor:
+        """Pick a coefficient at `t` and shape it (B, 1, ...) to broadcast over `like`, e.g. 'abar' for abar_t."""
+        key = (name, like.device)
+        if key not in self._placed:  # once a device: copying a table to a GPU in every step would make it wait
+            self._placed[key] = torch.from_numpy(self._coefficients[name].copy()).to(like.device)
+        return self._placed[key][t].to(like.dtype).reshape(-1, *([1] * (like.ndim - 1)))
 
     def q_sample(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """Draw x_t from q(x_t | x_0) (3.4): sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise."""
-        abar = self.schedule.alphas_cumprod
-        return self._at(np.sqrt(abar), t, x0) * x0 + self._at(np.sqrt(1 - abar), t, x0) * noise
+        return self.at("signal", t, x0) * x0 + self.at("noise", t, x0) * noise
 
     def q_posterior(self, x0: Tensor, xt: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return mean, variance and log variance of q(x_{t-1} | x_t, x_0) (3.7-3.9)."""
-        s = self.schedule
-        mean = self._at(s.posterior_mean_x0, t, xt) * x0 + self._at(s.posterior_mean_xt, t, xt) * xt
-        return mean, self._at(s.posterior_variance, t, xt), self._at(s.posterior_log_variance, t, xt)
+        mean = self.at("mean_x0", t, xt) * x0 + self.at("mean_xt", t, xt) * xt
+        return mean, self.at("variance", t, xt), self.at("log_variance", t, xt)
 
     def x0_from_epsilon(self, xt: Tensor, t: Tensor, epsilon: Tensor) -> Tensor:
         """Invert (3.4) for x_0 given the noise."""
-        abar = self.schedule.alphas_cumprod
-        return self._at(1 / np.sqrt(abar), t, xt) * xt - self._at(np.sqrt(1 / abar - 1), t, xt) * epsilon
+        return self.at("x0_from_xt", t, xt) * xt - self.at("x0_from_epsilon", t, xt) * epsilon
 
     def epsilon_from_x0(self, xt: Tensor, t: Tensor, x0: Tensor) -> Tensor:
         """Invert (3.4) for the noise given x_0."""
-        abar = self.schedule.alphas_cumprod
-        scale = 1 / np.sqrt(1 - abar)
-        return self._at(scale, t, xt) * xt - self._at(scale * np.sqrt(abar), t, xt) * x0
+        return self.at("epsilon_from_xt", t, xt) * xt - self.at("epsilon_from_x0", t, xt) * x0
 
     def simple_loss(self, predicted: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         """L_simple (3.14): mean squared error over the entries that `mask` (broadcastable, 0/1) keeps."""
@@ -64,7 +77,7 @@ class GaussianDiffusion:
         """
         true_mean, variance, _ = self.q_posterior(x0, xt, t)
         model_mean, _, _ = self.q_posterior(predicted_x0, xt, t)
-        first = self._at(self.schedule.betas, torch.zeros_like(t), xt)
+        first = self.at("beta", torch.zeros_like(t), xt)
         at_zero = (t == 0).reshape(-1, *([1] * (xt.ndim - 1)))
         safe = torch.where(at_zero, first, variance)
         divergence = (true_mean - model_mean) ** 2 / (2 * safe)

@@ -47,7 +47,8 @@ class Objective(Protocol):
     def __call__(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Mapping[str, Tensor]:
         """Return scalars of which 'loss' is minimised and the others are logged.
 
-        `model` may be wrapped for several devices, so only calling it as a whole is allowed; `generator` is on the CPU.
+        `model` may be wrapped for several devices, so only calling it as a whole is allowed; `generator` is on the
+        batch's device where that is CUDA and on the CPU elsewhere and for validation.
         """
 
 
@@ -179,7 +180,7 @@ class Trainer:
         writer = self._writer()
         # Each process takes every n-th batch, so that one more process means more data, not the same twice.
         rank, world = accelerator.process_index, accelerator.num_processes
-        batches = Prefetcher(self.source, self.progress.step * world + rank, world, run.loaders)
+        batches = Prefetcher(self.source, self.progress.step * world + rank, world)
         console = self._console or TrainingConsole(run.steps, accelerator.is_main_process)
         losses = _Means()
         mark = (time.monotonic(), self.progress.step)
@@ -224,7 +225,7 @@ class Trainer:
         """One optimiser step; returns detached scalars without waiting for the device."""
         key = seed_of(self.config.run.seed, TRAINING, self.progress.step, self.accelerator.process_index)
         torch.manual_seed(key)
-        rng = torch.Generator().manual_seed(key)
+        rng = torch.Generator(self.device if self.device.type == "cuda" else "cpu").manual_seed(key)
         losses = self.objective(model, self._to_device(batch), rng)
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(losses["loss"])
