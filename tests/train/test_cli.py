@@ -86,7 +86,7 @@ def fake_data(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     """Random batches in place of dataset and text tower; put a step in the list to have it send SIGINT."""
     interrupt: list[int | None] = [None]
 
-    def load_data(settings: TrainConfig, saved: Normaliser | None, console: object, initial: object) -> Data:
+    def load_data(settings: TrainConfig, saved: Normaliser | None, *others: object) -> Data:
         normaliser = saved or Normaliser(np.zeros(258, np.float32), np.ones(258, np.float32))
         return Data(Batches(settings, 1, interrupt[0]), Batches(settings, 2), normaliser)
 

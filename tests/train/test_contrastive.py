@@ -30,7 +30,7 @@ from motion_train.sentence_teacher import TeacherSentences
 from motion_train.text_run import resolve_text_run, train_text
 from motion_train.text_tower import TextTower
 from motion_train.tokenizer_build import tokenizer_json
-from motion_train.window_pool import Window
+from motion_train.window_pool import Described, Window
 
 
 def _reference(text: np.ndarray, motion: np.ndarray, scale: float, same: np.ndarray) -> float:
@@ -201,7 +201,7 @@ def test_teachers_file_is_checked(tmp_path: Path) -> None:
 def _window(frames: int, clip: tuple[str, ...], measured: tuple[str, ...], value: float) -> Window:
     pose = np.full((1, frames, 258), value, dtype=np.float32)
     scene = (np.zeros((1, 64, 3), np.float32), np.zeros(1, np.int64), np.zeros(1, bool))
-    return Window(pose, clip, measured, "person", *scene)
+    return Window(pose, (Described(clip, measured, "person"),), *scene)
 
 
 def test_batches_are_a_function_of_their_number_and_pad_with_nothing() -> None:
@@ -264,7 +264,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _few_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_run, "_EVALUATION_WINDOWS", 12)
+    monkeypatch.setattr(text_run, "_EVALUATION_WINDOWS", 36)
 
 
 def _settings(dataset: Path, steps: int) -> tuple[str, ...]:
@@ -298,7 +298,7 @@ def test_a_run_learns_and_writes_a_tower_and_a_motion_encoder(dataset: Path, tea
     figures = json.loads((out / "retrieval.json").read_text())
     # Three kinds of motion, of unseen subjects: captions must find theirs far more often than by chance.
     assert figures["test clip"]["text_to_motion"]["1"] > figures["test clip"]["chance"]["1"] + 0.3
-    assert figures["test clip"]["windows"] == 12
+    assert figures["test clip"]["windows"] == 36
     tower, encoder = TextTower.load(out), MotionEncoder.load(out)
     assert tower.width == encoder.config.output_dim == 8
     assert not list(out.glob(".*.part*"))

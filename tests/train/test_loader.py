@@ -1,8 +1,6 @@
-"""Batches prepared ahead, by a thread and by processes."""
+"""Batches prepared ahead."""
 
 from __future__ import annotations
-
-import sys
 
 import pytest
 import torch
@@ -17,11 +15,8 @@ class Numbers:
         return {"step": torch.tensor([step]), "values": torch.full((2, 3), step / 2)}
 
 
-@pytest.mark.parametrize("processes", [0, 2])
-def test_batches_come_in_order(processes: int) -> None:
-    if processes and sys.platform == "win32":
-        pytest.skip("no fork on Windows")
-    batches = Prefetcher(Numbers(), 1, 3, processes)
+def test_batches_come_in_order() -> None:
+    batches = Prefetcher(Numbers(), 1, 3)
     try:
         for step in (1, 4, 7, 10):
             batch = batches.take()

@@ -141,8 +141,6 @@ class RunConfig:
     """`auto` is bf16 autocast on a CUDA device that has it, else fp32."""
     threads: int = 0
     """CPU threads of torch; 0 is as many as the process is granted."""
-    loaders: int = 0
-    """Processes that prepare batches; 0 is a thread, enough for all but small models on fast GPUs."""
     log_every: int = 50
     """Steps between two lines of the log."""
     validate_every: int = 500
@@ -156,7 +154,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         _positive(self, "run", "steps", "log_every", "checkpoint_every", "keep_checkpoints")
-        _not_negative(self, "run", "loaders", "seed", "max_minutes", "threads", "validate_every", "validation_batches")
+        _not_negative(self, "run", "seed", "max_minutes", "threads", "validate_every", "validation_batches")
 
 
 @dataclass(frozen=True)

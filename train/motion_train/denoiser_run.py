@@ -122,7 +122,8 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
     # Threads and processes are set before the first large tensor is made.
     accelerator = make_accelerator(settings.run)
     console = TrainingConsole(settings.run.steps, enabled=accelerator.is_main_process)
-    data = load_data(settings, run.resumed.normaliser if run.resumed else None, console, run.initial)
+    saved = run.resumed.normaliser if run.resumed else None
+    data = load_data(settings, saved, console, run.initial, accelerator.device)
     torch.manual_seed(seed_of(settings.run.seed, INITIALISATION))
     model = Denoiser(settings.model)
     if run.initial is not None:
@@ -161,7 +162,11 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
 
 
 def load_data(
-    settings: TrainConfig, saved: Normaliser | None, console: TrainingConsole, initial: Checkpoint | None = None
+    settings: TrainConfig,
+    saved: Normaliser | None,
+    console: TrainingConsole,
+    initial: Checkpoint | None = None,
+    device: torch.device | None = None,
 ) -> Data:
     """Open the text tower and cut the dataset into windows.
 
@@ -170,6 +175,7 @@ def load_data(
         saved: The normaliser that a resumed run began with; the data must agree with it.
         console: Is told how far the windows are.
         initial: A run of other data whose weights, and therefore whose normaliser, are taken over.
+        device: Where batches are wanted; the CPU unless told.
 
     Raises:
         InputError: The dataset or the text tower is none or does not fit the settings or the checkpoint.
@@ -182,22 +188,27 @@ def load_data(
             f"expected a text tower of width {settings.model.text_dim} [model.text_dim], got {tower.width} for "
             f"'{tower_folder}'; set model.text_dim={tower.width} or give another --text"
         )
-    embed = embedder(tower.encode, tower.prompt_tokenizer().encode)
+    tower = tower.to(device)
+    embed = embedder(tower.encode, tower.prompt_tokenizer().encode, device=device)
     workers, seed = settings.run.threads or granted_cores(), settings.run.seed
+    kept = saved or (initial.normaliser if initial is not None else None)
     made = WindowSampler(
-        dataset, "train", embed, settings.data, seed, workers=workers, progress=_every_tenth(console)
+        dataset,
+        "train",
+        embed,
+        settings.data,
+        seed,
+        normaliser=(kept.mean, kept.std) if kept is not None else None,
+        workers=workers,
+        device=device,
+        progress=_every_tenth(console),
     )
-    if initial is not None:
-        made.mean, made.std = initial.normaliser.mean, initial.normaliser.std
-    normaliser = Normaliser(made.mean, made.std)
+    # Another machine may round the last digit differently: the run goes on with what it began with.
+    normaliser = kept or Normaliser(*made.found)
     check_normaliser(normaliser, settings.model.pose_dim, f"'{dataset}'")
-    if saved is not None:
-        # A run that began with another's weights began with its normaliser too, which these data need not agree with.
-        if not settings.run.initial:
-            _check_same(saved, normaliser, dataset)
-        # Another machine may round the last digit differently: the run goes on with what it began with.
-        made.mean, made.std = saved.mean, saved.std
-        normaliser = saved
+    # A run that began with another's weights began with its normaliser too, which these data need not agree with.
+    if saved is not None and not settings.run.initial:
+        _check_same(saved, Normaliser(*made.found), dataset)
     validation = None
     if settings.run.validation_batches:
         count = min(settings.data.windows, _VALIDATION_WINDOWS)
@@ -210,8 +221,10 @@ def load_data(
             windows=count,
             normaliser=(normaliser.mean, normaliser.std),
             workers=workers,
+            device=device,
         )
-    return Data(made, validation, normaliser, MotionDataset.open(dataset).header, tower, made.sentences)
+    header = MotionDataset.open(dataset).header
+    return Data(made, validation, normaliser, header, tower.cpu(), made.sentences)
 
 
 def _folder(path: str, marker: str, flag: str, maker: str) -> Path:

@@ -1,14 +1,15 @@
-"""Windows of motion made once before training: joined, mirrored, canonical, described, furnished.
+"""Windows of motion made once before training: joined, mirrored, composed, canonical, described, furnished.
 
-Window number i is a function of (seed, i) and the dataset alone, so a pool can be built by any number of processes and
-is the same after a resume. It holds what is costly to make; `windows.py` draws batches from it.
+Three kinds: one person; two of one take, who share its world frame ('pair'); several clips composed in one place
+('group'). Window number i of a kind is a function of (seed, i) and the dataset alone, so a pool can be built by any
+number of processes and is the same after a resume. It holds what is costly to make; `windows.py` draws batches from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, cast
@@ -32,7 +33,7 @@ from motion_preprocessing.rotations import about_z
 from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_preprocessing.stitch import join, unpack
 from motion_train.config import DataConfig
-from motion_train.window_topics import Topics, agrees, place
+from motion_train.window_topics import Topics, agrees, balanced, place
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -49,6 +50,10 @@ GROUP_WEIGHTS: Final[dict[str, float]] = {
 }
 """How often each kind of clip is drawn; by length alone, dance and idling would crowd out sitting down."""
 _OTHER_WEIGHT: Final = 2.0
+KINDS: Final = ("single", "pair", "group")
+"""Kinds of windows, in the order of their keys."""
+CARRIED: Final = frozenset({"wheelchair"})
+"""Actions of people who move together with something that no scene of fixed objects shows."""
 _CHUNK: Final = 50
 
 # What a clip says about its person leaves room for the other classes, so that a class shifts the motion without
@@ -64,23 +69,61 @@ CLASS_SHARES: Final[dict[str, tuple[float, ...]]] = {
 """By the class a clip tells, how often each row of the class table is drawn."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """One window of one or two persons who share a world frame."""
+MIN_DISTANCE_M: Final = 0.65
+"""Composed persons' pelves keep at least this far apart over the whole window."""
+_COMPANIONS: Final = ((2, 0.6), (3, 0.2), (4, 0.2))
+"""How many persons a composed window has, and how often."""
+_TRIES: Final = 12
 
-    pose: NDArray[np.float32]
-    """(P, T, 258) in the canonical frame of person 0."""
+
+@dataclass(frozen=True)
+class Described:
+    """What is known of one person of a window."""
+
     clip_captions: tuple[str, ...]
     """Sentences about the clip, true of this window as far as the clip's label goes."""
     measured_captions: tuple[str, ...]
-    """Sentences measured on person 0's window."""
+    """Sentences measured on this person's window."""
     person_class: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of one or more persons who share a world frame."""
+
+    pose: NDArray[np.float32]
+    """(P, T, 258) in the canonical frame of person 0."""
+    people: tuple[Described, ...]
+    """The P persons."""
     scene_points: NDArray[np.float32]
     """(S, 64, 3)."""
     scene_class: NDArray[np.int64]
     """(S,)."""
     scene_mask: NDArray[np.bool_]
-    """(S,)."""
+    """(S,); the groups in use come first."""
+
+    @property
+    def clip_captions(self) -> tuple[str, ...]:
+        """Those of person 0."""
+        return self.people[0].clip_captions
+
+    @property
+    def measured_captions(self) -> tuple[str, ...]:
+        """Those of person 0."""
+        return self.people[0].measured_captions
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One person's motion before it is put into a window."""
+
+    rotations: FloatArray
+    """(T, 22, 3, 3)."""
+    root: FloatArray
+    """(T, 3)."""
+    captions: tuple[str, ...]
+    person_class: str
+    actions: frozenset[str]
 
 
 class WindowMaker:
@@ -105,35 +148,86 @@ class WindowMaker:
         self.pairs = {key: members for key, members in self.pairs.items() if len(members) > 1}
         weights = np.array([GROUP_WEIGHTS.get(name, _OTHER_WEIGHT) for name in self.groups])
         self._group_shares = weights / weights.sum()
-        self._members = [
-            (np.array(members), np.array([len(self.records[i].pose) for i in members], dtype=np.float64))
-            for members in self.groups.values()
-        ]
+        self._members = {
+            name: (np.array(members), np.array([_amount(self.records[i]) for i in members]))
+            for name, members in self.groups.items()
+        }
+        self._pair_shares = self._share_pairs()
         self.topics = Topics(self.records, self.fps)
 
-    def draw(self, rng: np.random.Generator) -> int:
-        """Draw a clip: its group by weight, the clip in its group by its length."""
-        members, lengths = self._members[int(rng.choice(len(self._members), p=self._group_shares))]
-        return int(rng.choice(members, p=lengths / lengths.sum()))
+    def draw(self, rng: np.random.Generator, action: str = "") -> int:
+        """Draw a clip: its group by weight unless it is told, the clip in its group by how much happens in it."""
+        name = action or list(self.groups)[int(rng.choice(len(self.groups), p=self._group_shares))]
+        members, amounts = self._members[name]
+        return int(rng.choice(members, p=amounts / amounts.sum()))
 
     def single(self, index: int) -> Window:
         """Make window `index` of one person."""
-        rng = np.random.Generator(np.random.Philox(key=[self.seed, 2 * index]))
-        length = self.config.frames
+        rng = self._rng("single", index)
+        return self._window([self._part(self._length(rng), rng)], rng)
+
+    def group(self, index: int) -> Window:
+        """Make window `index` of several persons from clips of their own, none in another's way."""
+        rng = self._rng("group", index)
+        counts, shares = zip(*(pair for pair in _COMPANIONS if pair[0] <= max(2, self.config.people)), strict=True)
+        wanted = int(rng.choice(counts, p=np.array(shares) / sum(shares)))
+        length = self._length(rng)
+        parts: list[_Part] = []
+        for _ in range(_TRIES * wanted):
+            part = self._part(length, rng)
+            if parts and len(part.root) < self.config.min_frames:
+                continue
+            placed = _beside(part, parts, rng)
+            if placed is not None:
+                parts.append(placed)
+            if len(parts) == wanted:
+                break
+        return self._window(parts, rng)
+
+    def pair(self, index: int) -> Window:
+        """Make window `index` of two persons of one take."""
+        rng = self._rng("pair", index)
+        keys, shares = self._pair_shares
+        members = [self.records[i] for i in self.pairs[keys[int(rng.choice(len(keys), p=shares))]]]
+        order = rng.permutation(len(members))[:2]
+        frames = min(len(members[i].pose) for i in order)
+        length = min(self.config.frames, frames)
+        start = int(rng.integers(0, frames - length + 1))
+        mirrored = rng.uniform() < self.config.mirror_fraction
+        parts = []
+        for i in order:
+            record = members[i]
+            rotations, root = unpack(np.asarray(record.pose[start : start + length], dtype=np.float32))
+            part = _Part(rotations, root, record.captions, record.person_class, frozenset({record.action}))
+            parts.append(_mirror(part) if mirrored else part)
+        return self._window(parts, rng)
+
+    def _rng(self, kind: str, index: int) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(key=[self.seed, len(KINDS) * index + KINDS.index(kind)]))
+
+    def _share_pairs(self) -> tuple[list[str], NDArray[np.float64]]:
+        """Takes of two persons and how often each is drawn, so that the many of one kind leave room for the others."""
+        keys = sorted(self.pairs)
+        return keys, balanced([self.records[self.pairs[key][0]].action for key in keys])
+
+    def _length(self, rng: np.random.Generator) -> int:
+        """Draw the number of frames of a window."""
         if rng.uniform() < self.config.short_fraction:
-            length = int(rng.integers(self.config.min_frames, length + 1))
+            return int(rng.integers(self.config.min_frames, self.config.frames + 1))
+        return self.config.frames
+
+    def _part(self, length: int, rng: np.random.Generator) -> _Part:
+        """Cut one person's motion of at most `length` frames, continued where it is too short."""
         record, start = self._choose(length, rng)
         rotations, root = unpack(np.asarray(record.pose[start : start + length], dtype=np.float32))
-        clip_captions, actions = record.captions, {record.action}
+        captions, actions = record.captions, {record.action}
         if len(root) < length and rng.uniform() < self.config.join_fraction:
             rotations, root, others = self._extend(record, rotations, root, length, rng)
             actions |= others
             if others - {record.action}:  # what the clip's captions leave out is now part of the window
-                clip_captions = ()
-        if rng.uniform() < self.config.mirror_fraction:
-            rotations, root = mirror_motion(rotations, root)
-            clip_captions = tuple(mirror_text(sentence) for sentence in clip_captions)
-        return self._window([(rotations, root)], clip_captions, record.person_class, rng, falls="fall" in actions)
+                captions = ()
+        part = _Part(rotations, root, captions, record.person_class, frozenset(actions))
+        return _mirror(part) if rng.uniform() < self.config.mirror_fraction else part
 
     def _choose(self, length: int, rng: np.random.Generator) -> tuple[MotionRecord, int]:
         """Choose a clip and the first frame of its window."""
@@ -143,23 +237,14 @@ class WindowMaker:
             return record, place(moment, len(record.pose), length, self.fps, rng)
         record = self.records[self.draw(rng)]
         total = len(record.pose)
-        return record, int(rng.integers(0, total - length + 1)) if total > length else 0
-
-    def pair(self, index: int) -> Window:
-        """Make window `index` of two persons of one take."""
-        rng = np.random.Generator(np.random.Philox(key=[self.seed, 2 * index + 1]))
-        keys = sorted(self.pairs)
-        members = [self.records[i] for i in self.pairs[keys[int(rng.integers(len(keys)))]]]
-        order = rng.permutation(len(members))[:2]
-        frames = min(len(members[i].pose) for i in order)
-        length = min(self.config.frames, frames)
-        start = int(rng.integers(0, frames - length + 1))
-        people = [unpack(np.asarray(members[i].pose[start : start + length], dtype=np.float32)) for i in order]
-        captions = members[int(order[0])].captions
-        if rng.uniform() < self.config.mirror_fraction:
-            people = [mirror_motion(*person) for person in people]
-            captions = tuple(mirror_text(sentence) for sentence in captions)
-        return self._window(people, captions, "person", rng)
+        if total <= length:
+            return record, 0
+        if not len(record.frame_weights):
+            return record, int(rng.integers(0, total - length + 1))
+        # Around a frame drawn by its weight, so that little is cut from idle stretches.
+        weights = np.asarray(record.frame_weights, dtype=np.float64)
+        frame = int(rng.choice(total, p=weights / weights.sum()))
+        return record, int(np.clip(frame - rng.integers(0, length), 0, total - length))
 
     def _extend(
         self, record: MotionRecord, rotations: FloatArray, root: FloatArray, length: int, rng: np.random.Generator
@@ -182,8 +267,7 @@ class WindowMaker:
             same = rng.uniform() < 0.6
             other = self.records[self.draw(rng)]
             if same and attempt < 4 and other.action != record.action:
-                members, lengths = self._members[list(self.groups).index(record.action)]
-                other = self.records[int(rng.choice(members, p=lengths / lengths.sum()))]
+                other = self.records[self.draw(rng, record.action)]
             if other.pair:
                 continue
             joined = join(rotations, root, *unpack(np.asarray(other.pose[: length + 24], dtype=np.float32)))
@@ -192,42 +276,81 @@ class WindowMaker:
                 actions.add(other.action)
         return rotations[:length], root[:length], actions
 
-    def _window(
-        self,
-        people: Sequence[tuple[FloatArray, FloatArray]],
-        clip_captions: tuple[str, ...],
-        person_class: str,
-        rng: np.random.Generator,
-        *,
-        falls: bool = False,
-    ) -> Window:
-        first, _ = forward_kinematics(people[0][0][:1], people[0][1][:1])
+    def _window(self, parts: Sequence[_Part], rng: np.random.Generator) -> Window:
+        length = min(len(part.root) for part in parts)
+        first, _ = forward_kinematics(parts[0].rotations[:1], parts[0].root[:1])
         yaw, shift = canonical_move(first[0])
         poses = []
-        for rotations, root in people:
-            turned = np.array(rotations, dtype=np.float32)
+        for part in parts:
+            turned = np.array(part.rotations[:length], dtype=np.float32)
             turned[:, 0] = about_z(np.asarray(yaw)) @ turned[:, 0]
-            poses.append(encode(turned, move_points(root, yaw, shift).astype(np.float32), self.fps).astype(np.float32))
-        joints = np.stack(poses)[..., POSITIONS].reshape(len(poses), -1, JOINT_COUNT, 3)
-        measured: tuple[str, ...] = ()
-        if len(poses) == 1:
-            # Only clips of falls have any: lying down fast, or from the knees, measures alike.
-            description = describe(joints[0], self.fps, rng, without=() if falls else ("fall", "roll"))
-            measured = description.sentences
-            clip_captions = tuple(caption for caption in clip_captions if agrees(caption, description.events))
+            root = move_points(part.root[:length], yaw, shift).astype(np.float32)
+            poses.append(encode(turned, root, self.fps).astype(np.float32))
+        joints = np.stack(poses)[..., POSITIONS].reshape(len(poses), length, JOINT_COUNT, 3)
+        people = [self._described(part, body, rng) for part, body in zip(parts, joints, strict=True)]
         points, classes = np.zeros((0, 3), dtype=np.float32), np.zeros(0, dtype=np.int64)
         if rng.uniform() < self.config.scene_fraction:
             around = int(rng.integers(0, 6))
-            done = furnish_people(joints, rng, fps=self.fps, library=self.library, free_objects=around)
+            carried = any(part.actions & CARRIED for part in parts)
+            done = furnish_people(
+                joints, rng, fps=self.fps, library=self.library, free_objects=around, supports=not carried
+            )
             points, classes = done.points_m, done.classes
-            if measured:
-                # Half of the words about a furnished window name what is used there.
-                named = with_objects(measured, done.uses, rng)
-                measured = (*measured, *named[: len(measured)])
+            for person, described in enumerate(people):
+                if measured := described.measured_captions:
+                    # Half of the words about a furnished window name what is used there.
+                    named = with_objects(measured, done.uses, rng, person)
+                    people[person] = replace(described, measured_captions=(*measured, *named[: len(measured)]))
         budget = self.config.scene_tokens
         tokens = scene_tokens(points, classes, max_tokens=budget, radius_m=self.config.scene_radius_m)
-        scene = (tokens.points, tokens.classes, tokens.mask)
-        return Window(np.stack(poses), tuple(clip_captions), tuple(measured), person_class, *scene)
+        return Window(np.stack(poses), tuple(people), tokens.points, tokens.classes, tokens.mask)
+
+    def _described(self, part: _Part, joints: NDArray[np.float32], rng: np.random.Generator) -> Described:
+        """Describe one person from the part's words and from joints (T, 22, 3)."""
+        # Only clips of falls have any: lying down fast, or from the knees, measures alike.
+        told = describe(joints, self.fps, rng, without=() if "fall" in part.actions else ("fall", "roll"))
+        measured = told.sentences
+        if part.actions & CARRIED:
+            measured = ()  # who is wheeled along does not walk, and who pushes does more than that
+            captions = part.captions
+        else:
+            captions = tuple(caption for caption in part.captions if agrees(caption, told.events))
+        return Described(captions, measured, part.person_class)
+
+
+def _amount(record: MotionRecord) -> float:
+    """Frames of a clip, idle ones counted by their weight."""
+    return float(np.sum(record.frame_weights)) if len(record.frame_weights) else float(len(record.pose))
+
+
+def _mirror(part: _Part) -> _Part:
+    rotations, root = mirror_motion(part.rotations, part.root)
+    return replace(
+        part, rotations=rotations, root=root, captions=tuple(mirror_text(sentence) for sentence in part.captions)
+    )
+
+
+def _beside(part: _Part, others: Sequence[_Part], rng: np.random.Generator) -> _Part | None:
+    """Move a person to where their path keeps clear of the others', near the first; None where that fails."""
+    if not others:
+        return part
+    for attempt in range(_TRIES):
+        distance = rng.uniform(0.8, 1.8 + 0.3 * attempt)
+        angle, yaw = rng.uniform(-np.pi, np.pi), rng.uniform(-np.pi, np.pi)
+        place = others[0].root[0, :2] + distance * np.array([np.cos(angle), np.sin(angle)])
+        turned = move_points(part.root, yaw, np.zeros(2))
+        root = turned + np.array([*(place - turned[0, :2]), 0.0], dtype=turned.dtype)
+        if min(_gap(root[:, :2], other.root[:, :2]) for other in others) > MIN_DISTANCE_M:
+            rotations = np.array(part.rotations)
+            rotations[:, 0] = about_z(np.asarray(yaw)) @ rotations[:, 0]
+            return replace(part, rotations=rotations, root=root)
+    return None
+
+
+def _gap(a: FloatArray, b: FloatArray) -> float:
+    """Smallest distance of two paths (T, 2) at equal times, as long as both go on."""
+    frames = min(len(a), len(b))
+    return float(np.sqrt(((a[:frames] - b[:frames]) ** 2).sum(axis=1)).min())
 
 
 _maker: WindowMaker | None = None
@@ -253,14 +376,14 @@ def make_windows(
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Window]:
-    """Yield windows 0 .. count-1 of `kind` ('single' or 'pair') in order.
+    """Yield windows 0 .. count-1 of `kind` ('single', 'pair' or 'group') in order.
 
     Args:
         folder: The processed dataset.
         split: 'train', 'validation' or 'test'.
         config: How windows are cut.
         seed: Key of every choice.
-        kind: One person, or two of one take; of the latter none are yielded where the split has no such takes.
+        kind: See `KINDS`; no pairs are yielded where the split has no takes of two persons.
         count: How many.
         workers: Processes; 1 makes them in this one.
         progress: Called with the number of windows made so far.
@@ -288,6 +411,3 @@ def _counted(results: Iterator[list[Window]], progress: Callable[[int], None] | 
         done += len(chunk)
         if progress is not None:
             progress(done)
-
-
-

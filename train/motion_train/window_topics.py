@@ -88,7 +88,7 @@ class Topics:
         weights = np.array([TOPIC_WEIGHTS[kind] for kind in kinds])
         self._kinds = kinds
         self._shares = weights / weights.sum() if kinds else weights
-        self._within = {kind: _balanced([family for _, family in found[kind]]) for kind in kinds}
+        self._within = {kind: balanced([family for _, family in found[kind]]) for kind in kinds}
 
     def __len__(self) -> int:
         """Number of topics."""
@@ -133,8 +133,8 @@ def _family(record: MotionRecord) -> str:
     return record.source.split(" ")[0]
 
 
-def _balanced(families: Sequence[str]) -> NDArray[np.float64]:
-    """Shares of moments: a source with many of a kind weighs more than one with few, but not in proportion."""
+def balanced(families: Sequence[str]) -> NDArray[np.float64]:
+    """Shares of things of some families: one with many weighs more than one with few, but not in proportion."""
     counts = {family: families.count(family) for family in set(families)}
     weights = np.array([counts[family] ** -0.5 for family in families])
     shares: NDArray[np.float64] = weights / weights.sum()

@@ -1,6 +1,8 @@
-"""Batches of motion windows for the denoiser: persons composed, captions chosen, everything normalised.
+"""Batches of motion windows for the denoiser: windows drawn, captions chosen, everything normalised.
 
-`WindowSampler.batch(step)` is a pure function of (seed, step): on resume nothing but the step number is restored.
+`WindowSampler.batch(step)` is a pure function of (seed, step): on resume nothing but the step number is restored. The
+pool lies on the device that trains; a batch is a few hundred numbers drawn on the host and a gather there, because a
+small model on a fast GPU would otherwise wait for its batches.
 """
 
 from __future__ import annotations
@@ -14,22 +16,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from motion_preprocessing.canonical import move_points, move_pose_vectors
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.groups import GROUP_SIZE
-from motion_preprocessing.labels import PERSON_CLASSES
 from motion_preprocessing.pose_vector import POSE_DIM, POSITIONS, ROTATIONS, VELOCITIES
 from motion_train.config import DataConfig
 from motion_train.paraphrase import paraphrase
-from motion_train.window_pool import CLASS_SHARES, Window, make_windows
+from motion_train.window_pool import CLASS_SHARES, Described, Window, make_windows
 
 FloatArray = NDArray[np.floating[Any]]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 FALLBACK_CAPTION: Final = "a person moves"
-MIN_DISTANCE_M: Final = 0.65
-"""Composed persons' pelves keep at least this far apart over the whole window."""
-_SCENE_CLEARANCE_M: Final = 0.35
+_PAIR_SHARE: Final = 0.35
+"""Of the samples of two persons, this share is from takes of two; the others are composed."""
+_SINGLE, _PAIR, _GROUP = range(3)
 _STRATA: Final = 0.12
 """A batch's windows come from this share of the pool, ordered by length, so that little of it is padding."""
 
@@ -41,8 +41,14 @@ def normaliser_of(windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArr
     between bodies are scaled alike; heights, velocities and rotations have their own with a floor, because a joint that
     hardly moves must not have its noise blown up.
     """
-    x = np.concatenate([w.pose.reshape(-1, POSE_DIM) for w in windows]).astype(np.float64)
-    mean, std = x.mean(axis=0), x.std(axis=0)
+    # Summed window by window, about the first one's mean: all frames at once would not fit into memory in float64.
+    origin = windows[0].pose.reshape(-1, POSE_DIM).mean(axis=0, dtype=np.float64)
+    count, total, squares = 0, np.zeros(POSE_DIM), np.zeros(POSE_DIM)
+    for window in windows:
+        x = window.pose.reshape(-1, POSE_DIM) - origin
+        count, total, squares = count + len(x), total + x.sum(axis=0), squares + (x**2).sum(axis=0)
+    mean = origin + total / count
+    std = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
     position_std = std[POSITIONS].reshape(-1, 3)
     position_std[:, :2] = np.sqrt(np.mean(position_std[:, :2] ** 2))
     position_std[:, 2] = np.maximum(position_std[:, 2], 0.1)
@@ -70,6 +76,7 @@ class WindowSampler:
         windows: int | None = None,
         normaliser: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
         workers: int = 1,
+        device: torch.device | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
         """Build the pool.
@@ -80,42 +87,95 @@ class WindowSampler:
             embed: Turns sentences into embeddings (N, Dt).
             config: The `data` section of the configuration.
             seed: Key of the pool and of every batch.
-            windows: Size of the pool, `config.windows` unless told.
+            windows: Windows of one person, `config.windows` unless told; there are half as many more of several.
             normaliser: Mean and deviation to use instead of the pool's own (validation uses training's).
             workers: Processes that build the pool.
+            device: Where the pool lies and batches are made; the CPU unless told.
             progress: Called with (what, done, total).
         """
         self.config, self.seed = config, seed
+        self._device = device or torch.device("cpu")
         count = windows or config.windows
 
         def made(kind: str, total: int) -> list[Window]:
             note = (lambda done: progress(f"{kind} windows", done, total)) if progress else None
             return list(make_windows(folder, split, config, seed, kind, total, workers, note))
 
-        self.singles = sorted(made("single", count), key=lambda w: w.pose.shape[1])
-        self.pairs = made("pair", max(count // 12, 1)) if config.people > 1 else []
-        if not self.singles:
+        singles = made("single", count)
+        pairs = made("pair", max(count // 6, 1)) if config.people > 1 else []
+        groups = made("group", max(count // 3, 1)) if config.people > 1 else []
+        if not singles:
             raise InputError(f"expected at least one window, got none for the split '{split}'; raise data.windows")
-        self.mean, self.std = normaliser or normaliser_of([*self.singles, *self.pairs])
-        sentences = sorted({s for w in (*self.singles, *self.pairs) for s in self._sentences(w)} | {FALLBACK_CAPTION})
-        # Row i of the embeddings is a caption, rows i + n, i + 2n ... are the same in other words.
-        self._row = {sentence: i for i, sentence in enumerate(sentences)}
-        words = np.random.Generator(np.random.Philox(key=[seed, 2**41]))
-        for _ in range(config.paraphrases):
-            sentences += [paraphrase(sentence, words) for sentence in sentences[: len(self._row)]]
-        self._embedded = np.asarray(embed(sentences), dtype=np.float32)
+        every = [*singles, *pairs, *groups]
+        self.found = normaliser_of(every)
+        """Mean and deviation of the pool, whichever are used."""
+        self.mean, self.std = normaliser or self.found
+
+        # Tables: of windows, of persons (those of a window beside each other), of frames, of scenes.
+        self._length = np.array([window.pose.shape[1] for window in every])
+        self._used = np.array([int(window.scene_mask.sum()) for window in every])
+        people = np.array([len(window.people) for window in every])
+        self._person = np.cumsum(people) - people
+        described = [person for window in every for person in window.people]
+        shares = [CLASS_SHARES.get(person.person_class, CLASS_SHARES["person"]) for person in described]
+        self._shares = np.cumsum(np.array(shares), axis=1)
+        self._embed(described, embed)
+        self._lay_out(every)
+
+        # Pools of windows, each in the order of length.
+        kinds = np.repeat((_SINGLE, _PAIR, _GROUP), [len(singles), len(pairs), len(groups)])
+        order = np.argsort(self._length, kind="stable")
+        self._pools = {
+            (kind, count): rows
+            for kind in (_SINGLE, _PAIR, _GROUP)
+            for count in range(1, config.people + 1)
+            if len(rows := order[(kinds[order] == kind) & (people[order] == count)])
+        }
 
     @property
     def sentences(self) -> list[str]:
         """Every caption that a batch may hold, in the words of its clip or of its measurement."""
         return list(self._row)
 
-    @staticmethod
-    def _sentences(window: Window) -> tuple[str, ...]:
-        return (*window.clip_captions, *window.measured_captions)
+    def _embed(self, described: Sequence[Described], embed: Embed) -> None:
+        """Embed every caption and list whose it is."""
+        told = {s for person in described for s in (*person.clip_captions, *person.measured_captions)}
+        sentences = sorted(told | {FALLBACK_CAPTION})
+        # Row i of the embeddings is a caption, rows i + n, i + 2n ... are the same in other words.
+        self._row = {sentence: i for i, sentence in enumerate(sentences)}
+        words = np.random.Generator(np.random.Philox(key=[self.seed, 2**41]))
+        for _ in range(self.config.paraphrases):
+            sentences += [paraphrase(sentence, words) for sentence in sentences[: len(self._row)]]
+        self._embedded = torch.from_numpy(np.asarray(embed(sentences), dtype=np.float32)).to(self._device)
+        # (N, 2, 2): of each person the first place in the list and the number of the clip's captions, and of the
+        # measured ones; who has but one kind has it twice.
+        listed: list[int] = []
+        spans = []
+        for person in described:
+            clip, measured = person.clip_captions, person.measured_captions
+            own = []
+            for captions in (clip or measured or (FALLBACK_CAPTION,), measured or clip or (FALLBACK_CAPTION,)):
+                own.append((len(listed), len(captions)))
+                listed += [self._row[caption] for caption in captions]
+            spans.append(own)
+        self._listed, self._spans = np.array(listed), np.array(spans)
+
+    def _lay_out(self, windows: Sequence[Window]) -> None:
+        """Put all frames into one table on the device and all scenes into another."""
+        sizes = np.array([window.pose.shape[1] for window in windows for _ in window.people])
+        self._first = np.cumsum(sizes) - sizes
+        # As many zeros at the end as a gather from the last window may read beyond it.
+        self._frames = torch.zeros(int(sizes.sum()) + self.config.frames, POSE_DIM, device=self._device)
+        for window, person in zip(windows, self._person, strict=True):
+            flat = ((window.pose - self.mean) / self.std).reshape(-1, POSE_DIM)
+            start = self._first[person]
+            self._frames[start : start + len(flat)] = torch.from_numpy(flat)
+        scenes = np.stack([window.scene_points.reshape(-1, 3 * GROUP_SIZE) for window in windows])
+        self._scenes = torch.from_numpy(scenes.astype(np.float32)).to(self._device)
+        self._scene_classes = torch.from_numpy(np.stack([window.scene_class for window in windows])).to(self._device)
 
     def batch(self, step: int) -> dict[str, Tensor]:
-        """Return batch number `step`.
+        """Return batch number `step`, on the pool's device.
 
         Keys: x0 (B, P, T, 258) normalised; pose_mask (B, P, T), text_mask (B, P), scene_mask (B, S) bool; text
         (B, P, Dt); scene (B, S, 192); scene_class (B, S), person_class (B, P), identity (B, P) int64. P is drawn for
@@ -123,143 +183,70 @@ class WindowSampler:
         """
         rng = np.random.Generator(np.random.Philox(key=[self.seed, 2**40 + step]))
         c = self.config
+        people, rows = self._draw(rng)
+        length, used = self._length[rows], self._used[rows]
+        persons = self._person[rows][:, None] + np.arange(people)  # (B, P)
+        span = np.take_along_axis(
+            self._spans[persons],
+            (rng.uniform(size=persons.shape) < c.measured_caption_fraction).astype(np.int64)[..., None, None],
+            axis=2,
+        )[..., 0, :]
+        text = self._listed[span[..., 0] + (rng.uniform(size=persons.shape) * span[..., 1]).astype(np.int64)]
+        text = text + len(self._row) * rng.integers(c.paraphrases + 1, size=persons.shape)
+        classes = (rng.uniform(size=persons.shape)[..., None] >= self._shares[persons][..., :-1]).sum(axis=-1)
+        # Without replacement: two persons of one sample never share an identity.
+        identity = np.argsort(rng.uniform(size=(len(rows), c.identities)), axis=1)[:, :people]
+        frame = torch.arange(int(length.max()), device=self._device)
+        group = torch.arange(max(1, int(used.max())), device=self._device)
+        here = {
+            name: torch.from_numpy(np.ascontiguousarray(values)).to(self._device, non_blocking=True)
+            for name, values in (
+                ("row", rows), ("first", self._first[persons]), ("length", length), ("used", used), ("text", text),
+                ("class", classes.astype(np.int64)), ("identity", identity),
+            )
+        }  # fmt: skip
+        pose_mask = (frame < here["length"][:, None, None]).expand(-1, people, -1)
+        return {
+            "x0": self._frames[here["first"][..., None] + frame] * pose_mask[..., None],
+            "pose_mask": pose_mask,
+            "text": self._embedded[here["text"]],
+            "text_mask": torch.ones(len(rows), people, dtype=torch.bool, device=self._device),
+            "scene": self._scenes[here["row"], : len(group)],
+            "scene_class": self._scene_classes[here["row"], : len(group)],
+            "scene_mask": group < here["used"][:, None],
+            "person_class": here["class"],
+            "identity": here["identity"],
+        }
+
+    def _draw(self, rng: np.random.Generator) -> tuple[int, NDArray[np.int64]]:
+        """Draw the windows of a batch (B,), all of as many persons and of similar length."""
+        c = self.config
         people = 1
         if c.people > 1 and rng.uniform() < c.pair_fraction:
-            people = 2 if c.people == 2 or rng.uniform() < 0.75 else int(rng.integers(3, c.people + 1))
-        rows = [self._row_of(people, rng, centre) for centre in self._draw(max(1, c.batch_size // people), rng)]
-        frames = max(len(pose) for row in rows for pose in row["poses"])
-        return self._collate(rows, people, frames)
-
-    def _draw(self, rows: int, rng: np.random.Generator) -> list[int]:
-        """Indices of windows of similar length."""
-        total = len(self.singles)
-        reach = max(1, int(_STRATA * total / 2))
-        centre = int(rng.integers(total))
-        low, high = max(0, centre - reach), min(total, centre + reach)
-        return [int(i) for i in rng.integers(low, high, size=rows)]
-
-    def _row_of(self, people: int, rng: np.random.Generator, index: int) -> dict[str, Any]:
-        """Compose one sample of `people` persons."""
-        if people == 2 and self.pairs and rng.uniform() < 0.35:
-            window = self.pairs[int(rng.integers(len(self.pairs)))]
-            caption = self._caption(window, rng)
-            who = [window.person_class] * 2
-            return self._described(window, list(window.pose), [caption] * 2, who, window.scene_mask, rng)
-        window = self.singles[index]
-        poses, captions, classes = [window.pose[0]], [self._caption(window, rng)], [window.person_class]
-        mask = window.scene_mask.copy()
-        for _ in range(people - 1):
-            other = self.singles[int(np.clip(index + rng.integers(-200, 201), 0, len(self.singles) - 1))]
-            moved = _place_beside(poses, other.pose[0], rng)
-            poses.append(moved)
-            captions.append(self._caption(other, rng))
-            classes.append(other.person_class)
-            mask &= ~_groups_near(window.scene_points, moved)
-        return self._described(window, poses, captions, classes, mask, rng)
-
-    def _described(
-        self,
-        window: Window,
-        poses: list[FloatArray],
-        captions: list[str],
-        classes: list[str],
-        scene_mask: NDArray[np.bool_],
-        rng: np.random.Generator,
-    ) -> dict[str, Any]:
-        return {
-            "poses": poses,
-            "text": [
-                self._row[caption] + len(self._row) * int(rng.integers(self.config.paraphrases + 1))
-                for caption in captions
-            ],
-            "classes": [
-                int(rng.choice(len(PERSON_CLASSES), p=CLASS_SHARES.get(name, CLASS_SHARES["person"])))
-                for name in classes
-            ],
-            # Without replacement: two persons of one sample never share an identity.
-            "identity": rng.permutation(self.config.identities)[: len(poses)],
-            "scene": window.scene_points,
-            "scene_class": window.scene_class,
-            "scene_mask": scene_mask,
-        }
-
-    def _caption(self, window: Window, rng: np.random.Generator) -> str:
-        first, second = window.clip_captions, window.measured_captions
-        if rng.uniform() < self.config.measured_caption_fraction:
-            first, second = second, first
-        options = first or second or (FALLBACK_CAPTION,)
-        return options[int(rng.integers(len(options)))]
-
-    def _collate(self, rows: list[dict[str, Any]], people: int, frames: int) -> dict[str, Tensor]:
-        count = len(rows)
-        x0 = np.zeros((count, people, frames, POSE_DIM), dtype=np.float32)
-        pose_mask = np.zeros((count, people, frames), dtype=np.bool_)
-        for i, row in enumerate(rows):
-            for p, pose in enumerate(row["poses"]):
-                x0[i, p, : len(pose)] = (pose - self.mean) / self.std
-                pose_mask[i, p, : len(pose)] = True
-        scene_mask = np.stack([row["scene_mask"] for row in rows])
-        used = max(1, int(scene_mask.sum(axis=1).max()))
-        order = np.argsort(~scene_mask, axis=1, kind="stable")[:, :used]  # unused groups to the end, then cut off
-        scene = np.stack([row["scene"].reshape(-1, 3 * GROUP_SIZE)[o] for row, o in zip(rows, order, strict=True)])
-        scene_class = np.stack([row["scene_class"][o] for row, o in zip(rows, order, strict=True)])
-        return {
-            "x0": torch.from_numpy(x0),
-            "pose_mask": torch.from_numpy(pose_mask),
-            "text": torch.from_numpy(self._embedded[np.array([row["text"] for row in rows])]),
-            "text_mask": torch.ones(count, people, dtype=torch.bool),
-            "scene": torch.from_numpy(scene.astype(np.float32)),
-            "scene_class": torch.from_numpy(scene_class),
-            "scene_mask": torch.from_numpy(np.take_along_axis(scene_mask, order, axis=1)),
-            "person_class": torch.tensor([row["classes"] for row in rows], dtype=torch.int64),
-            "identity": torch.from_numpy(np.stack([row["identity"] for row in rows]).astype(np.int64)),
-        }
-
-
-def _place_beside(others: list[FloatArray], pose: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Move a canonical pose (T, 258) to where its path keeps clear of the others' paths, near them if it can."""
-    root = pose[:, :3]
-    best, best_gap = (0.0, np.zeros(2)), -1.0
-    for attempt in range(10):
-        distance = rng.uniform(0.8, 1.8 + 0.4 * attempt)
-        angle, yaw = rng.uniform(-np.pi, np.pi), rng.uniform(-np.pi, np.pi)
-        shift = others[0][0, :2] + distance * np.array([np.cos(angle), np.sin(angle)])
-        path = move_points(root, yaw, shift)[:, :2]
-        gap = min(_gap(path, other[:, :2]) for other in others)
-        if gap > best_gap:
-            best, best_gap = (yaw, shift), gap
-        if gap > MIN_DISTANCE_M:
-            break
-    return move_pose_vectors(pose, *best)
-
-
-def _gap(a: FloatArray, b: FloatArray) -> float:
-    """Smallest distance of two paths at equal times; the shorter one stays at its end."""
-    frames = max(len(a), len(b))
-    index = np.arange(frames)
-    difference = a[np.minimum(index, len(a) - 1)] - b[np.minimum(index, len(b) - 1)]
-    return float(np.sqrt((difference**2).sum(axis=1)).min())
-
-
-def _groups_near(groups: NDArray[np.float32], pose: FloatArray) -> NDArray[np.bool_]:
-    """Which scene groups (S, 64, 3) a path (T, 258) comes too close to."""
-    path = pose[::4, :2]
-    points = groups[:, ::4, :2].reshape(len(groups), -1, 1, 2)
-    distance = ((points - path) ** 2).sum(axis=-1)
-    return np.asarray(distance.reshape(len(groups), -1).min(axis=1) < _SCENE_CLEARANCE_M**2)
+            people = 2 if c.people == 2 or rng.uniform() < 0.7 else int(rng.integers(3, c.people + 1))
+        sources = [self._pools[kind, people] for kind in (_PAIR, _GROUP) if (kind, people) in self._pools]
+        if people == 1 or not sources:
+            people, sources = 1, [self._pools[_SINGLE, 1]]
+        rows = max(1, c.batch_size // people)
+        place = np.clip(rng.uniform() + _STRATA * (rng.uniform(size=rows) - 0.5), 0.0, 1.0 - 1e-9)
+        drawn = np.stack([source[(place * len(source)).astype(np.int64)] for source in sources])
+        return people, np.where(rng.uniform(size=rows) < _PAIR_SHARE, drawn[0], drawn[-1])
 
 
 def embedder(
-    encode: Callable[[Tensor], Tensor], tokenise: Callable[[str], NDArray[np.int64]], batch: int = 256
+    encode: Callable[[Tensor], Tensor],
+    tokenise: Callable[[str], NDArray[np.int64]],
+    batch: int = 256,
+    device: torch.device | None = None,
 ) -> Embed:
-    """Wrap a text tower's encode (B, L) -> (B, Dt) and a tokenizer into sentences -> embeddings."""
+    """Wrap a text tower's encode (B, L) -> (B, Dt), on `device`, and a tokenizer into sentences -> embeddings."""
 
     def embed(sentences: Sequence[str]) -> NDArray[np.float32]:
         parts = []
         with torch.no_grad():
             for first in range(0, len(sentences), batch):
                 tokens = np.concatenate([tokenise(sentence) for sentence in sentences[first : first + batch]])
-                parts.append(encode(torch.from_numpy(tokens)).float().cpu().numpy())
+                parts.append(encode(torch.from_numpy(tokens).to(device)).float().cpu().numpy())
         return np.concatenate(parts)
 
     return embed
