@@ -64,6 +64,13 @@ def test_a_window_stays_within_its_clip() -> None:
     assert place(Moment(0, 5, 20), 50, 60, 20.0, rng) == 0
 
 
+def test_what_is_said_of_helping_is_not_asked_of_the_helper() -> None:
+    walks = [Event("walk", 0.0, 2.0)]
+    assert agrees("a carer walks up and helps a patient stand up", walks)
+    assert not agrees("a carer sits down and helps a patient stand up", walks)
+    assert not agrees("a person stands up", walks)
+
+
 def test_a_caption_needs_all_that_it_says() -> None:
     seated = [Event("sit", 0.0, 5.0)]
     both = [Event("sit_down", 0.0, 1.0), Event("sit", 1.0, 3.0), Event("stand_up", 3.0, 4.0)]

@@ -23,8 +23,8 @@ from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.skeleton import JOINT_COUNT
 
 TOPIC_WEIGHTS: Final[dict[str, float]] = {
-    "walk": 6.0, "fall": 5.0, "sit_down": 5.0, "stand_up": 5.0, "turn": 4.0, "get_up": 3.0, "lie_down": 3.0, "run": 3.0,
-    "jump": 3.0, "climb": 2.5, "wave": 2.5, "bend": 2.5, "sit": 1.5, "raise_arm": 1.5, "reach": 1.5, "pick_up": 1.5,
+    "walk": 6.0, "fall": 5.0, "sit_down": 5.0, "stand_up": 5.0, "turn": 4.0, "wave": 4.0, "get_up": 3.5, "jump": 3.5,
+    "lie_down": 3.0, "run": 3.0, "climb": 3.0, "bend": 2.5, "pick_up": 2.0, "sit": 1.5, "raise_arm": 1.5, "reach": 1.5,
     "lie": 1.0, "squat_down": 1.0, "kneel_down": 1.0, "lift_leg": 1.0, "sit_up": 1.0, "stand": 1.0, "hand_to_face": 0.7,
     "kick": 0.7, "punch": 0.7, "crawl": 0.7, "lunge": 0.7, "twist": 0.5, "roll": 0.3, "cartwheel": 0.2,
 }  # fmt: skip
@@ -58,6 +58,8 @@ _TOLD: Final[tuple[tuple[str, frozenset[str]], ...]] = tuple(
 )  # fmt: skip
 """Words of a caption, and the kinds of event of which one must be seen where they are said."""
 _PATTERNS: Final = tuple((re.compile(pattern), kinds) for pattern, kinds in _TOLD)
+_OF_ANOTHER: Final = re.compile(r"\b(?:help|assist|support)(?:s|ed|ing)?\b.*")
+"""What is said of helping is what the other one does."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,10 @@ def place(moment: Moment, total: int, length: int, fps: float, rng: np.random.Ge
 def agrees(caption: str, events: Iterable[Event]) -> bool:
     """Whether what a clip's caption says can be seen among the events of a window of it.
 
-    'Sits down and gets up' is true of the clip, not of a window in which the person merely sits.
+    'Sits down and gets up' is true of the clip, not of a window in which the person merely sits. 'Helps a patient stand
+    up' asks nothing of the helper that could be measured on them.
     """
+    caption = _OF_ANOTHER.sub("", caption)
     kinds = {event.kind for event in events}
     return all(kinds & needed for pattern, needed in _PATTERNS if pattern.search(caption))
 
