@@ -10,14 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.describe import describe
 from motion_preprocessing.metrics import evaluate_motion
-from motion_runtime import GenerationRequest, Generator
+
+if TYPE_CHECKING:  # comparing settings needs no bundle and no ONNX Runtime
+    from motion_runtime import GenerationRequest, Generator
 
 FIGURES: Final = {
     "foot_skate_ratio": ("foot-skate ratio", 0.001),
