@@ -21,7 +21,7 @@ SURFACE_POINTS: Final = 200_000
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """A triangle mesh in the file's frame."""
+    """A triangle mesh in the frame of what holds it."""
 
     vertices: NDArray[np.float64]
     """(V, 3)."""

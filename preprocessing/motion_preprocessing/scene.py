@@ -28,9 +28,10 @@ from motion_preprocessing.labels import (
     object_class,
     plain_name,
 )
+from motion_preprocessing.mesh import Mesh
 from motion_preprocessing.planes import Plane, find_planes
 from motion_preprocessing.room_objects import RoomObject, find_objects
-from motion_preprocessing.scene_file import check_label_table, read_scene_file
+from motion_preprocessing.scene_file import SceneFile, check_label_table, read_scene_file
 
 __all__ = ["OBJECT_CLASSES", "Scene", "load_scene", "object_points", "wall_planes"]
 
@@ -73,6 +74,8 @@ class Scene:
     """(4, 4): p_world = world_from_file @ [p_file, 1], scale to metres included."""
     floor: Floor | None = None
     """How the floor was found, in the file's frame."""
+    mesh: Mesh | None = None
+    """The faces that the points were taken from, in the same frame, with labels like `labels`; None for a cloud."""
 
     def __len__(self) -> int:
         return len(self.points_m)
@@ -101,10 +104,10 @@ class Scene:
         classes.setflags(write=False)
         return points, classes
 
-    def labelled(self, names: frozenset[str]) -> NDArray[np.bool_]:
-        """Return (N,) True where the label's name is one of `names`."""
+    def labelled(self, names: frozenset[str], labels: NDArray[np.integer[Any]] | None = None) -> NDArray[np.bool_]:
+        """Return (N,) True where the name of a point's label, or of one of `labels` like these, is one of `names`."""
         hit = np.array([plain_name(name) in names for name in self.label_names] + [False])
-        return hit[self.labels]  # -1 reads the last entry
+        return hit[self.labels if labels is None else labels]  # -1 reads the last entry
 
 
 def load_scene(
@@ -168,8 +171,30 @@ def load_scene(
     kept = _thinned(aligned)
     colors = None if content.colors is None else content.colors[kept]
     return Scene(
-        aligned[kept].astype(np.float32), numbers[kept], instances[kept], colors, names, world_from_file, floor
+        aligned[kept].astype(np.float32),
+        numbers[kept],
+        instances[kept],
+        colors,
+        names,
+        world_from_file,
+        floor,
+        _placed(content, numbers, world_from_file),
     )
+
+
+def _placed(content: SceneFile, numbers: NDArray[np.int32], world_from_file: NDArray[np.float64]) -> Mesh | None:
+    """Bring a file's mesh into the project's frame, its labels to what `numbers` (N,) says of the file's points."""
+    mesh = content.mesh
+    if mesh is None:
+        return None
+    labels = None
+    if mesh.labels is not None and content.labels is not None:
+        used, first = np.unique(content.labels, return_index=True)
+        at = np.minimum(np.searchsorted(used, mesh.labels), len(used) - 1)
+        # A vertex of faces too small for any point may have a label that no point has.
+        labels = np.where(used[at] == mesh.labels, numbers[first][at], -1).astype(np.int64)
+    vertices = mesh.vertices @ world_from_file[:3, :3].T + world_from_file[:3, 3]
+    return Mesh(vertices, mesh.faces, mesh.colors, labels)
 
 
 def _slab_m(points_m: NDArray[np.float64]) -> float:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.gltf import read_glb
-from motion_preprocessing.mesh import SURFACE_POINTS, check_mesh, sample_surface
+from motion_preprocessing.mesh import SURFACE_POINTS, Mesh, check_mesh, sample_surface
 from motion_preprocessing.obj import read_obj
 from motion_preprocessing.ply import read_ply
 
@@ -45,6 +45,8 @@ class SceneFile:
     """The axis that the file's format says is up; None where it says nothing."""
     drawn: bool = False
     """Whether the points come from faces, whose undersides no scanner sees."""
+    mesh: Mesh | None = None
+    """The faces that the points were taken from."""
 
 
 def read_scene_file(path: Path) -> SceneFile:
@@ -114,6 +116,7 @@ def _spread(content: SceneFile, faces: NDArray[np.int64], lone: NDArray[np.int64
     return replace(
         content,
         drawn=bool(len(faces)),
+        mesh=Mesh(content.points, faces, content.colors, content.labels) if len(faces) else None,
         points=points,
         labels=None if content.labels is None else content.labels[corners],
         instances=None if content.instances is None else content.instances[corners],

@@ -89,35 +89,54 @@ def room_view(scene: Scene) -> RoomView:
 
 def _view_of(scene: Scene) -> RoomView:
     points = np.asarray(scene.points_m, dtype=np.float64)
-    unlabelled = scene.labels < 0
-    floor = scene.labelled(FLOOR) | (unlabelled & (np.abs(points[:, 2]) < _FLOOR_M))
-    wall = scene.labelled(WALL)
-    if unlabelled.mean() > 0.5:
-        for plane in wall_planes(scene.points_m):
-            wall |= unlabelled & ~floor & (np.abs(plane.distances(points)) < _WALL_M)
+    wall, floor = structure_of(scene, points, scene.labels)
     if scene.colors is not None:
         colors = np.asarray(scene.colors[:, :3], dtype=np.float64) / 255
     else:
-        colors = _colors(scene, wall, floor)
-    grey = colors.mean(axis=1, keepdims=True)
-    drained = colors + _GREYING * (grey - colors)
-    light = (drained + _WHITENING * (1 - drained)).astype(np.float32)
+        colors = plain_colors(points, scene.labels, scene.label_names, wall, floor)
+    light = lightened(colors)
     below = np.flatnonzero((points[:, 2] < CEILING_FROM_M) & ~scene.labelled(CEILING))
     chosen = below[:: math.ceil(len(below) / MAX_POINTS) or 1]
     return RoomView(points[chosen], light[chosen], wall[chosen], floor[chosen], _sizes(points[chosen]))
 
 
-def _colors(scene: Scene, wall: NDArray[np.bool_], floor: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Colours (N, 3) of points that have none of their own."""
-    palette = np.array([CLASS_PALETTE[object_class(name) - 1] for name in scene.label_names] + [_WALL_COLOR])
-    colors = palette[scene.labels]
-    height = np.clip(scene.points_m[:, 2:] / CEILING_FROM_M, 0, 1).astype(np.float64)
+def structure_of(
+    scene: Scene, points_m: NDArray[np.float64], labels: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which points (N, 3) of a room, with labels (N,) like the scene's, are on an outer wall and on the floor."""
+    unlabelled = labels < 0
+    floor = scene.labelled(FLOOR, labels) | (unlabelled & (np.abs(points_m[:, 2]) < _FLOOR_M))
+    wall = scene.labelled(WALL, labels)
+    if unlabelled.mean() > 0.5:
+        for plane in wall_planes(scene.points_m):
+            wall |= unlabelled & ~floor & (np.abs(plane.distances(points_m)) < _WALL_M)
+    return wall, floor
+
+
+def lightened(colors: AnyArray) -> NDArray[np.float32]:
+    """Return colours (N, 3) as the pictures have them."""
+    grey = colors.mean(axis=1, keepdims=True)
+    drained = colors + _GREYING * (grey - colors)
+    return np.asarray(drained + _WHITENING * (1 - drained), dtype=np.float32)
+
+
+def plain_colors(
+    points_m: NDArray[np.float64],
+    labels: NDArray[np.integer[Any]],
+    label_names: tuple[str, ...],
+    wall: NDArray[np.bool_],
+    floor: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Colours (N, 3) of points that have none of their own: their labels', else by height."""
+    palette = np.array([CLASS_PALETTE[object_class(name) - 1] for name in label_names] + [_WALL_COLOR])
+    colors = palette[labels]
+    height = np.clip(points_m[:, 2:] / CEILING_FROM_M, 0, 1)
     by_height = (1 - height) * np.array(_LOW_COLOR) + height * np.array(_HIGH_COLOR)
-    unknown = np.array([object_class(name) == 0 for name in scene.label_names] + [True])[scene.labels]
+    unknown = np.array([object_class(name) == 0 for name in label_names] + [True])[labels]
     colors[unknown] = by_height[unknown]
     colors[wall] = _WALL_COLOR
     colors[floor] = _FLOOR_COLOR
-    return colors
+    return np.asarray(colors)
 
 
 def _sizes(points: NDArray[np.float64]) -> NDArray[np.float64]:

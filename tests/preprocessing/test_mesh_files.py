@@ -63,6 +63,15 @@ def test_a_drawn_room_is_read_whatever_the_format(tmp_path: Path, name: str) -> 
     if name.endswith(".glb"):
         assert {scene.label_names[label] for label in np.unique(scene.labels)} == {"floor", "wall", "bed", "table"}
         assert bed.labelled
+    # The mesh itself is kept, where its points are.
+    assert scene.mesh is not None
+    faces = trimesh.Trimesh(scene.mesh.vertices, scene.mesh.faces, process=False)
+    _, distance, _ = trimesh.proximity.closest_point_naive(faces, scene.points_m[::2000])
+    assert distance.max() < 1e-5
+    assert faces.volume == pytest.approx(sum(np.prod(size) for _, size in BOXES.values()), rel=1e-3)
+    if name.endswith(".glb"):
+        of_bed = [scene.label_names[label] == "bed" for label in scene.mesh.labels]  # type: ignore[union-attr]
+        np.testing.assert_allclose(np.ptp(scene.mesh.vertices[of_bed], axis=0), (2.0, 0.9, 0.5), atol=0.01)
 
 
 def test_points_are_spread_by_area_and_stay_on_the_surface() -> None:

@@ -17,6 +17,7 @@ from motion_runtime.formats.glb import glb_bytes, write_glb
 from motion_runtime.formats.motion_file import write_motion
 from motion_runtime.formats.names import FORMATS
 from motion_runtime.formats.room import Room, room_of
+from motion_runtime.formats.room_mesh import room_of_mesh
 from motion_runtime.formats.skin import Skin, built_in_skin, skin_of
 from motion_runtime.formats.video import find_ffmpeg, render_video
 from motion_runtime.motion import Motion
@@ -41,8 +42,10 @@ class Export:
 
     @cached_property
     def room(self) -> Room | None:
-        """The room as it is drawn."""
-        return None if self.scene is None else room_of(self.scene)
+        """The room as it is drawn: the triangles of a mesh, else points."""
+        if self.scene is None:
+            return None
+        return room_of(self.scene) if self.scene.mesh is None else room_of_mesh(self.scene, self.scene.mesh)
 
     @cached_property
     def skin(self) -> Skin:

@@ -3,7 +3,7 @@
     'Z up' (turned so that glTF's y is up)
       person_0 (patient)   the skeleton: 22 nodes under 'pelvis'
       person_1 (staff)
-      room, ceiling        points, or triangles where the room has them
+      room, walls, ceiling  triangles of a mesh, else points: room and ceiling
     person_0_body ...      the skinned meshes; glTF wants them outside of any turned node
 
 Node transforms without the animation are the T-pose on the floor where each person starts, facing the room's +x.
@@ -27,7 +27,7 @@ from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS, WOR
 from motion_runtime.figure import twins
 from motion_runtime.formats.glb_file import INDICES, VERTICES, GlbFile
 from motion_runtime.formats.room import Room
-from motion_runtime.formats.skin import Skin, built_in_skin, vertex_normals
+from motion_runtime.formats.skin import Skin, built_in_skin
 from motion_runtime.motion import Motion
 
 Array = NDArray[np.float64]
@@ -164,35 +164,34 @@ def _body(
 
 
 def _room(file: GlbFile, room: Room) -> list[int]:
-    """Add the room's nodes: with the ceiling apart where there is one."""
-    file.use_extension(_UNLIT)
-    material: dict[str, Any] = {
-        "name": "room",
-        "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0},
-        "extensions": {_UNLIT: {}},
-    }
-    if room.faces is not None:
-        material["doubleSided"] = True
-    shared = file.add("materials", material)
+    """Add the room's nodes: outer walls and ceiling apart, and not drawn from outside where they are faces."""
+    walls = np.zeros_like(room.ceiling) if room.walls is None else room.walls
     nodes = []
-    for name, part in (("room", ~room.ceiling), ("ceiling", room.ceiling)):
+    for name, part in (("room", ~(walls | room.ceiling)), ("walls", walls), ("ceiling", room.ceiling)):
         if not part.any():
             continue
-        attributes = {
-            "POSITION": file.array(room.points_m[part].astype(np.float32), target=VERTICES, bounds=True),
-            "COLOR_0": file.array(_color_array(room.colors[part]), target=VERTICES, normalized=True),
+        material: dict[str, Any] = {
+            "name": name,
+            "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0},
         }
-        primitive: dict[str, Any] = {"attributes": attributes, "material": shared}
         if room.faces is None:
-            primitive["mode"] = _POINTS
+            file.use_extension(_UNLIT)
+            material["extensions"] = {_UNLIT: {}}
+        elif name == "room":
+            material["doubleSided"] = True
+        if room.faces is None:
+            primitive: dict[str, Any] = {"mode": _POINTS}
+            chosen = np.flatnonzero(part)
         else:
-            number = np.cumsum(part) - 1
-            faces = number[room.faces[part[room.faces].all(axis=1)]]
-            if not len(faces):
-                continue
-            normals = vertex_normals(room.points_m[part].astype(np.float64), faces).astype(np.float32)
-            attributes["NORMAL"] = file.array(normals, target=VERTICES)
-            primitive["indices"] = file.array(faces.reshape(-1).astype(np.uint32), target=INDICES)
+            chosen, faces = np.unique(room.faces[part], return_inverse=True)
+            primitive = {"indices": file.array(faces.reshape(-1).astype(np.uint32), target=INDICES)}
+        attributes = {
+            "POSITION": file.array(room.points_m[chosen].astype(np.float32), target=VERTICES, bounds=True),
+            "COLOR_0": file.array(_color_array(room.colors[chosen]), target=VERTICES, normalized=True),
+        }
+        if room.normals is not None:
+            attributes["NORMAL"] = file.array(room.normals[chosen], target=VERTICES)
+        primitive |= {"attributes": attributes, "material": file.add("materials", material)}
         mesh = file.add("meshes", {"name": name, "primitives": [primitive]})
         nodes.append(file.add("nodes", {"name": name, "mesh": mesh}))
     return nodes

@@ -26,9 +26,13 @@ class Room:
     colors: NDArray[np.float64]
     """(N, 3) sRGB in 0 to 1."""
     ceiling: NDArray[np.bool_]
-    """(N,) part of the ceiling, or above what the pictures show."""
+    """(N,), or (F,) where there are faces: part of the ceiling, or above what the pictures show."""
     faces: NDArray[np.uint32] | None = None
     """(F, 3) triangles, counter-clockwise seen from inside the room; None for points alone."""
+    normals: NDArray[np.float32] | None = None
+    """(N, 3) unit vectors, where there are faces."""
+    walls: NDArray[np.bool_] | None = None
+    """(F,) outer walls, which face into the room as the ceiling does; None without faces."""
 
 
 def room_of(scene: Scene) -> Room:

@@ -194,14 +194,22 @@ def room() -> Room:
 def test_a_room_of_triangles_keeps_them(pair: Motion) -> None:
     corners = np.array([[0, 0, 0], [4, 0, 0], [4, 3, 0], [0, 3, 0], [0, 0, 3], [4, 0, 3], [4, 3, 3]], np.float32)
     faces = np.array([[0, 1, 2], [0, 2, 3], [4, 6, 5], [0, 4, 1]], np.uint32)
-    up = corners[:, 2] > 1
-    read = Read(glb_bytes(pair, Room(corners, np.full((7, 3), 0.5), up, faces)))
+    normals = np.array([[0, 0, 1]] * 4 + [[0, 0, -1]] * 3, np.float32)
+    ceiling, walls = np.array([False, False, True, False]), np.array([False, False, False, True])
+    read = Read(glb_bytes(pair, Room(corners, np.full((7, 3), 0.5), ceiling, faces, normals, walls)))
     meshes = {mesh.name: mesh.primitives[0] for mesh in read.file.meshes}
     floor = meshes["room"]
     assert floor.mode == pygltflib.TRIANGLES
     np.testing.assert_array_equal(read.array(floor.indices).reshape(-1, 3), faces[:2])
-    np.testing.assert_allclose(read.array(floor.attributes.NORMAL)[:3], [[0, 0, 1]] * 3, atol=1e-6)
+    np.testing.assert_allclose(read.array(floor.attributes.NORMAL), [[0, 0, 1]] * 4, atol=1e-6)
     np.testing.assert_array_equal(read.array(meshes["ceiling"].indices), [0, 2, 1])
+    assert len(read.array(meshes["ceiling"].attributes.POSITION)) == 3  # and not those of the floor
+    np.testing.assert_array_equal(read.array(meshes["walls"].attributes.POSITION)[:, 2], [0, 0, 3])
+    # Only what may stand anywhere is drawn from both sides: a room seen from outside is open towards the viewer.
+    assert {m.name: m.doubleSided for m in read.file.materials if m.name in meshes} == {
+        "room": True, "walls": False, "ceiling": False,
+    }  # fmt: skip
+    assert not read.file.extensionsUsed
 
 
 def test_colours_are_linear_and_those_of_the_class(read: Read) -> None:
