@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 
 from motion_preprocessing.event import SIDES, Event, spanning
-from motion_preprocessing.motion_features import ANKLES, HEAD, PELVIS, WRISTS, Bools, Features, closed, smooth
+from motion_preprocessing.motion_features import ANKLES, HEAD, PELVIS, WRISTS, Bools, Features, closed, rate, smooth
 
 RAISED_M: Final = 0.05  # wrist over the shoulder
 WAVE_SWING_M: Final = 0.05
 WAVE_FLIPS: Final = 3
+RESTING_ELBOW_M_S: Final = 0.28  # against the shoulder, while both hands wave
 PUNCH_M_S: Final = 1.7  # growth of the distance from shoulder to wrist
 PUNCH_REACH_M: Final = 0.36
 
@@ -29,7 +30,7 @@ def arms(f: Features, upright: Bools) -> list[Event]:
                 continue
             found.append(spanning(f, "raise_arm" if a > 0 else "hold_arm", a, b, 0.0, side))
     waves = [_waves(f, index, side, upright) for index, side in enumerate(SIDES)]
-    found += _apart(waves[0], waves[1])
+    found += _apart(f, waves[0], waves[1])
     for index, side in enumerate(SIDES):
         body = f.wrist_body_m[:, index]
         extended = np.sqrt((body**2).sum(-1)) > 0.46
@@ -44,11 +45,20 @@ def arms(f: Features, upright: Bools) -> list[Event]:
     return found
 
 
-def _apart(left: list[Event], right: list[Event]) -> list[Event]:
-    """Waves of one hand; two hands that swing at once are laughing, dancing or arms that go up and down."""
+def _apart(f: Features, left: list[Event], right: list[Event]) -> list[Event]:
+    """Waves of one hand, and of both where the elbows rest.
+
+    Two hands that swing at once with elbows that go along are laughing, dancing or arms that go up and down.
+    """
     kept = []
+    elbows = np.linalg.norm(rate(f.wrist_body_m - f.forearm_body_m, f.fps), axis=-1).max(axis=1)
     for mine, theirs in ((left, right), (right, left)):
         kept += [e for e in mine if not any(min(e.end_s, o.end_s) > max(e.start_s, o.start_s) for o in theirs)]
+    for e in left:
+        for o in right:
+            start, stop = max(e.start_s, o.start_s), min(e.end_s, o.end_s)
+            if stop > start and elbows[round(start * f.fps) : round(stop * f.fps) + 1].mean() < RESTING_ELBOW_M_S:
+                kept.append(Event("wave", min(e.start_s, o.start_s), max(e.end_s, o.end_s), 0.0, "both"))
     return kept
 
 

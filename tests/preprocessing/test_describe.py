@@ -291,14 +291,16 @@ def test_who_falls_out_of_bed_lay_on_the_bed_before():
     assert events == [("lie", "bed"), ("fall", "bed"), ("lie", "floor")]
 
 
-def test_two_hands_that_swing_at_once_do_not_wave():
+@pytest.mark.parametrize("elbows_rest", [True, False])
+def test_two_hands_that_swing_at_once_wave_only_where_the_elbows_rest(elbows_rest):
     body = Body(4.0)
     up = body.ramp(0.5, 1.0) - body.ramp(3.3, 3.8)
     swing = 35 * np.sin(2 * np.pi * 1.5 * (body.time_s - 1.0)) * ((body.time_s > 1.0) & (body.time_s < 3.3))
     for side, sign in (("left", 1), ("right", -1)):
-        body.bend(f"{side}_shoulder", "z", sign * (-75 + 75 * up))
+        body.bend(f"{side}_shoulder", "z", sign * (-75 + 75 * up + (0 if elbows_rest else 0.5) * swing))
         body.bend(f"{side}_elbow", "z", sign * (90 * up + swing))
-    assert "wave" not in kinds(body.joints())
+    sides = [event.side for event in tell(body.joints()).events if event.kind == "wave"]
+    assert sides == (["both"] if elbows_rest else [])
 
 
 def test_a_trunk_that_turns_over_planted_feet_is_a_twist():

@@ -20,11 +20,12 @@ from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.dataset import MotionDataset
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.sequence import SPLITS, Event, MotionSequence
-from motion_preprocessing.simulation import care, keypose, mishaps, routines
+from motion_preprocessing.simulation import care, errands, keypose, layered, mishaps, routines
 from motion_preprocessing.simulation.fall_clips import fall_faults, fall_sequence, make_fall
 from motion_preprocessing.simulation.hinges import Array, chain
 from motion_preprocessing.simulation.recorded import recordings
 from motion_preprocessing.simulation.solve import Box
+from motion_preprocessing.simulation.spans import Span, spans
 from motion_preprocessing.simulation.steps import junctions
 
 LEAD_FRAMES: Final = 24
@@ -32,13 +33,16 @@ TRAIL_FRAMES: Final = 30
 HEAD_SHARE: Final = 0.38
 """Falls that hit the head are kept only while they stay under this share; 35 % of real ones in care homes do."""
 _SPLIT_SHARES: Final = (0.86, 0.07, 0.07)
-_GROUP_SHARES: Final = {"falls": 0.48, "keyposes": 0.42, "care": 0.10}
-VERSION: Final = 1
+_GROUP_SHARES: Final = {"falls": 0.38, "keyposes": 0.32, "care": 0.10, "layered": 0.20}
+VERSION: Final = 2
 """Of what a try makes of its seed; results of another version are not gone on with."""
 
 
 def _table() -> dict[str, tuple[str, float]]:
-    tables: dict[str, dict[str, Any]] = {"falls": mishaps.KINDS, "keyposes": routines.KINDS, "care": care.KINDS}
+    tables: dict[str, dict[str, Any]] = {
+        "falls": mishaps.KINDS, "keyposes": routines.KINDS, "care": care.KINDS,
+        "layered": layered.KINDS | errands.KINDS,
+    }  # fmt: skip
     return {
         name: (group, _GROUP_SHARES[group] * entry[1])
         for group, table in tables.items()
@@ -96,6 +100,7 @@ class Starts:
 
     walks: dict[str, routines.Walks]
     spots: dict[str, mishaps.Spots]
+    spans: dict[str, list[Span]]
 
 
 def read_starts(folder: Path) -> Starts:
@@ -104,8 +109,9 @@ def read_starts(folder: Path) -> Starts:
     Raises:
         InputError: It is no dataset, or nobody walks in the training split.
     """
-    found = recordings(MotionDataset.open(folder), ("walk", "other", "daily"))
-    starts = Starts({}, {})
+    every = recordings(MotionDataset.open(folder), ("walk", "other", "daily", "sit"))
+    found = [r for r in every if r.action != "sit"]
+    starts = Starts({}, {}, {})
     for split in SPLITS:
         mine = [r for r in found if r.split == split]
         walks = [r for r in mine if r.action == "walk"]
@@ -113,6 +119,7 @@ def read_starts(folder: Path) -> Starts:
             junctions(walks, LEAD_FRAMES, 0), junctions(walks, 0, TRAIL_FRAMES), LEAD_FRAMES
         )
         starts.spots[split] = mishaps.spots(mine)
+        starts.spans[split] = spans([r for r in every if r.split == split])
     if not (starts.walks["train"].into and starts.walks["train"].out and starts.spots["train"].passing):
         raise InputError(
             f"expected recorded walks of subjects cmu_*, got too few for {folder}; run motion-preprocess mocap"
@@ -151,7 +158,12 @@ def attempt(number: int, seed: int, kinds: tuple[str, ...], starts: Starts) -> T
             "rest": fallen.rest, "height_m": size.height_m, "mass_kg": size.mass_kg,
         }  # fmt: skip
         joints, boxes = (clip.joints_m,), clip.mishap.plan.boxes
-    elif group == "keyposes":
+    elif kind in layered.KINDS:
+        laid = layered.KINDS[kind][0](rng, starts.spans[split])
+        faults = tuple(laid.faults())
+        sequences = () if faults else tuple(laid.sequences(name, seed, split, rng))
+        joints, boxes = laid.people_m(), ()
+    elif kind in routines.KINDS or kind in errands.KINDS:
         made = keypose.make(kind, rng, starts.walks[split])
         faults = tuple(keypose.faults(made))
         sequences = () if faults else (keypose.sequence_of(made, name, seed, split, rng),)

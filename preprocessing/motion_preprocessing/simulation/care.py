@@ -143,25 +143,25 @@ def help_chair(rng: Rng) -> Help:
     grab, risen = _start_of(events, "stand_up"), _start_of(events, "standing")
     release = min(risen + 0.8, stop - 0.3)
     if front:
-        # The hands are taken when they are held out.
-        grab += 0.6 * seat.tempo
+        # The elbows are taken from below when the trunk has come forward.
+        grab += 0.75 * seat.tempo
         release = risen - 0.2
         # A little aside, so that two heads that lean forward do not meet.
-        x, y = seat.feet_m + float(rng.uniform(0.74, 0.82)), float(rng.choice([-1.0, 1.0]) * rng.uniform(0.27, 0.34))
-        yaw = 180.0 + (18.0 if y > 0 else -18.0)
+        x, y = seat.feet_m + float(rng.uniform(0.5, 0.6)), float(rng.choice([-1.0, 1.0]) * rng.uniform(0.36, 0.44))
+        yaw = 180.0 + (22.0 if y > 0 else -22.0)
         carer = [
-            _stand(0.0, x, y, yaw), _stand(grab - 0.3, x, y, yaw, 24.0, 0.5), _stand(0.9, x, y, yaw, 18.0, 0.5),
+            _stand(0.0, x, y, yaw), _stand(grab - 0.3, x, y, yaw, 10.0, 0.7), _stand(0.9, x, y, yaw, 6.0, 0.5),
             _stand(max(risen - grab - 0.6, 0.3), x, y, yaw, 6.0, 0.15), _stand(stop - risen, x, y, yaw),
         ]  # fmt: skip
         strength = _strength(frames, grab + 0.2, release)
         follow: tuple[Follow, ...] = tuple(
-            Follow(f"{mine}_wrist", _point(body, f"{theirs}_wrist", (0.0, 0.06 * sign, -0.04)), strength)
+            Follow(f"{mine}_wrist", _point(body, f"{theirs}_elbow", (0.03, 0.05 * sign, -0.03)), strength)
             for mine, theirs, sign in (("left", "right", -1.0), ("right", "left", 1.0))
         )
     else:
         side = str(rng.choice(["left", "right"]))
         sign = 1.0 if side == "left" else -1.0
-        x, y, yaw = 0.16, 0.58 * sign, -35.0 * sign
+        x, y, yaw = (float(v) for v in rng.normal((0.16, 0.58 * sign, -35.0 * sign), (0.03, 0.02, 5.0)))
         carer = [
             _stand(0.0, x, y, yaw), _stand(grab - 0.2, x, y, yaw, 26.0, 0.6), _stand(0.8, x, y, yaw, 24.0, 0.55),
             _stand(max(risen - grab - 0.6, 0.3), x, y, yaw, 10.0, 0.1), _stand(stop - risen, x, y, yaw),
@@ -194,7 +194,7 @@ def help_floor(rng: Rng) -> Help:
     kneel = risen - rising
     grab, release = kneel + 0.6, min(risen + 0.9, stop - 0.3)
     # The left foot comes forward, so the right side is free for the carer.
-    x, y, yaw = -0.12, -0.58, 35.0
+    x, y, yaw = (float(v) for v in rng.normal((-0.12, -0.58, 35.0), (0.03, 0.02, 5.0)))
     carer = [
         _stand(0.0, x, y, yaw, 12.0), _stand(max(begin, 0.3), x, y, yaw, 20.0, 0.1),
         _stand(kneel - begin, x, y, yaw, 30.0, 0.3),
@@ -223,7 +223,7 @@ def help_bed(rng: Rng) -> Help:
     begin, seated = _start_of(events, "stand_up"), _start_of(events, "sitting")
     grab, release = begin + 0.35 * (seated - begin), seated - 0.3
     # Beside the head end's shoulder, clear of the legs that come over the edge.
-    x, y, yaw = 0.66, 0.48, -165.0
+    x, y, yaw = (float(v) for v in rng.normal((0.66, 0.48, -165.0), (0.02, 0.03, 6.0)))
     carer = [
         _stand(0.0, x, y, yaw, 6.0), _stand(begin, x, y, yaw, 26.0, 0.3), _stand(grab - begin, x, y, yaw, 42.0, 0.7),
         _stand(0.6 * (seated - grab), x, y, yaw, 30.0, 0.5), _stand(0.4 * (seated - grab), x, y, yaw, 14.0, 0.2),
@@ -286,7 +286,7 @@ def help_sequences(made: Help, name: str, seed: int, split: str, rng: Rng) -> li
                 captions=made.captions,
                 action="help",
                 person_class=who,
-                subject=f"simulated_{seed}",
+                subject=f"simulated_{seed}_{split}",
                 split=split,
                 pair=name,
                 source=f"key poses: {made.kind}",

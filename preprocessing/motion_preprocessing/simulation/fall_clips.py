@@ -196,7 +196,7 @@ def fall_sequence(clip: FallClip, name: str, seed: int, split: str, rng: np.rand
         captions=fall_words(clip, rng),
         action="fall",
         person_class="patient",
-        subject=f"simulated_{seed}",
+        subject=f"simulated_{seed}_{split}",
         split=split,
         pair="",
         source=source,

@@ -149,6 +149,15 @@ def all_fours(seconds: float, hands_x: float = 0.12) -> Key:
     )  # fmt: skip
 
 
+def kneeling(seconds: float) -> Key:
+    """Kneel upright on both knees."""
+    return Key(
+        seconds, {"hip.y": -8, "knee": 94, "spine.y": 6, "shoulder.y": -14, "shoulder.x": -78, "elbow": -30,
+                  "ankle.y": 40},
+        (KNEES_X, 0.0, 0.52), (0.0, 4.0, 0.0), _knees() | _insteps(), balance_m=(KNEES_X - 0.08, 0.0),
+    )  # fmt: skip
+
+
 def over_sitting(rng: np.random.Generator) -> list[Key]:
     """From the back over sitting with stretched legs and sitting sideways; ends before hands and knees."""
     # Sits facing -y; hands and knees then face +x, a quarter turn to the left.

@@ -7,14 +7,17 @@ from typing import Final
 
 import numpy as np
 
+from motion_preprocessing.events import detect
 from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.motion_features import LYING, measure
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.sequence import Event, MotionSequence
+from motion_preprocessing.simulation import errands, routines
 from motion_preprocessing.simulation.hinges import Array, local_rotations
 from motion_preprocessing.simulation.keys import animate
 from motion_preprocessing.simulation.phases import labels_of_phases
 from motion_preprocessing.simulation.recorded import faded
-from motion_preprocessing.simulation.routines import KINDS, Part, Routine, Walks, words
+from motion_preprocessing.simulation.routines import Part, Routine, Walks, words
 
 FPS: Final = 20.0
 FADE_S: Final = 0.3
@@ -27,7 +30,8 @@ WALK_LICENCE: Final = (
 
 _ACTIONS: Final = {
     "chair_sit": "sit", "chair_stand": "stand_up", "chair_both": "sit", "bed_lie": "lie", "bed_up": "get_up",
-    "bed_roll": "lie", "floor_up": "get_up", "floor_lie": "lie",
+    "bed_roll": "lie", "floor_up": "get_up", "floor_lie": "lie", "pick_up": "pick_up", "reach": "reach",
+    "kneel_up": "get_up",
 }  # fmt: skip
 """Coarse action of each kind."""
 
@@ -49,7 +53,7 @@ class Made:
 
 def make(kind: str, rng: np.random.Generator, walks: Walks) -> Made:
     """Draw a routine of a kind and make it."""
-    routine = KINDS[kind][0](rng, walks)
+    routine = (routines.KINDS | errands.KINDS)[kind][0](rng, walks)
     pose = animate(
         routine.keys, FPS, rng, routine.boxes, routine.lead, routine.trail, liveliness=float(rng.uniform(0.6, 1.4))
     )
@@ -116,6 +120,12 @@ def faults(made: Made) -> list[str]:
         found.append("jump")
     if not np.isfinite(j).all():
         found.append("finite")
+    # Others must not see what it is not: a fall in lying down, lying in a squat with the trunk level.
+    seen = measure(j, FPS)
+    if any(event.kind == "fall" for event in detect(seen)):
+        found.append("falls")
+    if made.routine.kind == "pick_up" and (seen.posture == LYING).any():
+        found.append("level")
     return found
 
 
@@ -136,7 +146,7 @@ def sequence_of(made: Made, name: str, seed: int, split: str, rng: np.random.Gen
         captions=words(routine, patient, rng),
         action=_ACTIONS[routine.kind],
         person_class="patient" if patient else "person",
-        subject=f"simulated_{seed}",
+        subject=f"simulated_{seed}_{split}",
         split=split,
         pair="",
         source=f"key poses: {routine.kind}",

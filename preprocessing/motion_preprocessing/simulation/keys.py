@@ -28,6 +28,7 @@ from motion_preprocessing.simulation.hinges import (
     Array,
     Pose,
     angles_of,
+    chain,
     mirrored_angles,
 )
 from motion_preprocessing.simulation.solve import Box, Goals, even_weight, part_of, solve
@@ -382,6 +383,10 @@ def _followed(goals: Goals, follow: tuple[Follow, ...]) -> Goals:
     targets = np.stack([f.targets_m[row] for f, row in zip(follow, rows, strict=True)], axis=1)
     strength = np.stack([f.strength[row] for f, row in zip(follow, rows, strict=True)], axis=1)
     on = np.array([JOINT_INDEX[f.joint] for f in follow])
+    # The target comes out of where the joint would be otherwise: a weight alone that grows would pull at once.
+    free = chain(goals.prior).joints_m[:, on]
+    targets = free + strength[..., None] * (targets - free)
+    strength = _smoothstep(strength / 0.2)
     return replace(
         goals,
         on=np.concatenate([goals.on, on]),

@@ -77,7 +77,8 @@ def _pick(items: list[Junction], rng: Rng) -> Junction:
     return items[int(rng.integers(len(items)))]
 
 
-def _tempo(rng: Rng) -> float:
+def draw_tempo(rng: Rng) -> float:
+    """Draw a factor on times: brisk, usual or slow."""
     return float(rng.choice([0.75, 0.9, 1.05, 1.35]) * rng.uniform(0.9, 1.12))
 
 
@@ -94,9 +95,10 @@ def _first(keys: list[Key], seconds: float) -> list[Key]:
     return [replace(keys[0], seconds=seconds), *keys[1:]]
 
 
-def _walk_in(
+def walk_in(
     rng: Rng, walks: Walks, at: tuple[float, float], come_deg: float, half_m: float, where: str
 ) -> tuple[Arrival, list[Part]]:
+    """Draw a recorded walk that comes to a stand at a place, with its words."""
     found = arrive(
         _pick(walks.into, rng), walks.frames, np.array(at), 0.0, come_deg, float(rng.uniform(0.95, 1.2)), half_m=half_m
     )
@@ -108,9 +110,10 @@ def _walk_in(
     return found, parts
 
 
-def _walk_out(
+def walk_out(
     rng: Rng, walks: Walks, at: tuple[float, float], half_m: float, turns: tuple[float, ...]
 ) -> tuple[Departure, list[Part]]:
+    """Draw a recorded walk that goes off from a place, with its words."""
     way = float(rng.choice(turns) * rng.uniform(0.8, 1.1))
     found = depart(
         _pick(walks.out, rng), walks.frames, np.array(at), 0.0, way, float(rng.uniform(0.95, 1.2)), half_m=half_m
@@ -174,7 +177,7 @@ def chair_sit(rng: Rng, walks: Walks) -> Routine:
     arrival = None
     if rng.random() < 0.6:
         come = float(rng.choice([180, -180, 90, -90, 45, -45, 150, -150]) * rng.uniform(0.9, 1.0))
-        arrival, parts = _walk_in(rng, walks, (seat.feet_m, 0.0), come, seat.half_m, f"the {name}")
+        arrival, parts = walk_in(rng, walks, (seat.feet_m, 0.0), come, seat.half_m, f"the {name}")
         parts.append(Part("standing", [chairs.standing(seat, 0.45)], ()))
     else:
         wait = float(rng.uniform(0.4, 1.4))
@@ -200,7 +203,7 @@ def chair_stand(rng: Rng, walks: Walks) -> Routine:
     ]
     departure = None
     if rng.random() < 0.55:
-        departure, more = _walk_out(rng, walks, (seat.feet_m, 0.0), seat.half_m, (0, 0, 45, -45, 90, -90))
+        departure, more = walk_out(rng, walks, (seat.feet_m, 0.0), seat.half_m, (0, 0, 45, -45, 90, -90))
         parts += more
     else:
         parts.append(Part("standing", [chairs.standing(seat, float(rng.uniform(0.4, 1.4)))], ("stands still", "")))
@@ -243,13 +246,13 @@ def bed_lie(rng: Rng, walks: Walks) -> Routine:
     seat = _bedside(bed, rng)
     mirror = bool(rng.random() < 0.5)
     way, how = _bed_way(bed, rng)
-    tempo = _tempo(rng)
+    tempo = draw_tempo(rng)
     parts: list[Part] = []
     arrival = None
     draw = rng.random()
     if draw < 0.3:
         come = float(rng.choice([180, -180, 90, -90]) * rng.uniform(0.9, 1.0))
-        arrival, parts = _walk_in(rng, walks, (seat.feet_m, 0.0), come, seat.half_m, "the bed")
+        arrival, parts = walk_in(rng, walks, (seat.feet_m, 0.0), come, seat.half_m, "the bed")
         parts.append(Part("standing", [chairs.standing(seat, 0.4)], ()))
     elif draw < 0.55:
         parts.append(Part("standing", [chairs.standing(seat, 0.0), chairs.standing(seat, 0.6)], ()))
@@ -284,7 +287,7 @@ def bed_up(rng: Rng, walks: Walks) -> Routine:
     seat = _bedside(bed, rng)
     mirror = bool(rng.random() < 0.5)
     way, how = _bed_way(bed, rng)
-    tempo = _tempo(rng)
+    tempo = draw_tempo(rng)
     start = float(rng.choice([0, 0, 0, 80]))
     side = "right" if mirror else "left"
     lying = [beds.flat(bed, 0.0, rng, start), beds.flat(bed, float(rng.uniform(0.4, 1.4)), rng, start)]
@@ -307,7 +310,7 @@ def bed_up(rng: Rng, walks: Walks) -> Routine:
         parts.append(Part("stand_up", chairs.stand_up(seat), words, True))
         parts.append(Part("standing", [chairs.standing(seat, 0.5)], ()))
         if draw < 0.35:
-            departure, more = _walk_out(rng, walks, (seat.feet_m, 0.0), seat.half_m, (0, 0, 45, -45, 90, -90))
+            departure, more = walk_out(rng, walks, (seat.feet_m, 0.0), seat.half_m, (0, 0, 45, -45, 90, -90))
             parts += more
         else:
             parts.append(Part("standing", [chairs.standing(seat, 0.6)], ()))
@@ -321,7 +324,7 @@ def bed_roll(rng: Rng, walks: Walks) -> Routine:
     mirror = bool(rng.random() < 0.5)
     side = "right" if mirror else "left"
     turns = [0.0, 80.0] if rng.random() < 0.5 else [80.0, 0.0]
-    tempo = _tempo(rng)
+    tempo = draw_tempo(rng)
     first = [beds.flat(bed, 0.0, rng, turns[0]), beds.flat(bed, float(rng.uniform(0.5, 2.0)), rng, turns[0])]
     then = [beds.flat(bed, 1.5 * tempo, rng, turns[1])]
     rest = [beds.flat(bed, float(rng.uniform(0.8, 2.5)), rng, turns[1])]
@@ -386,7 +389,7 @@ def floor_up(rng: Rng, walks: Walks) -> Routine:
     """Lie on the floor and get up."""
     keys, start, way, boxes, _ = _floor_way(rng, True)
     mirror = bool(rng.random() < 0.5)
-    tempo = _tempo(rng) * 1.12
+    tempo = draw_tempo(rng) * 1.12
     lead_side = "right" if mirror else "left"
     where = f"on the {lead_side} side" if start == "side" else _LIES[start]
     hold = [replace(keys[0], seconds=0.0), replace(keys[0], seconds=float(rng.uniform(0.3, 1.5)))]
@@ -398,7 +401,7 @@ def floor_up(rng: Rng, walks: Walks) -> Routine:
     ]
     departure = None
     if rng.random() < 0.3 and way != "seat":
-        departure, more = _walk_out(rng, walks, (ground.FEET_X, 0.0), 0.12, (0, 0, 45, -45))
+        departure, more = walk_out(rng, walks, (ground.FEET_X, 0.0), 0.12, (0, 0, 45, -45))
         parts += more
     else:
         parts.append(Part("standing", [ground.standing(float(rng.uniform(0.4, 1.0)))], ("stands still", "")))
@@ -410,7 +413,7 @@ def floor_lie(rng: Rng, walks: Walks) -> Routine:
     """Stand or walk, then lie down on the floor."""
     keys, start, way, boxes, _ = _floor_way(rng, False)
     mirror = bool(rng.random() < 0.5)
-    tempo = _tempo(rng) * 1.1
+    tempo = draw_tempo(rng) * 1.1
     lead_side = "right" if mirror else "left"
     where = f"on the {lead_side} side" if start == "side" else _LIES[start]
     down = ground.slower(ground.reverse(keys, 0.8), tempo)
@@ -419,7 +422,7 @@ def floor_lie(rng: Rng, walks: Walks) -> Routine:
     arrival = None
     if rng.random() < 0.35 and way != "seat":
         come = float(rng.choice([0, 0, 60, -60, 90, -90]) * rng.uniform(0.8, 1.0))
-        arrival, parts = _walk_in(rng, walks, (ground.FEET_X, 0.0), come, 0.12, "a place on the floor")
+        arrival, parts = walk_in(rng, walks, (ground.FEET_X, 0.0), come, 0.12, "a place on the floor")
         parts = [
             replace(part, phrases=("walks", "walks a few steps")) if part.label == "walk" else part for part in parts
         ]
