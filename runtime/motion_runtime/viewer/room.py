@@ -1,4 +1,4 @@
-"""The room as the page needs it: a sensible number of coloured points, and which walls they belong to.
+"""The room as the page needs it: the faces of a mesh, else a sensible number of coloured points, and their walls.
 
 A wall whose outside faces the camera would hide everybody; its points therefore carry the direction into the room, and
 the page leaves them out while it looks from outside.
@@ -15,6 +15,7 @@ from motion_preprocessing.labels import CEILING
 from motion_preprocessing.scene import wall_planes
 from motion_runtime.room_view import room_view
 from motion_runtime.viewer.arrays import ArrayBlock
+from motion_runtime.viewer.room_faces import LIGHT, faces_payload
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
@@ -26,14 +27,12 @@ _STRAYS_PERCENT: Final = 0.5
 """So many points at either end of an axis are strays that must not set the size of the picture."""
 _PATCH_M: Final = 0.1
 _MIN_PATCH: Final = 6
-_LIGHT: Final = (0.93, 0.86, 1.0)
-"""Brightness of what faces along x, y and z."""
 _OWN: Final = 0.35
 """Part of its own colour that a point keeps; the rest is its patch's."""
 
 
 def room_payload(scene: Scene, block: ArrayBlock, most: int = MAX_POINTS) -> dict[str, Any]:
-    """Put a room's points into `block` and describe them.
+    """Put a room's faces, or its points where it has none, into `block` and describe them.
 
     Args:
         scene: The room.
@@ -42,13 +41,16 @@ def room_payload(scene: Scene, block: ArrayBlock, most: int = MAX_POINTS) -> dic
     """
     view = room_view(scene).thinned(most)
     points = view.points_m
+    edges = np.percentile(points, [_STRAYS_PERCENT, 100 - _STRAYS_PERCENT], axis=0)
+    extent = {"low": [float(value) for value in edges[0]], "high": [float(value) for value in edges[1]]}
+    if scene.mesh is not None:
+        return faces_payload(scene, scene.mesh, block) | extent
     low, high = points.min(axis=0), points.max(axis=0)
     unit = float(np.max(high - low)) / 65_000
     kinds = np.full(len(points), OBJECT, dtype=np.uint8)
     kinds[view.wall], kinds[view.floor] = WALL, FLOOR
     inward = _inward(scene, points, view.wall)
-    edges = np.percentile(points, [_STRAYS_PERCENT, 100 - _STRAYS_PERCENT], axis=0)
-    return {
+    return extent | {
         "count": len(points),
         "origin": [float(value) for value in low],
         "unit": unit,
@@ -57,8 +59,6 @@ def room_payload(scene: Scene, block: ArrayBlock, most: int = MAX_POINTS) -> dic
         "kinds": block.add(kinds),
         "inward": block.add(np.rint(127 * inward).astype(np.int8)),
         "sizes": block.add(np.clip(np.rint(1000 * view.size_m), 1, 255).astype(np.uint8)),
-        "low": [float(value) for value in edges[0]],
-        "high": [float(value) for value in edges[1]],
     }
 
 
@@ -82,10 +82,10 @@ def _lit(points: NDArray[np.float64], colors: NDArray[np.float32], inward: NDArr
     spread, axes = np.linalg.eigh(mean(off[:, :, None] * off[:, None, :]).reshape(-1, 3, 3))
     normals = np.abs(axes[:, :, 0])
     flat = np.clip(1 - 6 * spread[:, 0] / np.maximum(spread[:, 1], 1e-12), 0, 1)
-    light = normals @ np.array(_LIGHT) / np.maximum(normals.sum(axis=1), 1e-9)
+    light = normals @ np.array(LIGHT) / np.maximum(normals.sum(axis=1), 1e-9)
     light = np.where(count >= _MIN_PATCH, 1 + flat * (light - 1), 1.0)[patch]
     wall = np.abs(inward).sum(axis=1)
-    light[wall > 0] = (np.abs(inward) @ np.array(_LIGHT[:2]))[wall > 0] / wall[wall > 0]
+    light[wall > 0] = (np.abs(inward) @ np.array(LIGHT[:2]))[wall > 0] / wall[wall > 0]
     return np.asarray((_OWN * colors + (1 - _OWN) * mean(colors)[patch]) * light[:, None])
 
 

@@ -1,4 +1,4 @@
-// The room: points as small discs. Walls that the camera sees from outside are left out, so that nobody is hidden.
+// The room: triangles, or points as small discs. Walls that the camera sees from outside are left out, so that nobody is hidden.
 const OBJECT_KIND = 0, FLOOR_KIND = 2;
 
 function pointsMaterial(extra) {
@@ -39,7 +39,49 @@ function pointsMaterial(extra) {
   });
 }
 
+// A room of triangles: the floor under everything, walls from inside only, things from both sides.
+function buildFaces(described, array) {
+  const steps = array(described.points);
+  const places = new Float32Array(steps.length);
+  for (let i = 0; i < steps.length; i++) places[i] = described.origin[i % 3] + steps[i] * described.unit;
+  const position = new THREE.BufferAttribute(places, 3), tint = new THREE.BufferAttribute(array(described.colors), 3, true);
+  const group = new THREE.Group();
+  const materials = [];
+  for (const [part, faces] of Object.entries(described.faces)) {
+    const floor = part === "floor";
+    const material = new THREE.ShaderMaterial({
+      uniforms: { uPixels: { value: 1 }, uShade: { value: new THREE.Vector4(1, 1, 1, 1) } },
+      vertexShader: `
+        attribute vec3 tint;
+        varying vec3 vTint;
+        void main() {
+          vTint = tint;
+          gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+        }`,
+      fragmentShader: `
+        uniform vec4 uShade;
+        varying vec3 vTint;
+        void main() {
+          gl_FragColor = vec4(vTint * uShade.rgb, uShade.a);
+        }`,
+      ...(part === "walls" ? {} : { side: THREE.DoubleSide }),
+      ...(floor ? { depthWrite: false, ...OVER } : {}),
+    });
+    const geometry = new THREE.BufferGeometry();
+    geometry.setAttribute("position", position);
+    geometry.setAttribute("tint", tint);
+    geometry.setIndex(new THREE.BufferAttribute(array(faces), 1));
+    const mesh = new THREE.Mesh(geometry, material);
+    mesh.renderOrder = floor ? ORDER.floorPoints : ORDER.room;
+    mesh.frustumCulled = false;
+    group.add(mesh);
+    materials.push(material);
+  }
+  return { group, materials };
+}
+
 function buildRoom(described, array) {
+  if (described.faces) return buildFaces(described, array);
   const steps = array(described.points), colors = array(described.colors), kinds = array(described.kinds);
   const inward = array(described.inward), sizes = array(described.sizes);
   const group = new THREE.Group();
