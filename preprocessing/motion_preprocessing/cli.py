@@ -233,14 +233,16 @@ def furnish(
 @click.option("--count", type=click.IntRange(min=1), default=300, show_default=True, help="Clips to keep.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other seed, other clips.")
 @click.option(
-    "--kinds", multiple=True, help="falls, keyposes, care, or one kind such as trip; repeatable  [default: all]"
+    "--kinds",
+    multiple=True,
+    help="falls, keyposes, care, layered, or one kind such as trip; repeatable  [default: all]",
 )
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes; 0: this one.")
 @click.option("--sheets", type=click.Path(path_type=Path), help="Folder for contact sheets (.png).")
 def simulate(
     out: Path, starts: Path, count: int, seed: int, kinds: tuple[str, ...], workers: int, sheets: Path | None
 ) -> None:
-    """Simulate falls, lying down, getting up, sitting down and helping; write the dataset folder OUT."""
+    """Simulate falls, lying down, getting up, helping, waving, wheelchairs; write the dataset folder OUT."""
     from motion_preprocessing.simulation.command import run_simulate
 
     run_simulate(out, starts, count=count, seed=seed, kinds=kinds, workers=workers, sheets=sheets)

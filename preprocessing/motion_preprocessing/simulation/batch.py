@@ -101,10 +101,11 @@ class Starts:
     walks: dict[str, routines.Walks]
     spots: dict[str, mishaps.Spots]
     spans: dict[str, list[Span]]
+    """What actions are laid over."""
 
 
 def read_starts(folder: Path) -> Starts:
-    """Search a dataset of recordings for walks to join and moments to fall in.
+    """Search a dataset of recordings for walks to join, moments to fall in and stretches to lay actions over.
 
     Raises:
         InputError: It is no dataset, or nobody walks in the training split.
@@ -132,7 +133,8 @@ def _split(starts: Starts, rng: np.random.Generator) -> str:
     walks, spots = starts.walks[split], starts.spots[split]
     # Small splits of small datasets may lack a start that a kind needs.
     full = walks.into and walks.out and spots.passing and spots.striking and spots.striding
-    return split if full else "train"
+    pushed = any(span.kind == "walk" for span in starts.spans[split])
+    return split if full and pushed else "train"
 
 
 def attempt(number: int, seed: int, kinds: tuple[str, ...], starts: Starts) -> Try:

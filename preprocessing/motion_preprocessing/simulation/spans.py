@@ -33,10 +33,9 @@ class Span:
     kind: str
     """One of POSTURES."""
     start: int
+    """First frame."""
     stop: int
     """One past the last frame."""
-    manner: str
-    """Of a walk: its path."""
     busy: bool
     """Whether the arms do something else meanwhile."""
 
@@ -73,7 +72,7 @@ def spans(recordings: list[Recording]) -> list[Span]:
             if event.kind != "sit" and features.tilt_deg[start:stop].max() > UPRIGHT_DEG:
                 continue
             other = any(min(event.end_s, o.end_s) > max(event.start_s, o.start_s) for o in busy)
-            found.append(Span(recording, event.kind, start, stop, event.manner, other))
+            found.append(Span(recording, event.kind, start, stop, other))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -39,8 +39,9 @@ class Wave:
     raise_s: float
     """When the arm begins to rise."""
     rise_s: float
+    """How long it takes up."""
     lower_s: float
-    """How long it takes up and down."""
+    """How long it takes down."""
     hz: float
     """Swings a second."""
     swings: int
@@ -71,11 +72,12 @@ class Wave:
 
 def draw_wave(rng: Rng, seconds: float) -> Wave:
     """Draw a wave that begins and ends within so many seconds."""
-    hz = float(rng.uniform(1.2, 2.5))
     rise, lower = float(rng.uniform(0.45, 0.9)), float(rng.uniform(0.5, 1.0))
     room = seconds - 0.75 * rise - lower - 0.3
-    swings = int(np.clip(rng.integers(2, 8), 2, max(2, int(room * hz))))
-    spare = max(0.0, room - swings / hz)
+    # Two swings fit into the shortest clip, or nobody would see a wave.
+    hz = max(float(rng.uniform(1.2, 2.5)), 2 / room)
+    swings = min(int(rng.integers(2, 8)), int(room * hz + 1e-9))
+    spare = room - swings / hz
     high = rng.random() < 0.3
     return Wave(
         raise_s=0.1 + float(rng.uniform(0, 1)) * spare,
@@ -219,12 +221,14 @@ def make_waving(rng: Rng, spans: list[Span]) -> Waving:
     first = draw_wave(rng, (len(base.root_m) - 1) / FPS)
     waves = {sides[0]: first}
     if arms == "both":
-        second = draw_wave(rng, 8.0)
-        waves["right"] = Wave(
-            first.raise_s, first.rise_s, first.lower_s, first.hz, first.swings, second.half_deg,
-            first.lift_deg + float(rng.normal(scale=6)), first.aside_deg + float(rng.normal(scale=8)),
-            first.tilt_deg, -first.facing_deg, first.phase * float(rng.choice([1.0, -1.0])),
-        )  # fmt: skip
+        waves["right"] = replace(
+            first,
+            half_deg=first.half_deg * float(rng.uniform(0.8, 1.2)),
+            lift_deg=first.lift_deg + float(rng.normal(scale=6)),
+            aside_deg=first.aside_deg + float(rng.normal(scale=8)),
+            facing_deg=-first.facing_deg,
+            phase=first.phase * float(rng.choice([1.0, -1.0])),
+        )
     rotations = wave_over(base, waves, float(rng.uniform(-1.0, 4.0)))
     return Waving(base, rotations, turns_of(rotations, base.root_m)[0], sides, waves)
 

@@ -1,8 +1,8 @@
 """Somebody pushes a wheelchair in which somebody sits: a recorded walk whose hands hold on, and a posed seat.
 
 The chair runs along the walker's path, smoothed; its rear wheels are under the seat, so it points along the path where
-the seat is. Handles and seat are fixed in the chair, hands in the handles, feet on the rests. Nobody pushes in truth:
-the walk stays as it was recorded, but for its pace.
+the seat is. Handles and seat are fixed in the chair, hands on the handles, feet on the rests. Nobody pushes in truth:
+the walk stays as it was recorded, but for its pace and, of every second one, the bend of its way.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from motion_preprocessing.canonical import heading_rad
+from motion_preprocessing.errors import InputError
 from motion_preprocessing.metrics import foot_skate_ratio, person_penetration_m
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.sequence import Event, MotionSequence
@@ -88,7 +89,9 @@ class Ride:
     base_skate: float
     """Share of frames in which a foot of the recorded walk slides."""
     subject: str
+    """Who walked."""
     source: str
+    """Name of that recording."""
 
     def people_m(self) -> tuple[Array, ...]:
         """The joints of both, the walker's first."""
@@ -232,9 +235,15 @@ def _leaning(rotations: Array, lean_deg: float) -> Array:
 
 
 def make_ride(rng: Rng, spans: list[Span]) -> Ride:
-    """Draw a walk and a chair and put them together."""
+    """Draw a walk and a chair and put them together.
+
+    Raises:
+        InputError: Nobody walks in the spans.
+    """
     seconds = float(rng.uniform(4.0, 8.0))
     walks = [span for span in spans if span.kind == "walk"]
+    if not walks:
+        raise InputError("expected recorded walks of 3 s or more, got none for the wheelchair; give other --starts")
     pace = float(rng.uniform(1.1, 1.45))
     base = recorded_base(walks[int(rng.integers(len(walks)))], seconds, pace, rng)
     skate = foot_skate_ratio(turns_of(base.rotations, base.root_m)[0], FPS)
@@ -259,10 +268,7 @@ def make_ride(rng: Rng, spans: list[Span]) -> Ride:
         handles = _handles(chair, place, turn)
         pushing = _leaning(base.rotations, chair.lean_deg)
     for number, side in enumerate(_SIDES):
-        out = np.zeros((len(yaw), 3))
-        out[:, 2] = -1.0
-        aside = 0.35 if side == "left" else -0.35
-        elbow_to = out + aside * turn[..., 1] - 0.5 * turn[..., 0]
+        elbow_to = (turn @ np.array([-0.5, 0.35 if side == "left" else -0.35, -1.0])).reshape(-1, 3)
         arm = hand_at(pushing, base.root_m, side, handles[:, number], elbow_to)
         pushing[:, JOINT_INDEX[f"{side}_shoulder"]] = arm[:, 0]
         pushing[:, JOINT_INDEX[f"{side}_elbow"]] = arm[:, 1]

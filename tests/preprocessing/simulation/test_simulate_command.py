@@ -23,25 +23,26 @@ def simulate(out: Path, starts: Path, **changes: object) -> Tally:
     return run_simulate(out, starts, **(options | changes))  # type: ignore[arg-type]
 
 
-def test_a_batch_that_was_stopped_ends_in_the_same_bytes(starts: Path, tmp_path: Path) -> None:
-    simulate(tmp_path / "whole", starts, sheets=tmp_path / "sheets")
+@pytest.mark.parametrize("kinds", [QUICK, ("wave", "reach")])
+def test_a_batch_that_was_stopped_ends_in_the_same_bytes(starts: Path, tmp_path: Path, kinds: tuple[str, ...]) -> None:
+    simulate(tmp_path / "whole", starts, sheets=tmp_path / "sheets", kinds=kinds)
     # What a killed run leaves: the folder of tries with one of them finished, and half a file beside it.
     place = tmp_path / "resumed.tries"
     place.mkdir()
-    source = tries(starts, place, 4, QUICK, 0)
+    source = tries(starts, place, 4, kinds, 0)
     next(source)
     source.close()
     (place / ".000001.npz.partial").write_bytes(b"half")
     with pytest.raises(OutputError, match="another"):
-        simulate(tmp_path / "resumed", starts)
+        simulate(tmp_path / "resumed", starts, kinds=kinds)
     header = json.loads((tmp_path / "whole" / HEADER_FILE).read_text())
     from motion_preprocessing.dataset import FORMAT_VERSION
     from motion_preprocessing.simulation.batch import VERSION
 
-    batch = {"version": VERSION, "dataset_format": FORMAT_VERSION, "seed": 4, "kinds": list(QUICK),
+    batch = {"version": VERSION, "dataset_format": FORMAT_VERSION, "seed": 4, "kinds": list(kinds),
              "starts": header["provenance"]["starts"], "numpy": np.__version__}  # fmt: skip
     (place / "batch.json").write_text(json.dumps(batch))
-    simulate(tmp_path / "resumed", starts)
+    simulate(tmp_path / "resumed", starts, kinds=kinds)
     for name in (HEADER_FILE, FRAMES_FILE, SEQUENCES_FILE):
         assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not place.exists()
@@ -55,6 +56,7 @@ def test_a_batch_that_was_stopped_ends_in_the_same_bytes(starts: Path, tmp_path:
 def test_kinds_and_groups() -> None:
     assert chosen_kinds(()) == tuple(KINDS)
     assert set(chosen_kinds(("care", "trip"))) == {"help_chair", "help_floor", "help_bed", "trip"}
+    assert set(chosen_kinds(("layered",))) == {"wave", "wheelchair", "pick_up", "reach", "kneel_up"}
     with pytest.raises(InputError, match="dance"):
         chosen_kinds(("dance",))
 
