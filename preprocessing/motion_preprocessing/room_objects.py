@@ -73,6 +73,11 @@ class RoomObject:
         signs = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
         return np.asarray(np.array(self.centre_m) + signs[:, :1] * half_l * along + signs[:, 1:] * half_w * across)
 
+    def gap_m(self, xy_m: Array) -> Array:
+        """Distance (N,) from places (N, 2) to its box, 0 inside."""
+        own = np.abs((xy_m - np.array(self.centre_m)) @ self.axes.T) - np.array(self.size_m[:2]) / 2
+        return np.asarray(np.linalg.norm(np.maximum(own, 0.0), axis=1))
+
     @property
     def axes(self) -> Array:
         """(2, 2) unit vectors along its length and its width."""

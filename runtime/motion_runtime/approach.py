@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.labels import named_classes
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.room_objects import SITTABLE, RoomObject
+from motion_runtime.stage import Place, Rest, Use
 
 Array = NDArray[np.float64]
 
@@ -51,9 +52,34 @@ _FIRST: Final[tuple[tuple[Stance, re.Pattern[str]], ...]] = (
 )
 _LEAVES: Final = re.compile(r"\b(away from|leaves?|from)\b")
 _ENDS_ON: Final = re.compile(r"\b(sits?|sitting|lies|lie|lying|lays?|takes? a seat)\b")
+_LIES: Final = re.compile(r"\b(lies|lie|lying|lays?|laying)\b")
+_RESTS_ON: Final = re.compile(
+    r"\b(sits?|sitting|seated|lies|lie|lying|lays?|laying|takes? a seat|stands? up|standing up|gets? up|getting up"
+    r"|gets? out|rises?|sleeps?|rests?|flops?|drops? (?:on|in)\w*)\b"
+)
+_OTHERS: Final = re.compile(
+    r"\b(together|each other|one another|another|others?|somebody|someone else|both|two (?:people|persons)"
+    r"|helps?|helping|helped|carer|hands? (?:over|to)|hugs?|with help|him|her|them)\b"
+)
 
-_SEAT_GAP_M: Final = 0.22
-"""From the seat's edge to the pelvis of somebody who is about to sit down."""
+_STANDS_IN: Final = {
+    "chair": ("wheelchair", "stool", "sofa"), "stool": ("chair",), "sofa": ("chair",), "wheelchair": ("chair",),
+}  # fmt: skip
+"""What is meant where there is none of what is named."""
+
+_SEAT_GAP_M: Final = 0.18
+"""From the seat's edge to the pelvis of somebody who is about to sit down. With `_DEEP_M` it is the 0.38 m that a
+pelvis moves back while it sits down in the training data (benchmarks/use_furniture.py measures them)."""
+_DEEP_M: Final = 0.2
+"""From the seat's edge to the pelvis of who sits, more or less by `_DEEPER_M`."""
+_DEEPER_M: Final = 0.07
+_MANY_M: Final = 1.2
+"""Several people sit beside each other on what is longer."""
+_HEAD_M: Final = 0.8
+_FEET_M: Final = 0.95
+"""From the ends of a mattress to the pelvis of who lies on it, at least."""
+_WITHIN_M: Final = 0.25
+"""From its sides likewise."""
 _OTHER_GAP_M: Final = 0.38
 _CLEAR_M: Final = 0.15
 """Least clearance half a step before the edge: a side without it cannot be reached."""
@@ -70,18 +96,18 @@ class Spot:
     """A place at a piece of furniture."""
 
     thing: RoomObject
-    edge_m: tuple[float, float]
+    edge_m: Place
     """On its edge."""
     outward_rad: float
     """Direction away from it there."""
     score: float
 
-    def before(self) -> tuple[float, float]:
+    def before(self) -> Place:
         """Where the pelvis of somebody is who stands before it."""
         gap = _SEAT_GAP_M if self.thing.object_class in SITTABLE else _OTHER_GAP_M
         return self.step(gap)
 
-    def step(self, distance_m: float) -> tuple[float, float]:
+    def step(self, distance_m: float) -> Place:
         """The place so far out from the edge, or in where negative."""
         x, y = self.edge_m
         return x + distance_m * math.cos(self.outward_rad), y + distance_m * math.sin(self.outward_rad)
@@ -92,12 +118,38 @@ class Spot:
         x, y = self.thing.back_m
         if math.hypot(x, y) < _BACKED_M or self.thing.size_m[0] > _LONG_M:
             return self.outward_rad
-        return math.atan2(-y, -x)
+        # A seat is square to its box, whatever few points show of its back.
+        turns = [self.thing.yaw_rad + quarter * math.pi / 2 for quarter in range(4)]
+        return max(turns, key=lambda turn: -x * math.cos(turn) - y * math.sin(turn))
 
-    def on(self) -> tuple[float, float]:
+    def on(self) -> Place:
         """Where the pelvis of somebody is who sits on it."""
-        deep = min(0.3, 0.5 * self.thing.size_m[1])
-        return self.step(-deep)
+        return self.step(-min(_DEEP_M, 0.5 * self.thing.size_m[1]))
+
+    def use(self, *, start_free: bool) -> Use | None:
+        """How somebody sits or lies on it; None where it has no level to do so."""
+        thing = self.thing
+        if thing.object_class not in SITTABLE or thing.level_m is None:
+            return None
+        aside = 0.5 * thing.size_m[0] - _WITHIN_M if thing.size_m[0] > _MANY_M else 0.0
+        # Only the places beside this one: the spots of a long seat are a quarter of it apart.
+        seat = Rest(self.on(), (_DEEPER_M, max(0.02, min(aside, 0.12 * thing.size_m[0]))), self.seated_rad)
+        return Use(thing.level_m, seat, beds(thing), start_free)
+
+
+def beds(thing: RoomObject) -> tuple[Rest, ...]:
+    """Where somebody lies on a thing: along it, the head first where something stands up from it."""
+    length, width = thing.size_m[0], thing.size_m[1]
+    if length < _LONG_M or thing.object_class not in ("bed", "sofa"):
+        return ()
+    head = float(np.array(thing.back_m) @ thing.axes[0]) > 0
+    half = max(0.02, length / 2 - (_HEAD_M + _FEET_M) / 2), max(0.02, width / 2 - _WITHIN_M)
+    found = []
+    for yaw in (thing.yaw_rad + math.pi * head, thing.yaw_rad + math.pi * (not head)):
+        x, y = thing.level_centre_m
+        nearer = (_FEET_M - _HEAD_M) / 2
+        found.append(Rest((x - nearer * math.cos(yaw), y - nearer * math.sin(yaw)), half, yaw))
+    return tuple(found)
 
 
 def stance_of(prompt: str) -> Stance:
@@ -121,12 +173,33 @@ def ends_on(prompt: str) -> bool:
     return bool(_ENDS_ON.search(last)) and not re.search(r"\bup\b", last)
 
 
+def lies(prompt: str) -> bool:
+    """Whether somebody lies, rather than sits."""
+    return bool(_LIES.search(prompt.lower()))
+
+
+def rests_on(prompt: str) -> bool:
+    """Whether somebody sits or lies at some time."""
+    return bool(_RESTS_ON.search(prompt.lower()))
+
+
+def seats_one(thing: RoomObject) -> bool:
+    """Whether one person at a time sits there."""
+    return thing.object_class in SITTABLE and thing.size_m[0] <= _MANY_M
+
+
+def names_others(prompt: str) -> bool:
+    """Whether what somebody does is done with others: then where they are follows from these."""
+    return bool(_OTHERS.search(prompt.lower()))
+
+
 def things_for(prompt: str, objects: tuple[RoomObject, ...]) -> list[RoomObject]:
-    """Things of the room that a prompt names, of the class it names first among those that are there."""
+    """Things of the room that a prompt names, of the class it names first among those that are there, or a like one."""
     for number in re.findall(r"\bobject (\d+)\b", prompt.lower()):
         if 0 < int(number) <= len(objects):
             return [objects[int(number) - 1]]
-    for name in named_classes(prompt):
+    names = named_classes(prompt)
+    for name in (*names, *(like for one in names for like in _STANDS_IN.get(one, ()))):
         found = [thing for thing in objects if thing.object_class == name]
         if found:
             return found
@@ -134,10 +207,15 @@ def things_for(prompt: str, objects: tuple[RoomObject, ...]) -> list[RoomObject]
 
 
 def spots(things: list[RoomObject], space: FreeSpace) -> list[Spot]:
-    """Places at which the things can be reached, the best first, those much worse left out."""
+    """Places at which the things can be reached, the best first."""
     found = [spot for thing in things for spot in _sides(thing, space)]
+    return sorted(found, key=lambda s: (-s.score, s.edge_m))
+
+
+def good(found: list[Spot]) -> list[Spot]:
+    """Those of some places that are not much worse than the best of them."""
     best = max((spot.score for spot in found), default=0.0)
-    return sorted((s for s in found if s.score >= best - _NEARLY), key=lambda s: (-s.score, s.edge_m))
+    return [spot for spot in found if spot.score >= best - _NEARLY]
 
 
 def _sides(thing: RoomObject, space: FreeSpace) -> list[Spot]:

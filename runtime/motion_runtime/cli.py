@@ -106,6 +106,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
               help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
 @click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
 @click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats or sinks for good.")
+@click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies comes to be on the furniture.")
 @click.option("--apart", type=float, default=0.45, show_default=True, help="People keep apart, metres; 0 = off.")
 @click.option("--low-pass", type=float, default=0.035, show_default=True, help="Gaussian smoothing, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
@@ -156,6 +157,7 @@ def main(
     low_pass: float,
     walls: bool,
     ground: bool,
+    use: bool,
     apart: float,
     bundle: Path | None,
     provider: str,
@@ -220,6 +222,7 @@ def main(
         low_pass_s=low_pass,
         walls=walls,
         ground=ground,
+        use=use,
         apart_m=apart,
         seed=seed,
         start_m=None if start is None else (start[0], start[1]),

@@ -34,7 +34,16 @@ from motion_runtime.editing.edits import check_inside, with_start
 from motion_runtime.editing.impose import Imposer, in_the_loop
 from motion_runtime.editing.meet import meet
 from motion_runtime.editing.stay_inside import stay
-from motion_runtime.editing.windows import Frame, Window, fade_in, in_windows, overlap_frames, plan_windows, with_guides
+from motion_runtime.editing.windows import (
+    Frame,
+    Window,
+    fade_in,
+    in_windows,
+    overlap_frames,
+    plan_windows,
+    starting,
+    with_guides,
+)
 from motion_runtime.guidance import KEPT, Guidance
 from motion_runtime.low_pass import low_pass
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
@@ -219,7 +228,7 @@ class Generator:
             classes = tuple(request.person_classes[person] for person in people)
             kernel = self._bind(classes, texts, shape, window.frames, self._scene_tokens(room, here, shape))
             corrections = [] if past is None else [fade_in(past, window.frames)]
-            corrections += stay(here, request, room, len(people), fps)
+            corrections += stay(here, request, room, people, fps, first=past is None)
             if guides is not None:
                 seen = guides.window(window.first, window.end).of(people).in_frame(here)
                 corrections.append(Imposer(seen, fps))
@@ -246,7 +255,8 @@ class Generator:
                 )
             return self.bundle.manifest.normaliser.denormalise(clean).astype(np.float64)
 
-        whole = in_windows(windows, request.persons, make)
+        begin = starting(request.others, placement) if request.others else None
+        whole = in_windows(windows, request.persons, make, begin)
         return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known)
 
     def staged(self, request: GenerationRequest) -> GenerationRequest:

@@ -22,6 +22,7 @@ from motion_runtime.tokenizer import check_prompt
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
     from motion_runtime.editing.edits import Edits
+    from motion_runtime.stage import Start, Use
 
 DEFAULT_PERSON_CLASS: Final = "person"
 MAX_SECONDS: Final = 3600.0
@@ -76,7 +77,15 @@ class GenerationRequest:
     """What is known of the motion beforehand: keyframes, poses, held body parts, paths."""
     goals: tuple[str, ...] = ()
     """Where each person ends: 'x,y' or 'x,y,yaw' in metres and degrees, the name of a thing of the room ('chair 2',
-    'object 3', 'bed'), or '-' for nowhere in particular. Without a start the first person starts in reach."""
+    'object 3', 'bed'), or '-' for nowhere in particular. Without a start people start in reach."""
+    use: bool = True
+    """Whether who sits or lies on a thing of the room that their prompt names is led onto it."""
+    others: tuple[Start | None, ...] = ()
+    """Where the second, third ... person starts; None, or left out = where the model has them."""
+    uses: tuple[Use | None, ...] = ()
+    """What each person sits or lies on; worked out by `Generator.staged`."""
+    staged: bool = False
+    """Whether starts, paths and uses were worked out already; True leaves open ones to the model."""
 
     def __post_init__(self) -> None:
         given: tuple[object, ...] = (self.prompts, self.person_classes, self.goals)

@@ -261,6 +261,7 @@ def describe_run(
             "low_pass_s": request.low_pass_s,
             "walls": request.walls,
             "ground": request.ground,
+            "use": request.use,
             "apart_m": request.apart_m,
             "seed": motion.seed,
             "sample": motion.sample,

@@ -59,6 +59,14 @@ def describe_plan(
         "objects": [] if request.scene is None else [thing.name for thing in request.scene.furniture],
         "start_m": None if first.start_m is None else [round(value, 3) for value in first.start_m],
         "heading_deg": None if first.heading_deg is None else round(first.heading_deg, 1),
+        "others": [
+            None if start is None else [*(round(value, 3) for value in start.place_m), round(start.heading_deg, 1)]
+            for start in first.others
+        ],
+        "seats": [
+            None if use is None else [*(round(value, 3) for value in use.seat.centre_m), round(use.level_m, 3)]
+            for use in first.uses
+        ],
         "places": [
             [[round(p.time_s, 2), round(p.x_m, 3), round(p.y_m, 3)] for p in path.waypoints]
             for path in (first.edits.paths if first.edits is not None else ())
@@ -84,6 +92,12 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
         facing = "" if plan["heading_deg"] is None else f", facing {plan['heading_deg']:g} degrees"
         start = f"{plan['start_m'][0]:g},{plan['start_m'][1]:g}{facing}"
     lines.append(f"  start     {start}")
+    for number, other in enumerate(plan["others"], 2):
+        if other is not None:
+            lines.append(f"  start     of person {number}: {other[0]:g},{other[1]:g}, facing {other[2]:g} degrees")
+    for number, seat in enumerate(plan["seats"], 1):
+        if seat is not None:
+            lines.append(f"  seat      of person {number}: about {seat[0]:g},{seat[1]:g}, {seat[2]:g} m high")
     for number, places in enumerate(plan["places"], 1):
         if places:
             way = " ".join(f"{t:g}:{x:g},{y:g}" for t, x, y in places)

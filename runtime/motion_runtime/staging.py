@@ -1,28 +1,42 @@
 """Puts people where a prompt and a room ask for them: near the furniture that is named, on the way to a goal.
 
-`staged` turns what is said in words into numbers of the request: a start, a heading and a path. Whoever gives a start
-or a path keeps it. Equal requests are staged equally; samples of one differ where places are about as good.
+`staged` turns what is said in words into numbers of the request: starts, headings, paths, and what is sat on. Whoever
+gives a start or a path keeps it. People are placed one after the other, who is told where first, then who names a
+thing, then the rest; each keeps clear of those before. Equal requests are staged equally; samples of one differ where
+places are about as good.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
-from motion_preprocessing.room_objects import SITTABLE, named
-from motion_runtime.approach import Spot, Stance, ends_on, spots, stance_of, things_for
+from motion_preprocessing.room_objects import SITTABLE, RoomObject, named
+from motion_runtime.approach import (
+    Spot,
+    Stance,
+    ends_on,
+    good,
+    lies,
+    names_others,
+    rests_on,
+    seats_one,
+    spots,
+    stance_of,
+    things_for,
+)
 from motion_runtime.editing.edits import Edits
 from motion_runtime.editing.root_path import RootPath, Waypoint
 from motion_runtime.motion import GenerationRequest
-from motion_runtime.placement import Room, draw
+from motion_runtime.placement import NEIGHBOUR_M, Room, choose_placement, draw
 from motion_runtime.route import find_route
-
-Place = tuple[float, float]
+from motion_runtime.stage import Place, Start, Use
 
 WALK_M_S: Final = 0.8
 """An easy pace: how far away somebody starts who is to be somewhere at the end."""
@@ -30,10 +44,26 @@ _FASTEST_M_S: Final = 4.0
 _AWAY_M: Final = (1.0, 3.5)
 _ARRIVED: Final = 0.85
 """Part of the motion's time that a way with corners takes; the rest is for what is done at its end."""
+_PEOPLE_M: Final = 0.8
+"""Nobody starts nearer to somebody else."""
+_BESIDE_M: Final = (0.35, 1.5)
+"""How far from a thing's outline somebody stands for whom there is no place at it."""
+_AT_HAND_M: Final = 2.5
+"""Who starts where they were told to uses what is no farther away, but for those who walk there."""
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """Where somebody is to end."""
+
+    place_m: Place
+    yaw_deg: float | None
+    spot: Spot | None
+    """At the thing that was named; None for a place."""
 
 
 def staged(request: GenerationRequest, room: Room | None, last_s: float) -> GenerationRequest:
-    """Give a request its start and its paths.
+    """Give a request its starts, its paths and what people sit or lie on.
 
     Args:
         request: What is wanted.
@@ -43,34 +73,31 @@ def staged(request: GenerationRequest, room: Room | None, last_s: float) -> Gene
     Raises:
         InputError: A goal is no place and no thing of the room, cannot be reached in time, or contradicts a path.
     """
+    if request.staged:
+        return request
     prompts = [" , ".join(part.text for part in timeline.parts) for timeline in request.timelines]
     goals = _goals(request, room, prompts)
-    spot = None
-    if request.start_m is None and request.edits is None and room is not None:
-        target = goals[0][2] if goals and goals[0] is not None else None
-        things = [target.thing] if target is not None else things_for(prompts[0], room.scene.furniture)
-        request, spot = _at_furniture(request, room, things, prompts[0], last_s, walks=bool(goals and goals[0]))
-    if not goals:
+    edits = request.edits
+    posed = edits is not None and edits.start_pose is not None
+    if room is not None and (edits is None or (any(goals) and not posed)):
+        request = _Stage(request, room, prompts, goals, last_s).fill()
+    if not any(goals):
         return request
-    if goals[0] is not None and request.start_m is None and (request.edits is None or request.edits.start_pose is None):
-        request = _within_reach(request, room, goals[0][0], last_s)
-    paths = []
-    for person, goal in enumerate(goals):
-        if goal is None:
-            paths.append(RootPath(()))
-            continue
-        start = request.start_m if person == 0 else None
-        paths.append(_path(start, goal[0], goal[1], room, last_s))
-    edits = request.edits or Edits()
-    return replace(request, goals=(), edits=replace(edits, paths=tuple(paths)))
+    if goals[0] is not None and request.start_m is None and room is None and not posed:
+        request = replace(request, start_m=(0.0, 0.0))
+    starts = [request.start_m, *(None if start is None else start.place_m for start in request.others)]
+    starts += [None] * (request.persons - len(starts))
+    paths = [
+        RootPath(()) if goal is None else _path(start, goal, room, last_s)
+        for start, goal in zip(starts, goals, strict=False)
+    ]
+    return replace(request, goals=(), edits=replace(edits or Edits(), paths=tuple(paths)), staged=True)
 
 
-def _goals(
-    request: GenerationRequest, room: Room | None, prompts: Sequence[str]
-) -> list[tuple[Place, float | None, Spot | None] | None]:
-    """Place, facing (degrees) and spot of each person's goal."""
+def _goals(request: GenerationRequest, room: Room | None, prompts: Sequence[str]) -> list[_Goal | None]:
+    """Each person's goal."""
     if not request.goals:
-        return []
+        return [None] * request.persons
     if len(request.goals) > request.persons:
         raise InputError(
             f"expected at most {request.persons} goals, one a person, got {len(request.goals)}; "
@@ -78,7 +105,7 @@ def _goals(
         )
     if request.edits is not None and request.edits.paths:
         raise InputError("expected a path or a goal, got both; give the goal as the last place of the path")
-    found: list[tuple[Place, float | None, Spot | None] | None] = []
+    found: list[_Goal | None] = []
     for text, prompt in zip(request.goals, prompts, strict=False):
         if text.strip() == "-":
             found.append(None)
@@ -87,15 +114,16 @@ def _goals(
         if place is not None:
             if room is not None:
                 room.check_inside(place[:2], "goal", "--goal")
-            found.append(((place[0], place[1]), place[2], None))
+            found.append(_Goal((place[0], place[1]), place[2], None))
             continue
         spot = _spot_of(text, request, room)
-        on = ends_on(prompt) and spot.thing.object_class in SITTABLE
-        facing = spot.seated_rad if on else spot.outward_rad + math.pi
-        lies = on and "l" in prompt and any(word in prompt.lower().split() for word in ("lies", "lie", "lays", "lying"))
-        at = spot.thing.level_centre_m if lies else spot.on() if on else spot.before()
-        found.append((at, None if lies else math.degrees(facing), spot))
-    return found
+        if not (ends_on(prompt) and spot.thing.object_class in SITTABLE):
+            found.append(_Goal(spot.before(), math.degrees(spot.outward_rad + math.pi), spot))
+        elif lies(prompt):
+            found.append(_Goal(spot.thing.level_centre_m, None, spot))
+        else:
+            found.append(_Goal(spot.on(), math.degrees(spot.seated_rad), spot))
+    return found + [None] * (request.persons - len(found))
 
 
 def parse_place(text: str) -> tuple[float, float, float | None] | None:
@@ -121,79 +149,205 @@ def _spot_of(text: str, request: GenerationRequest, room: Room | None) -> Spot:
             f"expected a place x,y or one of {there} for the goal, got '{text:.40}'; "
             "motion-run inspect ROOM shows what was found"
         )
-    good = spots(things, room.free_space)
-    if not good:
+    found = good(spots(things, room.free_space))
+    if not found:
         raise InputError(
             f"expected free floor beside the {things[0].name} for the goal, got none; write the place as x,y"
         )
-    return good[draw(request) % len(good)]
+    return found[draw(request) % len(found)]
 
 
-def _at_furniture(
-    request: GenerationRequest, room: Room, things: Sequence[object], prompt: str, last_s: float, *, walks: bool
-) -> tuple[GenerationRequest, Spot | None]:
-    """Start at the furniture that the prompt names, if it does."""
-    chosen = [thing for thing in room.scene.furniture if any(thing is one for one in things)]
-    if not chosen:
-        return request, None
-    good = spots(chosen, room.free_space)
-    if not good:
-        return request, None
-    number = draw(request)
-    spot = good[number % len(good)]
-    stance = Stance.AWAY if walks else stance_of(prompt)
-    if stance is Stance.ON and spot.thing.object_class not in SITTABLE:
-        stance = Stance.FACING
-    if stance is Stance.AWAY:
-        away = _steps_away(room, spot.before(), min(max(WALK_M_S * (last_s - 2.0), _AWAY_M[0]), _AWAY_M[1]), number)
-        if away is None:
-            return request, None
-        start, heading = away
-    else:
-        start = spot.on() if stance is Stance.ON else spot.before()
-        heading = {
-            Stance.ON: spot.seated_rad,
-            Stance.BACK_TO: spot.outward_rad,
-            Stance.FACING: spot.outward_rad + math.pi,
-        }[stance]
-    asked = request.heading_deg
-    turned = math.degrees(heading) % 360.0 if asked is None else asked
-    return replace(request, start_m=start, heading_deg=turned), spot
+class _Stage:
+    """A room while people are put into it."""
+
+    def __init__(
+        self, request: GenerationRequest, room: Room, prompts: Sequence[str], goals: Sequence[_Goal | None],
+        last_s: float,
+    ) -> None:  # fmt: skip
+        self._request, self._room, self._prompts, self._goals = request, room, prompts, goals
+        self._last_s, self._number = last_s, draw(request)
+        self._starts: dict[int, Start] = {}
+        self._uses: dict[int, Use] = {}
+        self._seated: list[RoomObject] = []
+        """Seats for one that somebody has."""
+
+    def fill(self) -> GenerationRequest:
+        """Put everybody in and return the request that says so."""
+        request = self._request
+        things = [self._things(person) for person in range(request.persons)]
+        self._starts = {person: start for person, start in enumerate(request.others, 1) if start is not None}
+        if request.start_m is not None:
+            self._told(things[0])
+        for person in range(request.persons):
+            if person not in self._starts and things[person]:
+                self._at_furniture(person, things[person])
+        for person, goal in enumerate(self._goals):
+            if person not in self._starts and goal is not None:
+                self._on_the_way(person, goal)
+        if request.persons > 1:
+            for person in range(request.persons):
+                # Who does something with others is where the model has them do it.
+                if person not in self._starts and (person == 0 or not names_others(self._prompts[person])):
+                    self._anywhere(person)
+        return self._filled()
+
+    def _filled(self) -> GenerationRequest:
+        request, first = self._request, self._starts.get(0)
+        if first is not None and request.start_m is None:
+            heading = first.heading_deg if request.heading_deg is None else request.heading_deg
+            request = replace(request, start_m=first.place_m, heading_deg=heading)
+        people = range(request.persons)
+        others = tuple(self._starts.get(person) for person in people[1:])
+        uses = tuple(self._uses.get(person) for person in people) if request.use else ()
+        return replace(
+            request, others=others if any(others) else (), uses=uses if any(uses) else (), staged=not any(self._goals)
+        )
+
+    def _things(self, person: int) -> list[RoomObject]:
+        """What somebody's goal or else their prompt names."""
+        goal = self._goals[person]
+        if goal is not None:
+            return [] if goal.spot is None else [goal.spot.thing]
+        return things_for(self._prompts[person], self._room.scene.furniture)
+
+    def _told(self, things: Sequence[RoomObject]) -> None:
+        """The first person starts where the request says, and uses what is near."""
+        request = self._request
+        assert request.start_m is not None
+        start = np.array(request.start_m)
+        heading = 0.0 if request.heading_deg is None else request.heading_deg
+        self._starts[0] = Start(request.start_m, heading)
+        if not rests_on(self._prompts[0]):
+            return
+        near = _AT_HAND_M if stance_of(self._prompts[0]) is not Stance.AWAY else math.inf
+        found = spots(list(things), self._room.free_space)
+        found = [spot for spot in found if math.dist(spot.before(), start) < near]
+        if found:
+            self._take(0, min(found, key=lambda spot: math.dist(spot.before(), start)), start_free=False)
+
+    def _at_furniture(self, person: int, things: Sequence[RoomObject]) -> None:
+        """Start at, on or some steps from what is named, if there is a place."""
+        prompt, goal = self._prompts[person], self._goals[person]
+        stance = Stance.AWAY if goal is not None else stance_of(prompt)
+        # One may walk to a chair that somebody sits on, but not sit there too.
+        full = self._seated if stance is not Stance.AWAY or rests_on(prompt) else []
+        free = [thing for thing in things if not any(thing is one for one in full)]
+        every = spots(free, self._room.free_space)
+        for found in (good(every), every) if goal is None or goal.spot is None else ([goal.spot],):
+            kept = [spot for spot in found if stance is Stance.AWAY or self._apart(_place(spot, stance))]
+            if kept:
+                break
+        else:
+            self._beside(person, things)
+            return
+        spot = kept[self._number % len(kept)]
+        if stance is Stance.ON and spot.thing.object_class not in SITTABLE:
+            stance = Stance.FACING
+        if stance is Stance.AWAY:
+            far_m = min(max(WALK_M_S * (self._last_s - 2.0), _AWAY_M[0]), _AWAY_M[1])
+            start = self._steps_away(spot.before(), far_m)
+            if start is None:
+                return
+        else:
+            heading = {
+                Stance.ON: spot.seated_rad,
+                Stance.BACK_TO: spot.outward_rad,
+                Stance.FACING: spot.outward_rad + math.pi,
+            }[stance]
+            start = Start(_place(spot, stance), math.degrees(heading) % 360.0)
+        self._starts[person] = start
+        if rests_on(prompt):
+            # On the way to a goal the path says where the start is.
+            self._take(person, spot, start_free=goal is None)
+
+    def _take(self, person: int, spot: Spot, *, start_free: bool) -> None:
+        """Somebody sits or lies there."""
+        use = spot.use(start_free=start_free)
+        if use is not None:
+            self._uses[person] = use
+            if seats_one(spot.thing):
+                self._seated.append(spot.thing)
+
+    def _beside(self, person: int, things: Sequence[RoomObject]) -> None:
+        """Stand near a thing whose places are taken, and face it."""
+        stands = self._stands()
+        if not len(stands):
+            return
+        gap = np.stack([thing.gap_m(stands) for thing in things])  # (things, N)
+        nearest = gap.min(axis=0)
+        near = np.flatnonzero((nearest >= _BESIDE_M[0]) & (nearest <= _BESIDE_M[1]))
+        if not len(near):
+            near = np.argsort(nearest, kind="stable")[:1]
+        near = near[nearest[near] <= nearest[near].min() + 0.2]
+        chosen = int(near[self._number % len(near)])
+        x, y = np.array(things[int(gap[:, chosen].argmin())].centre_m) - stands[chosen]
+        self._put(person, stands[chosen], math.atan2(y, x))
+
+    def _on_the_way(self, person: int, goal: _Goal) -> None:
+        """Start somewhere from where a goal can be walked to in time."""
+        start = self._steps_away(goal.place_m, min(max(WALK_M_S * self._last_s, _AWAY_M[0]), _AWAY_M[1]))
+        if start is not None:
+            self._starts[person] = start
+
+    def _steps_away(self, goal: Place, far_m: float) -> Start | None:
+        """A place on the free floor about `far_m` from a goal, in sight of it if there is one, and the way to face."""
+        stands = self._stands()
+        gap = np.array(goal) - stands
+        distance = np.hypot(gap[:, 0], gap[:, 1])
+        yaw = np.arctan2(gap[:, 1], gap[:, 0])
+        seen = self._room.free_space.free_run(stands[:, 0], stands[:, 1], yaw) >= distance - 0.5
+        score = -np.abs(distance - far_m) + 1.5 * seen
+        score[distance < 0.5] = -np.inf
+        if not np.isfinite(score).any():
+            return None
+        best = np.flatnonzero(score >= score.max() - 0.3)
+        chosen = int(best[self._number % len(best)])
+        return Start((float(stands[chosen, 0]), float(stands[chosen, 1])), math.degrees(float(yaw[chosen])) % 360.0)
+
+    def _anywhere(self, person: int) -> None:
+        """Start on the free floor, further people near the first, all with a way ahead."""
+        if person == 0 and not self._starts:
+            placement = choose_placement(self._request, self._room)
+            self._put(0, np.array(placement.start_m), placement.heading_rad)
+            return
+        stands = self._stands()
+        if not len(stands):
+            return
+        headings = np.arange(8, dtype=np.float64) * (math.pi / 4)
+        if person == 0 and self._request.heading_deg is not None:
+            headings = np.array([math.radians(self._request.heading_deg)])
+        score = self._room.score(stands, headings, 1)
+        near = np.min([np.linalg.norm(stands - one.place_m, axis=1) for one in self._starts.values()], axis=0)
+        score -= 2.0 * np.maximum(near - 2 * NEIGHBOUR_M, 0.0)[:, None]
+        best = np.flatnonzero(score >= score.max() - 0.3)
+        stand, turn = np.unravel_index(best[self._number % len(best)], score.shape)
+        self._put(person, stands[stand], float(headings[turn]))
+
+    def _put(self, person: int, place: NDArray[np.float64], yaw_rad: float) -> None:
+        self._starts[person] = Start((float(place[0]), float(place[1])), math.degrees(yaw_rad) % 360.0)
+
+    def _stands(self) -> NDArray[np.float64]:
+        """Free floor (N, 2) that keeps clear of everybody."""
+        stands = self._room.stands()
+        for start in self._starts.values():
+            stands = stands[np.linalg.norm(stands - start.place_m, axis=1) >= _PEOPLE_M]
+        return stands
+
+    def _apart(self, place: Place) -> bool:
+        return all(math.dist(place, start.place_m) >= _PEOPLE_M for start in self._starts.values())
 
 
-def _steps_away(room: Room, goal: Place, far_m: float, number: int) -> tuple[Place, float] | None:
-    """A place on the free floor about `far_m` from a goal, in sight of it if there is one, and the way to face."""
-    stands = room.stands()
-    gap = np.array(goal) - stands
-    distance = np.hypot(gap[:, 0], gap[:, 1])
-    yaw = np.arctan2(gap[:, 1], gap[:, 0])
-    seen = room.free_space.free_run(stands[:, 0], stands[:, 1], yaw) >= distance - 0.5
-    score = -np.abs(distance - far_m) + 1.5 * seen
-    score[distance < 0.5] = -np.inf
-    if not np.isfinite(score).any():
-        return None
-    good = np.flatnonzero(score >= score.max() - 0.3)
-    chosen = int(good[number % len(good)])
-    return (float(stands[chosen, 0]), float(stands[chosen, 1])), float(yaw[chosen])
+def _place(spot: Spot, stance: Stance) -> Place:
+    """Where somebody starts at a spot."""
+    return spot.on() if stance is Stance.ON and spot.thing.object_class in SITTABLE else spot.before()
 
 
-def _within_reach(request: GenerationRequest, room: Room | None, goal: Place, last_s: float) -> GenerationRequest:
-    """Start somewhere from where a goal can be walked to in time, where nothing says where."""
-    if room is None:
-        return replace(request, start_m=(0.0, 0.0))
-    away = _steps_away(room, goal, min(max(WALK_M_S * last_s, _AWAY_M[0]), _AWAY_M[1]), draw(request))
-    if away is None:
-        return request
-    heading = math.degrees(away[1]) % 360.0 if request.heading_deg is None else request.heading_deg
-    return replace(request, start_m=away[0], heading_deg=heading)
-
-
-def _path(start: Place | None, goal: Place, yaw_deg: float | None, room: Room | None, last_s: float) -> RootPath:
+def _path(start: Place | None, goal: _Goal, room: Room | None, last_s: float) -> RootPath:
     """The way to a goal: its corners at a steady pace, the goal at the end."""
-    end = Waypoint(last_s, *goal, yaw_deg)
+    end = Waypoint(last_s, *goal.place_m, goal.yaw_deg)
     if start is None:
         return RootPath((end,))
-    corners = np.array([start, goal]) if room is None else find_route(room.free_space, start, goal)
+    corners = np.array([start, goal.place_m]) if room is None else find_route(room.free_space, start, goal.place_m)
     lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
     if float(lengths.sum()) > _FASTEST_M_S * last_s:
         raise InputError(

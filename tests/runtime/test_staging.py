@@ -213,3 +213,98 @@ def test_places_as_text() -> None:
     assert parse_place("1.5,2") == (1.5, 2.0, None)
     assert parse_place("1,2,90") == (1.0, 2.0, 90.0)
     assert parse_place("chair") is None
+
+
+def several(room: Room, *prompts: str, **given: object) -> GenerationRequest:
+    return staged(GenerationRequest(prompts=prompts, **given), room, LAST_S)  # type: ignore[arg-type]
+
+
+def places(request: GenerationRequest) -> np.ndarray:
+    assert request.start_m is not None
+    return np.array([request.start_m, *(one.place_m for one in request.others if one is not None)])
+
+
+def test_everybody_starts_where_their_own_prompt_says(room: Room, ward: Scene) -> None:
+    for sample in range(4):
+        request = several(room, "a patient lies on the bed", "a nurse walks to the bed", sample=sample)
+        bed = thing(ward, "bed")
+        patient, nurse = places(request)
+        assert bed.gap_m(patient[None])[0] < 0.3
+        assert 0.8 < bed.gap_m(nurse[None])[0] < 4.0
+        assert room.free_space.clearance(*nurse) >= 0.3
+        (start,) = request.others
+        assert start is not None
+        way = np.array(bed.centre_m) - nurse
+        ahead = np.array([math.cos(math.radians(start.heading_deg)), math.sin(math.radians(start.heading_deg))])
+        assert ahead @ way / np.linalg.norm(way) > 0.8
+        assert request.uses[0] is not None
+        assert request.uses[1] is None  # who walks to a bed does not lie on it
+
+
+def test_two_people_do_not_sit_on_one_chair(room: Room, ward: Scene) -> None:
+    """The ward has three chairs: the fourth person stands beside."""
+    prompt = "a person sits down on the chair"
+    for sample in range(3):
+        request = several(room, *[prompt] * 4, sample=sample)
+        where = places(request)
+        assert len(where) == 4
+        gaps = np.linalg.norm(where[:, None] - where[None], axis=-1)[np.triu_indices(4, 1)]
+        assert gaps.min() >= 0.8
+        seats = {use.seat.centre_m for use in request.uses if use is not None}
+        assert len(seats) == 3
+        last = where[3]
+        assert room.free_space.clearance(*last) >= 0.3
+        chairs = [one for one in ward.furniture if one.object_class == "chair"]
+        assert min(chair.gap_m(last[None])[0] for chair in chairs) < 1.6
+
+
+def test_a_seat_of_another_kind_stands_in(room: Room, ward: Scene) -> None:
+    assert any(one.object_class == "chair" for one in ward.furniture)
+    assert not any(one.object_class == "sofa" for one in ward.furniture)
+    request = several(room, "a person sits down on the sofa")
+    assert request.uses[0] is not None
+
+
+def test_who_names_nothing_starts_free_and_near(room: Room) -> None:
+    request = several(room, "a person sits on the chair", "a person turns around", "a person waves")
+    where = places(request)
+    assert len(where) == 3
+    assert (room.free_space.clearance(*where[1:].T) >= 0.3).all()
+    assert np.linalg.norm(where[1:] - where[0], axis=1).min() >= 0.8
+    assert np.linalg.norm(where[1:] - where[0], axis=1).max() < 4.0
+
+
+def test_who_does_something_with_others_is_left_to_the_model(room: Room) -> None:
+    request = several(room, "a person sits on the chair", "a person helps another person to stand up")
+    assert request.start_m is not None
+    assert request.others == ()
+
+
+def test_what_is_sat_on_and_how(room: Room, ward: Scene) -> None:
+    bed, chair = thing(ward, "bed"), thing(ward, "chair")
+    (use,) = several(room, "a person sits down on the chair", start_m=(2.0, 2.0)).uses
+    assert use is not None
+    assert not use.start_free
+    assert chair.level_m is not None
+    assert use.level_m == pytest.approx(chair.level_m, abs=0.1)
+    (use,) = several(room, "a person lies down on the bed").uses
+    assert use is not None
+    assert use.start_free
+    for rest in use.beds:
+        assert math.dist(rest.centre_m, bed.level_centre_m) < 0.2
+        assert abs(math.sin(rest.facing_rad - bed.yaw_rad)) < 1e-6
+    assert several(room, "a person walks past the bed").uses == ()
+    assert several(room, "a person sits down on the chair", use=False).uses == ()
+
+
+def test_further_people_really_start_there(ward: Scene) -> None:
+    generator = Generator.load(TOY, "cpu")
+    request = GenerationRequest(
+        prompts=("a patient sits on the bed", "a nurse walks to the bed"), seconds=1.0, steps=3,
+        scene=ward, walls=False, apart_m=0.0, low_pass_s=0.0,
+    )  # fmt: skip
+    motion = generator.generate(request)
+    wanted = generator.staged(request)
+    (start,) = wanted.others
+    assert start is not None
+    assert math.dist(motion.joints_m[1, 0, 0, :2], start.place_m) < 0.1

@@ -8,7 +8,8 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,11 +17,14 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
 from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.editing.on_furniture import OnFurniture
 from motion_runtime.editing.on_the_ground import OnTheGround
+from motion_runtime.editing.stand_at import StandAt
 from motion_runtime.low_pass import low_pass
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
 from motion_runtime.room_bounds import RoomBounds
+from motion_runtime.stage import Start
 
 Array = NDArray[np.float64]
 
@@ -30,14 +34,31 @@ _ROUNDS: Final = 4
 
 
 def stay(
-    placement: Placement, request: GenerationRequest, room: Room | None, persons: int, fps: float
-) -> list[Callable[[Array], Array]]:
-    """What holds the people of a window back, if anything does."""
+    placement: Placement, request: GenerationRequest, room: Room | None, people: Sequence[int], fps: float,
+    *, first: bool = True,
+) -> list[Callable[[Array], Array]]:  # fmt: skip
+    """What holds the people of a window back and leads them onto the furniture, if anything does.
+
+    Args:
+        placement: Where the window's canonical frame stands in the room.
+        request: What is wanted, staged.
+        room: The room.
+        people: Who of the request is in the window.
+        fps: Frames a second.
+        first: Whether the motion starts with this window.
+    """
     bounds = room.bounds if room is not None and request.walls else None
-    apart_m = request.apart_m if persons > 1 else 0.0
+    apart_m = request.apart_m if len(people) > 1 else 0.0
     held: list[Callable[[Array], Array]] = []
+    others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
+    if first and any(others):
+        # The first person of a window starts at its origin, but in company the model does not always see to it.
+        held.append(StandAt([Start(placement.start_m, math.degrees(placement.heading_rad)), *others], placement))
     if request.ground:
         held.append(OnTheGround(placement, room.supports if room is not None else None))
+    uses = [request.uses[person] if person < len(request.uses) else None for person in people]
+    if any(uses):
+        held.append(OnFurniture(uses, placement, fps, None if room is None else room.free_space, first=first))
     if bounds is not None or apart_m > 0:
         held.append(StayInside(bounds, placement, fps, apart_m))
     return held

@@ -8,6 +8,7 @@ thus blended in x0, and the blend is what both the next step and the result go o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,6 +22,7 @@ from motion_preprocessing.pose_vector import POSITIONS, root_orientation
 from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_runtime.editing.constraints import Constraints
 from motion_runtime.placement import Placement
+from motion_runtime.stage import Start
 
 Array = NDArray[np.float64]
 
@@ -162,15 +164,41 @@ def groups(x: Array) -> list[list[int]]:
     Args:
         x: (P, T, 258) from the window's first frame on.
     """
-    pelvis = x[:, 0, :2]
+    return _near(x[:, 0, :2])
+
+
+def _near(pelvis: Array) -> list[list[int]]:
+    """Groups of places (P, 2)."""
     near = np.linalg.norm(pelvis[:, None] - pelvis[None], axis=-1) <= APART_M
-    for _ in range(len(x)):
+    for _ in range(len(pelvis)):
         near = near @ near  # neighbours of neighbours
     return [np.flatnonzero(row).tolist() for person, row in enumerate(near) if np.flatnonzero(row)[0] == person]
 
 
+def starting(starts: Sequence[Start | None], placement: Placement) -> list[tuple[list[int], Frame]]:
+    """Persons that the first window is to show to each other, as `groups`, and the frames they are generated in.
+
+    Args:
+        starts: Of the second, third ... person; who has none starts about the first.
+        placement: Of the first person.
+    """
+    places = [placement.start_m, *(placement.start_m if start is None else start.place_m for start in starts)]
+    found = []
+    for people in _near(np.array(places)):
+        start = starts[people[0] - 1] if people[0] > 0 else None
+        frame = Frame()
+        if start is not None:
+            x, y = placement.to_canonical(np.array([[*start.place_m, 0.0]]))[0, :2]
+            frame = Frame(math.radians(start.heading_deg) - placement.heading_rad, (float(x), float(y)))
+        found.append((people, frame))
+    return found
+
+
 def in_windows(
-    windows: Sequence[Window], persons: int, make: Callable[[Window, list[int], Frame, Array | None], Array]
+    windows: Sequence[Window],
+    persons: int,
+    make: Callable[[Window, list[int], Frame, Array | None], Array],
+    begin: Sequence[tuple[list[int], Frame]] | None = None,
 ) -> Array:
     """Generate window after window and put them together.
 
@@ -180,12 +208,15 @@ def in_windows(
         make: Generates a window's pose vectors (p, T, 258) of some persons in the canonical frame of the first of them,
             given where that lies in the first window's and what the overlap holds already, in the window's own frame
             (None in the first).
+        begin: From `starting`; None = everybody is shown to everybody at first.
 
     Returns:
         Pose vectors (P, T, 258) of the whole motion, in the first window's canonical frame.
     """
     first, *further = windows
-    whole = make(first, list(range(persons)), Frame(), None)
+    parts = [(people, frame.out(make(first, people, frame, None)))
+             for people, frame in begin or [(list(range(persons)), Frame())]]  # fmt: skip
+    whole = np.concatenate([part for _, part in parts])[np.argsort([one for people, _ in parts for one in people])]
     for window in further:
         part = np.empty((persons, window.frames, whole.shape[-1]))
         for people in groups(whole[:, window.first :]):

@@ -1,0 +1,208 @@
+"""Who sits or lies on a thing of the room comes to be on it, as a correction of x0 in the denoising loop.
+
+A model knows how people sit down better than where the chair is and how high. While somebody is down, by the motion
+itself, the pelvis is to be over the seat and as high as one sits there: the motion is moved over the floor so that it
+is, and pelvis and trunk are raised or lowered while that lasts, standing feet excepted.
+
+How it is moved depends on what is known of the start. Where the start was chosen for the seat's sake, the motion is
+moved as one piece: no foot slides that did not slide before. Where somebody said where the start is, it stays, and the
+way is stretched: each frame gets the share of the shift that it has of the way behind it. But who is down from the
+first frame on has no way there, and is moved as one piece too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.body_capsules import NAMES, body_capsules
+from motion_preprocessing.canonical import heading_rad, move_pose_vectors
+from motion_preprocessing.occupancy import FreeSpace
+from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, root_orientation, velocities
+from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
+from motion_runtime.editing.constraints import wrapped
+from motion_runtime.low_pass import low_pass
+from motion_runtime.placement import Placement
+from motion_runtime.stage import Rest, Use
+
+Array = NDArray[np.float64]
+
+OVER_M: Final = 0.01
+"""Height of the capsules' underside over what a body rests on: they are thinner than flesh."""
+LEVEL_M: Final = 0.04
+"""Somebody is all the way down within this of the lowest, and not at all `FADE_M` above that."""
+FADE_M: Final = 0.25
+LOWEST_M: Final = 0.15
+HIGHEST_M: Final = 0.65
+"""An underside that comes no lower does not sit, and one that comes lower is on the floor."""
+MOST_RAISED_M: Final = 0.2
+"""Seats farther from the motion's own height than this are not met in full."""
+MOST_SHIFTED_M: Final = 1.5
+MOST_TURNED_RAD: Final = np.radians(100.0)
+"""A motion is not moved by more as one piece, nor a way stretched by more."""
+FASTEST_M_S: Final = 0.4
+"""A way that is stretched gains this much speed at most."""
+GIVES_M: Final = 0.03
+"""Whatever of a lying body is lower than its trunk sinks in; beyond that, the body is raised by this much at most."""
+CLEAR_M: Final = 0.1
+"""A start is not moved to where there is less room."""
+_FOOT_M: Final = 0.12
+_KNEE_M: Final = 0.4
+"""Joints below the one height keep it, above the other they go along with the pelvis."""
+_SMOOTH_S: Final = 0.1
+_LYING_M: Final = 0.3
+"""The neck of who lies is no higher over the pelvis than this."""
+_PARTS: Final = np.array([name.endswith(("hip", "spine1", "spine2", "spine3")) for name in NAMES])
+_NECK: Final = JOINT_INDEX["neck"]
+
+
+class Down(NamedTuple):
+    """When and how somebody is down."""
+
+    weight: Array
+    """(T,) 1 = all the way."""
+    level: NDArray[np.bool_]
+    """(T,) where that is so, for good."""
+    height_m: float
+    """Of the body's underside there."""
+    lies: bool
+
+
+class OnFurniture:
+    """Corrects pose vectors (P, T, 258) in metres in a canonical frame."""
+
+    def __init__(
+        self,
+        uses: Sequence[Use | None],
+        placement: Placement,
+        fps: float,
+        space: FreeSpace | None = None,
+        *,
+        first: bool = True,
+    ) -> None:
+        """Prepare for one window.
+
+        Args:
+            uses: What each person sits or lies on; None = nothing.
+            placement: Where the canonical frame stands in the room.
+            fps: Frames a second.
+            space: The room's free floor, where starts may be moved to; None = anywhere.
+            first: Whether the motion starts with this window; else nobody's start can be moved.
+        """
+        self._uses, self._placement, self._fps, self._space, self._first = uses, placement, fps, space, first
+
+    def __call__(self, x: Array) -> Array:
+        """Return the corrected pose vectors."""
+        result = np.array(x)
+        for person, use in enumerate(self._uses):
+            if use is not None:
+                result[person] = self._led(result[person], use)
+        return result
+
+    def _led(self, x: Array, use: Use) -> Array:
+        """Lead one person (T, 258) onto what they use."""
+        down = how_down(_joints(x), self._fps)
+        if down is None:
+            return x
+        rest, turn = self._rest(_joints(x), down, use)
+        free = self._first and (use.start_free or bool(down.level[0]))
+        moved = self._as_one(x, down, rest, turn) if free else None
+        shift = np.zeros((len(x), 2))
+        if moved is None:
+            shift = self._stretched(_joints(x), down, rest)
+        else:
+            x = moved
+        raised = float(np.clip(use.level_m + OVER_M - down.height_m, -MOST_RAISED_M, MOST_RAISED_M))
+        before = _joints(x)
+        joints = before.copy()
+        joints[..., :2] += shift[:, None]
+        along = np.clip((before[..., 2] - _FOOT_M) / (_KNEE_M - _FOOT_M), 0.0, 1.0)  # (T, J)
+        if down.lies:  # the feet too
+            along = np.maximum(along, down.weight[:, None])
+        joints[..., 2] += raised * down.weight[:, None] * along
+        result = np.array(x)
+        result[:, POSITIONS] = joints.reshape(len(x), -1)
+        result[:, VELOCITIES] += np.asarray(velocities(joints - before, self._fps)).reshape(len(x), -1)
+        return result
+
+    def _rest(self, joints: Array, down: Down, use: Use) -> tuple[Rest, float]:
+        """Where a motion's body is to be while it is down, and the turn that this takes."""
+        facing = np.asarray(heading_rad(root_orientation(joints[down.level])))
+        own = math.atan2(np.sin(facing).mean(), np.cos(facing).mean()) + self._placement.heading_rad
+        rests = use.beds if down.lies and use.beds else (use.seat,)
+        turns = [float(wrapped(np.array(rest.facing_rad - own))) for rest in rests]
+        # With the head at the other end only where it takes more than a right angle less.
+        best = min(range(len(rests)), key=lambda k: (abs(turns[k]) > np.pi / 2, k))
+        return rests[best], turns[best]
+
+    def _as_one(self, x: Array, down: Down, rest: Rest, turn: float) -> Array | None:
+        """Turn and shift a whole motion so that it is down at its place; None where that moves it too far."""
+        for angle in (turn, 0.0) if abs(turn) < MOST_TURNED_RAD else (0.0,):
+            turned = np.asarray(move_pose_vectors(x, angle, np.zeros(2)), dtype=np.float64)
+            # Turned about the place of being down, then to the nearest place of the rest.
+            pivot = _joints(x)[down.level, 0, :2].mean(axis=0)
+            at = _joints(turned)[down.level, 0, :2].mean(axis=0)
+            shift = self._nearest(pivot, rest) - at
+            if float(np.linalg.norm(self._nearest(pivot, rest) - pivot)) > MOST_SHIFTED_M:
+                continue
+            moved = np.asarray(move_pose_vectors(turned, 0.0, shift), dtype=np.float64)
+            if down.level[0] or self._clear(_joints(moved)[0, 0]) or not self._clear(_joints(x)[0, 0]):
+                return moved
+        return None
+
+    def _clear(self, pelvis: Array) -> bool:
+        """Whether somebody can start there."""
+        if self._space is None:
+            return True
+        place = self._placement.to_room(pelvis[None])[0]
+        return bool(self._space.clearance(place[0], place[1]) >= CLEAR_M)
+
+    def _nearest(self, xy: Array, rest: Rest) -> Array:
+        """The nearest place of a rest, in the canonical frame."""
+        place = rest.nearest(self._placement.to_room(np.array([[*xy, 0.0]]))[0, :2])
+        return np.asarray(self._placement.to_canonical(np.array([[*place, 0.0]]))[0, :2])
+
+    def _stretched(self, joints: Array, down: Down, rest: Rest) -> Array:
+        """Shift (T, 2) that grows along the way and is all there when the person is down."""
+        xy = joints[:, 0, :2]
+        arrived = int(np.argmax(down.level))
+        gap = self._nearest(xy[down.level].mean(axis=0), rest) - xy[down.level].mean(axis=0)
+        if arrived < 2 or float(np.linalg.norm(gap)) > MOST_SHIFTED_M:
+            return np.zeros_like(xy)
+        travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(xy[: arrived + 1], axis=0), axis=1))])
+        share = np.ones((len(xy), 1))
+        share[: arrived + 1, 0] = travelled / max(travelled[-1], 1e-9)
+        share = np.asarray(low_pass(share, _SMOOTH_S * self._fps))
+        # As much of an even pace as it takes to stay slow.
+        even = np.minimum(np.arange(len(xy)) / arrived, 1.0)[:, None]
+        fast, slow = (float(np.diff(one[:, 0]).max()) for one in (share, even))
+        most = FASTEST_M_S / (self._fps * max(float(np.linalg.norm(gap)), 1e-9))
+        mixed = float(np.clip((fast - most) / max(fast - slow, 1e-9), 0.0, 1.0))
+        share = (1 - mixed) * share + mixed * even
+        return np.asarray(share * gap * min(1.0, most / max(float(np.diff(share[:, 0]).max()), 1e-9)))
+
+
+def how_down(joints: Array, fps: float) -> Down | None:
+    """When a person (T, 22, 3) sits or lies above the floor; None where they never do."""
+    capsules = body_capsules(joints)
+    ends = np.minimum(capsules.starts_m[..., 2], capsules.ends_m[..., 2]) - capsules.radii_m  # (T, C)
+    low = ends[:, _PARTS].min(axis=1)
+    lowest = float(np.quantile(low, 0.03))
+    if not LOWEST_M <= lowest <= HIGHEST_M:
+        return None
+    u = np.clip((low - lowest - LEVEL_M) / FADE_M, 0.0, 1.0)
+    weight = np.asarray(low_pass((1.0 - u * u * (3 - 2 * u))[:, None], _SMOOTH_S * fps))[:, 0]
+    level = weight > 0.9
+    risen = float(np.median(joints[level, _NECK, 2] - joints[level, 0, 2]))
+    height = float(np.median(low[level]))
+    if risen < _LYING_M:
+        height -= float(np.clip(height - np.median(ends[level].min(axis=1)) - 0.02, 0.0, GIVES_M))
+    return Down(weight, level, height, risen < _LYING_M)
+
+
+def _joints(x: Array) -> Array:
+    return np.asarray(x[:, POSITIONS].reshape(-1, JOINT_COUNT, 3))

@@ -1,0 +1,53 @@
+"""What staging works out for each person: where they start, and what they sit or lie on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Place = tuple[float, float]
+"""x, y in the room, metres."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where somebody starts."""
+
+    place_m: Place
+    heading_deg: float
+    """Where they face: 0 = +x, 90 = +y."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """Where on a seat or a mattress a pelvis may come to be: a rectangle, and how the body then faces."""
+
+    centre_m: Place
+    half_m: tuple[float, float]
+    """Half its extents, along the facing and across it."""
+    facing_rad: float
+    """Where somebody faces who sits there; the way from head to foot of who lies."""
+
+    def nearest(self, xy_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The place in it that is nearest to a place (2,)."""
+        c, s = math.cos(self.facing_rad), math.sin(self.facing_rad)
+        axes, half = np.array([[c, s], [-s, c]]), np.array(self.half_m)
+        own = np.clip(axes @ (xy_m - np.array(self.centre_m)), -half, half)
+        return np.asarray(np.array(self.centre_m) + own @ axes)
+
+
+@dataclass(frozen=True)
+class Use:
+    """What somebody sits or lies on."""
+
+    level_m: float
+    """Height of the seat or the mattress."""
+    seat: Rest
+    """Where they may sit."""
+    beds: tuple[Rest, ...]
+    """Where they may lie, head this way or that, the likelier first; empty where they cannot."""
+    start_free: bool
+    """Whether their start was chosen for its sake, and may be moved with the motion."""

@@ -1,0 +1,148 @@
+"""Sitting and lying come to be on the furniture: on motions of known shape, and with a model in the loop."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from motion_preprocessing.body_capsules import body_capsules
+from motion_preprocessing.canonical import heading_rad
+from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, encode, root_orientation
+from motion_preprocessing.rotations import about_z
+from motion_preprocessing.skeleton import WORLD_FROM_BODY
+from motion_runtime.editing.on_furniture import FASTEST_M_S, MOST_RAISED_M, OVER_M, OnFurniture, how_down
+from motion_runtime.placement import Placement
+from motion_runtime.stage import Rest, Use
+
+Array = NDArray[np.float64]
+FPS = 20.0
+FRAMES = 100
+PLACE = Placement((2.0, 1.0), 0.7)
+LEVEL_M = 0.47
+
+
+def body(pelvis_m: Array, yaw_rad: float = 0.0, pitch_rad: Array | None = None) -> Array:
+    """A stiff body (T, 258) whose pelvis goes where it is told, leaning back by `pitch_rad`."""
+    rotations = np.tile(np.eye(3), (len(pelvis_m), 22, 1, 1))
+    lean = np.tile(np.eye(3), (len(pelvis_m), 1, 1))
+    if pitch_rad is not None:
+        c, s = np.cos(pitch_rad), np.sin(pitch_rad)
+        lean[:, 0, 0], lean[:, 0, 2], lean[:, 2, 0], lean[:, 2, 2] = c, -s, s, c
+    rotations[:, 0] = about_z(np.asarray(yaw_rad)) @ lean @ np.array(WORLD_FROM_BODY)
+    return np.asarray(encode(rotations, pelvis_m, FPS))
+
+
+def sits_down(back_m: float = 0.3, low_m: float = 0.55) -> Array:
+    """Pelvis (T, 3) of somebody who stands for a second, goes back and down for one, and stays."""
+    u = np.clip((np.arange(FRAMES) / FPS - 1.0) / 1.0, 0.0, 1.0)
+    u = u * u * (3 - 2 * u)
+    return np.stack([-back_m * u, np.zeros(FRAMES), 0.93 + (low_m - 0.93) * u], axis=1)
+
+
+def joints(x: Array) -> Array:
+    return np.asarray(x[..., POSITIONS].reshape(*x.shape[:-1], 22, 3))
+
+
+def underside(x: Array) -> Array:
+    """Lowest point (T,) of the capsules of the hips: the trunk of an upright body reaches no lower."""
+    capsules = body_capsules(joints(x))
+    return np.asarray(np.minimum(capsules.starts_m[:, :2, 2], capsules.ends_m[:, :2, 2]).min(axis=1) - 0.09)
+
+
+def seat(x: float, y: float, *, free: bool, half: float = 0.02, facing: float = PLACE.heading_rad) -> Use:
+    """A seat at a place of the canonical frame."""
+    place = PLACE.to_room(np.array([[x, y, 0.0]]))[0]
+    return Use(LEVEL_M, Rest((float(place[0]), float(place[1])), (half, half), facing), (), free)
+
+
+def led(x: Array, use: Use, *, first: bool = True) -> Array:
+    return np.asarray(OnFurniture([use], PLACE, FPS, first=first)(x[None])[0])
+
+
+def test_a_motion_with_a_free_start_is_moved_as_one_piece() -> None:
+    x = body(sits_down())
+    moved = led(x, seat(-0.5, 0.2, free=True))
+    shift = joints(moved)[..., :2] - joints(x)[..., :2]
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0, 0], shift.shape), atol=1e-9)  # nothing slides
+    np.testing.assert_allclose(joints(moved)[-1, 0, :2], (-0.5, 0.2), atol=0.03)
+    np.testing.assert_allclose(underside(moved)[-20:], LEVEL_M + OVER_M, atol=0.01)
+    np.testing.assert_allclose(joints(moved)[:15, :, 2], joints(x)[:15, :, 2], atol=1e-6)  # who stands stays
+
+
+def test_velocities_are_those_of_the_places() -> None:
+    for free in (True, False):
+        moved = led(body(sits_down()), seat(-0.5, 0.2, free=free))
+        speed = moved[1:-1, VELOCITIES].reshape(-1, 22, 3)
+        np.testing.assert_allclose(speed[:, 0], np.diff(joints(moved)[:, 0], axis=0)[1:] * FPS, atol=0.3)
+        np.testing.assert_allclose(speed.mean(axis=0), np.diff(joints(moved), axis=0).mean(axis=0) * FPS, atol=0.02)
+
+
+def test_who_is_told_where_to_start_starts_there_and_comes_no_faster() -> None:
+    x = body(sits_down())
+    moved = led(x, seat(-0.6, 0.2, free=False))
+    shift = joints(moved)[:, 0, :2] - joints(x)[:, 0, :2]
+    assert np.linalg.norm(shift[0]) < 0.02
+    np.testing.assert_allclose(joints(moved)[-1, 0, :2], (-0.6, 0.2), atol=0.03)
+    assert np.linalg.norm(np.diff(shift, axis=0), axis=1).max() * FPS < FASTEST_M_S + 1e-9
+
+
+def test_a_later_window_moves_nobodys_start() -> None:
+    x = body(sits_down())
+    moved = led(x, seat(-0.6, 0.2, free=True), first=False)
+    assert np.linalg.norm(joints(moved)[0, 0, :2] - joints(x)[0, 0, :2]) < 0.02
+
+
+def test_facing_follows_the_seat() -> None:
+    moved = led(body(sits_down()), seat(-0.4, 0.0, free=True, facing=PLACE.heading_rad + 0.5))
+    np.testing.assert_allclose(heading_rad(root_orientation(joints(moved))), 0.5, atol=1e-6)
+    np.testing.assert_allclose(joints(moved)[-1, 0, :2], (-0.4, 0.0), atol=0.03)
+
+
+def test_a_wide_rest_takes_the_motion_where_it_is_nearest() -> None:
+    x = body(sits_down(0.3))
+    moved = led(x, seat(-0.5, 0.0, free=True, half=0.1))
+    np.testing.assert_allclose(joints(moved)[-1, 0, :2], (-0.4, 0.0), atol=0.01)
+
+
+@pytest.mark.parametrize("pelvis", [0.93, 0.12])
+def test_who_stands_or_lies_on_the_floor_is_left_alone(pelvis: float) -> None:
+    x = body(np.tile((0.0, 0.0, pelvis), (FRAMES, 1)))
+    np.testing.assert_array_equal(led(x, seat(1.0, 0.0, free=True)), x)
+
+
+def test_seats_far_from_the_own_height_are_not_met_in_full() -> None:
+    low = sits_down(low_m=0.42)
+    moved = led(body(low), seat(-0.3, 0.0, free=True))
+    np.testing.assert_allclose(joints(moved)[-1, 0, 2], 0.42 + MOST_RAISED_M, atol=1e-6)
+
+
+def test_a_seat_out_of_reach_is_not_jumped_to() -> None:
+    x = body(sits_down())
+    np.testing.assert_allclose(joints(led(x, seat(-4.0, 0.0, free=True)))[..., :2], joints(x)[..., :2], atol=1e-9)
+
+
+def lies(yaw_rad: float) -> Array:
+    """Somebody on their back from the first frame on, feet towards the yaw."""
+    return body(np.tile((0.0, 0.0, 0.6), (FRAMES, 1)), yaw_rad, np.full(FRAMES, -math.pi / 2))
+
+
+@pytest.mark.parametrize(("yaw", "end"), [(0.3, 0.0), (2.9, math.pi), (-1.2, 0.0)])
+def test_who_lies_comes_to_lie_along_the_bed(yaw: float, end: float) -> None:
+    x = lies(yaw)
+    found = how_down(joints(x), FPS)
+    assert found is not None
+    assert found.lies
+    centre = PLACE.to_room(np.array([[0.2, 0.3, 0.0]]))[0]
+    beds = tuple(
+        Rest((float(centre[0]), float(centre[1])), (0.1, 0.1), PLACE.heading_rad + turn) for turn in (0.0, math.pi)
+    )
+    use = Use(0.5, seat(9, 9, free=False).seat, beds, False)
+    moved = led(x, use)  # whatever was said of the start: there is no way to where somebody lies already
+    facing = float(heading_rad(root_orientation(joints(moved)))[-1])
+    assert abs((facing - end + math.pi) % (2 * math.pi) - math.pi) < 1e-6
+    np.testing.assert_allclose(joints(moved)[0, 0, :2], (0.1, 0.2), atol=1e-6)
+    rise = joints(moved)[-1, :, 2] - joints(x)[-1, :, 2]
+    np.testing.assert_allclose(rise, rise[0], atol=1e-6)  # the feet too
