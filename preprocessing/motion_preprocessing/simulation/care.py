@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from motion_preprocessing.metrics import person_penetration_m
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.sequence import Event, MotionSequence
 from motion_preprocessing.simulation import bed as beds
@@ -49,6 +50,11 @@ def _strength(frames: int, grab_s: float, release_s: float) -> Array:
 def _point(body: Chain, joint: str, offset: tuple[float, float, float]) -> Array:
     index = JOINT_INDEX[joint]
     return np.asarray(body.joints_m[:, index] + body.turns[:, index] @ np.array(offset))
+
+
+def _palm(side: str, point: Array, strength: Array) -> Follow:
+    """A hand that is laid on a point: its palm follows, not its wrist."""
+    return Follow(f"{side}_wrist", point, strength, (0.0, 0.08 if side == "left" else -0.08, 0.0))
 
 
 def _stand(seconds: float, x: float, y: float, yaw: float, bend: float = 0.0, crouch: float = 0.0) -> Key:
@@ -119,8 +125,8 @@ def _side_arms(
     strength = _strength(frames, grab_s, release_s)
     sign = 1.0 if side == "left" else -1.0
     return (
-        Follow(f"{inner}_wrist", _point(body, "spine3", (-0.13, 0.05 * sign, 0.06)), strength),
-        Follow(f"{outer}_wrist", _point(body, f"{side}_elbow", (0.04, 0.0, -0.05)), strength),
+        _palm(inner, _point(body, "spine3", (-0.15, 0.05 * sign, 0.06)), strength),
+        _palm(outer, _point(body, f"{side}_elbow", (0.05, 0.0, 0.07)), strength),
     )
 
 
@@ -155,7 +161,7 @@ def help_chair(rng: Rng) -> Help:
         ]  # fmt: skip
         strength = _strength(frames, grab + 0.2, release)
         follow: tuple[Follow, ...] = tuple(
-            Follow(f"{mine}_wrist", _point(body, f"{theirs}_elbow", (0.03, 0.05 * sign, -0.03)), strength)
+            _palm(mine, _point(body, f"{theirs}_elbow", (0.03, 0.06 * sign, -0.05)), strength)
             for mine, theirs, sign in (("left", "right", -1.0), ("right", "left", 1.0))
         )
     else:
@@ -231,8 +237,8 @@ def help_bed(rng: Rng) -> Help:
     ]  # fmt: skip
     strength = _strength(frames, grab, release)
     follow = (
-        Follow("left_wrist", _point(body, "right_elbow", (0.0, -0.04, 0.05)), strength),
-        Follow("right_wrist", _point(body, "right_shoulder", (-0.02, -0.06, 0.06)), strength),
+        _palm("left", _point(body, "right_elbow", (0.0, -0.05, 0.06)), strength),
+        _palm("right", _point(body, "right_shoulder", (-0.02, -0.08, 0.08)), strength),
     )
     helper = animate(carer, FPS, rng, bed.boxes(), follow=follow)
     captions = _words(rng, ("sit up", "get up"), "in bed" if rng.random() < 0.5 else "on the edge of the bed")
@@ -261,6 +267,9 @@ def help_faults(made: Help) -> list[str]:
     gap = np.linalg.norm(joints[0][:, _TRUNK, None] - joints[1][:, None, _TRUNK], axis=-1)
     if gap.min() < 0.2:
         found.append("trunks")
+    # Hands that help press into flesh, for a moment.
+    if (person_penetration_m(joints[0][::2], joints[1][::2]) > 0.05).mean() > 0.1:
+        found.append("overlap")
     for j in joints:
         speed = np.linalg.norm(np.diff(j, axis=0), axis=-1) * FPS
         if j[..., 2].min() < -0.04:

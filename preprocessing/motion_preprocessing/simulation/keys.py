@@ -31,7 +31,7 @@ from motion_preprocessing.simulation.hinges import (
     chain,
     mirrored_angles,
 )
-from motion_preprocessing.simulation.solve import Box, Goals, even_weight, part_of, solve
+from motion_preprocessing.simulation.solve import Box, Goals, even_weight, part_of, points_of, solve
 from motion_preprocessing.skeleton import JOINT_INDEX
 
 ANKLE_M: Final = 0.066
@@ -84,6 +84,8 @@ class Follow:
     """(T, 3) the point, a row a frame of the motion."""
     strength: Array
     """(T,) 0 .. 1, how firmly."""
+    offset_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """What follows, seen from the joint in hinge axes, such as the palm from the wrist."""
 
 
 def turn(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Array:
@@ -384,13 +386,14 @@ def _followed(goals: Goals, follow: tuple[Follow, ...]) -> Goals:
     strength = np.stack([f.strength[row] for f, row in zip(follow, rows, strict=True)], axis=1)
     on = np.array([JOINT_INDEX[f.joint] for f in follow])
     # The target comes out of where the joint would be otherwise: a weight alone that grows would pull at once.
-    free = chain(goals.prior).joints_m[:, on]
+    offsets = np.array([f.offset_m for f in follow])
+    free = points_of(chain(goals.prior), on, offsets)
     targets = free + strength[..., None] * (targets - free)
     strength = _smoothstep(strength / 0.2)
     return replace(
         goals,
         on=np.concatenate([goals.on, on]),
-        offsets_m=np.concatenate([goals.offsets_m, np.zeros((len(on), 3))]),
+        offsets_m=np.concatenate([goals.offsets_m, offsets]),
         targets_m=np.concatenate([goals.targets_m, targets], axis=1),
         weights=np.concatenate([goals.weights, 14.0 * np.repeat(strength[..., None], 3, axis=-1)], axis=1),
     )

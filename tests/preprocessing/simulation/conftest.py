@@ -16,8 +16,7 @@ STRIDE_M = 0.56
 STEP_S = 0.5
 
 
-@pytest.fixture(scope="session")
-def walk() -> Pose:
+def striding() -> Pose:
     """Nine steps straight ahead, 20 frames a second."""
     rng = np.random.default_rng(0)
     places = {"foot_l": (0.0, 0.09, 0.0), "foot_r": (-STRIDE_M, -0.09, 0.0)}
@@ -31,10 +30,8 @@ def walk() -> Pose:
     return animate(keys, 20.0, rng, liveliness=0.3)
 
 
-@pytest.fixture(scope="session")
-def starts(walk: Pose, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of that walk."""
-    folder = tmp_path_factory.mktemp("starts") / "dataset"
+def write_recording(folder: Path, walk: Pose) -> Path:
+    """Write a dataset of a walk."""
     sequence = MotionSequence(
         name="walk",
         fps=20.0,
@@ -51,3 +48,15 @@ def starts(walk: Pose, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_dataset(folder, [sequence], fps=20.0, credits=(), provenance={})
     return folder
+
+
+@pytest.fixture(scope="session")
+def walk() -> Pose:
+    """Nine steps straight ahead, 20 frames a second."""
+    return striding()
+
+
+@pytest.fixture(scope="session")
+def starts(walk: Pose, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of that walk."""
+    return write_recording(tmp_path_factory.mktemp("starts") / "dataset", walk)

@@ -197,9 +197,14 @@ def test_lying_down_that_looks_like_a_fall_is_left_out(recorded: Walks) -> None:
     assert len(set(looks)) == 2
 
 
-def test_hands_come_to_the_other_person_without_a_jump() -> None:
+def test_hands_are_laid_on_the_other_person_without_a_jump_and_from_outside() -> None:
     two = care.help_bed(np.random.default_rng(0))
-    hands = chain(two.poses[1]).joints_m[:, [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]]
+    helper = chain(two.poses[1])
+    hands = helper.joints_m[:, [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]]
     assert np.linalg.norm(np.diff(hands, axis=0), axis=-1).max() * FPS < 3.5
-    helped = chain(two.poses[0]).joints_m[:, JOINT_INDEX["right_elbow"]]
-    assert np.linalg.norm(hands[:, 0] - helped, axis=-1).min() < 0.1
+    palm = hands[:, 0] + helper.turns[:, JOINT_INDEX["left_wrist"]] @ [0.0, 0.08, 0.0]
+    elbow = chain(two.poses[0]).joints_m[:, JOINT_INDEX["right_elbow"]]
+    assert 0.05 < np.linalg.norm(palm - elbow, axis=-1).min() < 0.1
+    assert care.help_faults(two) == []
+    into = replace(two, poses=(two.poses[0], two.poses[1]._replace(root_m=two.poses[1].root_m - [0.25, 0.0, 0.0])))
+    assert "overlap" in care.help_faults(into)
