@@ -1,60 +1,23 @@
-"""What README and the docs show works: the Python runs as a reader would paste it, the commands have these options."""
+"""Commands that README and the docs show have these options; test_docs_run.py runs them."""
 
 from __future__ import annotations
 
 import importlib
 import re
 import shlex
-import shutil
 import tomllib
-from functools import partial
 from pathlib import Path
 
 import click
 import pytest
 
-from motion_runtime import GenerationRequest
-
 ROOT = Path(__file__).parents[1]
-TOY = Path(__file__).parent / "runtime" / "toy_bundle"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def blocks(page: Path, language: str) -> list[str]:
     """Code blocks of a page, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-
-
-@pytest.fixture
-def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a reader stands: beside the examples, with a tiny untrained bundle in place of the built-in one."""
-    monkeypatch.setattr("motion_runtime.bundle.DEFAULT_BUNDLE", TOY)
-    (tmp_path / "examples").mkdir()
-    shutil.copy(ROOT / "examples" / "ward.ply", tmp_path / "examples")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def run_python(page: Path) -> tuple[int, dict[str, object]]:
-    namespace: dict[str, object] = {}
-    pieces = blocks(page, "python")
-    for piece in pieces:
-        exec(compile(piece, str(page), "exec"), namespace)
-    return len(pieces), namespace
-
-
-def test_the_api_example_runs(reader: Path) -> None:
-    count, _ = run_python(ROOT / "docs" / "api.md")
-    assert count >= 2
-    assert (reader / "out" / "sample_000" / "motion.npz").is_file()
-
-
-def test_the_example_of_readme_runs(reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The tiny bundle has no kernel for the 6 s that a request takes unless it is told.
-    monkeypatch.setattr("motion_runtime.GenerationRequest", partial(GenerationRequest, seconds=2.0))
-    count, namespace = run_python(ROOT / "README.md")
-    assert count == 1
-    assert namespace["motion"].joints_m.shape == (1, 40, 22, 3)  # type: ignore[attr-defined]
 
 
 def commands(text: str) -> list[list[str]]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from motion_preprocessing.command import OneLineCommand
 
@@ -43,6 +45,25 @@ class RunCommand(OneLineCommand):
 
             return inspect.main(words[1:], f"motion-run {INSPECT}", *rest, **extra)
         return super().main(args, prog_name, *rest, **extra)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse; where only completions are asked for, the words after `inspect` are that command's."""
+        if args[:1] == [INSPECT] and extra.get("resilient_parsing"):
+            from motion_runtime.inspect_command import inspect
+
+            return inspect.make_context(f"{info_name} {INSPECT}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete options, and `inspect` where no word stands before it."""
+        found = super().shell_complete(ctx, incomplete)
+        if INSPECT.startswith(incomplete) and not any(
+            ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE for name in ctx.params
+        ):
+            found.insert(0, CompletionItem(INSPECT, help="Say what a room file or a model bundle holds."))
+        return found
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write options by section; those of no section come last."""
