@@ -58,6 +58,9 @@ MIN_CONTRAST: Final = 1.5
 MIN_SCORE: Final = 3.0
 """Where there is furniture to judge by, true floors score 4.4 or more, and half of the walls of a scan that lacks its
 floor less than this."""
+_UNSURE: Final = 0.3
+_FITS: Final = 0.3
+"""Another unit might be meant where its score is so near to the best one's and at least this."""
 _RELATIVE_THRESHOLD: Final = 0.01
 """Of the scan's extent: the plane threshold before the unit is known."""
 
@@ -76,6 +79,8 @@ class Floor:
     """One of `UNITS`."""
     height_m: float
     """Height of the scan above the floor, without strays."""
+    other_units: tuple[str, ...] = ()
+    """Units that fit its height nearly as well, the likelier first; none where the unit was said."""
 
     @property
     def metres_per_unit(self) -> float:
@@ -129,9 +134,10 @@ def find_floor(
         rough, axis = found.plane, found.up
     height = _height(rough, sample)
     unit = _unit_of(height)[0] if units == "auto" else units
+    others = _nearly_as_good(height) if units == "auto" else ()
     plane = _refine(rough, cloud if is_floor is None or not np.any(is_floor) else cloud[is_floor], UNITS[unit], seed)
     tilt = float(np.degrees(np.arccos(np.clip(plane.normal @ np.array(UP_AXES[axis]), -1.0, 1.0))))
-    return Floor(plane, axis, tilt, unit, _height(plane, sample) * UNITS[unit])
+    return Floor(plane, axis, tilt, unit, _height(plane, sample) * UNITS[unit], others)
 
 
 def _height(plane: Plane, sample: NDArray[np.float64]) -> float:
@@ -140,15 +146,27 @@ def _height(plane: Plane, sample: NDArray[np.float64]) -> float:
 
 def _unit_of(height: float) -> tuple[str, float]:
     """Return the unit that makes a room's height most plausible, and how plausible it is (0 to 1)."""
-    best, best_score = "m", -1.0
+    scores = _unit_scores(height)
+    best = max(scores, key=lambda name: scores[name])
+    return best, max(scores[best], 0.0)
+
+
+def _unit_scores(height: float) -> dict[str, float]:
+    scores = {}
     for name, scale in UNITS.items():
         # Ramps: 0.6 m (a cropped scan) to 2 m, flat to 3.4 m, falling to 6 m (a hall). Feet and inches are asked for
         # a better fit, as a cropped scan in metres looks like a whole one in feet.
         value = float(np.interp(height * scale, [0.3, 0.6, 2.0, 3.4, 6.0, 7.0], [0.0, 0.4, 1.0, 1.0, 0.4, 0.0]))
-        score = value - (0.3 if name in ("ft", "in") else 0.0)
-        if score > best_score:
-            best, best_score = name, score
-    return best, max(best_score, 0.0)
+        scores[name] = value - (0.3 if name in ("ft", "in") else 0.0)
+    return scores
+
+
+def _nearly_as_good(height: float) -> tuple[str, ...]:
+    """Units besides the best that a height could well be in: a person had better say which."""
+    scores = _unit_scores(height)
+    best = max(scores, key=lambda name: scores[name])
+    others = [name for name in scores if name != best and scores[name] >= max(scores[best] - _UNSURE, _FITS)]
+    return tuple(sorted(others, key=lambda name: -scores[name]))
 
 
 def _nearest_axis(normal: NDArray[np.float64], axes: tuple[str, ...]) -> tuple[str, float]:

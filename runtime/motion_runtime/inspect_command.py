@@ -49,11 +49,11 @@ def inspect(
         found = describe_bundle(bundle)
         lines = _bundle_lines(found)
     else:
-        from motion_preprocessing.scene import load_scene
         from motion_runtime.room_plan import draw_room_plan
+        from motion_runtime.room_units import load_room
         from motion_runtime.run_command import label_table
 
-        scene = load_scene(path, up=up, units=units, labels=label_table(labels))
+        scene = load_room(path, up=up, units=units, labels=label_table(labels), ask=not as_json)
         found = {"file": str(path), **describe_room(scene)}
         if not no_picture:
             place = picture or Path(f"{path.stem}_plan.png")

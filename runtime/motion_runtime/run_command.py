@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from motion_preprocessing.atomic_output import as_output_error, atomic_folder
 from motion_preprocessing.errors import OutputError
 from motion_preprocessing.metrics import evaluate_motion
-from motion_preprocessing.scene import load_scene, object_points
+from motion_preprocessing.scene import object_points
 from motion_preprocessing.scene_file import read_label_table
 from motion_runtime.editing.edits import Edits, miss_of
 from motion_runtime.formats.export import check_programs
@@ -28,6 +28,7 @@ from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.preview import BODY
 from motion_runtime.room_plan import draw_room_plan
+from motion_runtime.room_units import load_room
 from motion_runtime.run_plan import describe_plan, plan_lines
 from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
@@ -110,7 +111,9 @@ def run(
     started = time.perf_counter()
     generator = Generator.load(bundle, provider, precision)
     if scene_path is not None:
-        request = replace(request, scene=load_scene(scene_path, up=up, units=units, labels=label_table(labels)))
+        ask = saying in ("text", "verbose")
+        scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=ask)
+        request = replace(request, scene=scene)
     _warn_of_cut_prompts(generator, request)
     loaded_s = time.perf_counter() - started
     if dry_run or saying == "verbose":

@@ -277,3 +277,13 @@ def test_laser_scan_whose_ceiling_is_larger_than_its_floor(shared_data: Path) ->
     assert floor.tilt_deg < 2.0
     for up, turn in TURNS.items():
         assert find_floor(points @ turn.T).up == up
+
+
+def test_a_height_that_fits_two_units_is_said_to() -> None:
+    """A hall of five metres might be a scan in feet, cropped at one and a half; a usual room is what it is."""
+    points, _ = ward()
+    assert find_floor(points).other_units == ()
+    assert find_floor(points * 1000).other_units == ()
+    hall = find_floor(2 * points)
+    assert (hall.units, hall.other_units) == ("m", ("ft",))
+    assert find_floor(2 * points, units="m").other_units == ()

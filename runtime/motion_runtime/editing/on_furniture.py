@@ -195,8 +195,9 @@ def how_down(joints: Array, fps: float) -> Down | None:
     if not LOWEST_M <= lowest <= HIGHEST_M:
         return None
     u = np.clip((low - lowest - LEVEL_M) / FADE_M, 0.0, 1.0)
-    weight = np.asarray(low_pass((1.0 - u * u * (3 - 2 * u))[:, None], _SMOOTH_S * fps))[:, 0]
+    weight = 1.0 - u * u * (3 - 2 * u)
     level = weight > 0.9
+    weight = np.asarray(low_pass(weight[:, None], _SMOOTH_S * fps))[:, 0]
     risen = float(np.median(joints[level, _NECK, 2] - joints[level, 0, 2]))
     height = float(np.median(low[level]))
     if risen < _LYING_M:

@@ -119,6 +119,15 @@ def test_seats_far_from_the_own_height_are_not_met_in_full() -> None:
     np.testing.assert_allclose(joints(moved)[-1, 0, 2], 0.42 + MOST_RAISED_M, atol=1e-6)
 
 
+def test_a_short_dip_is_sitting_too() -> None:
+    """However short, it has a place: who is down for three frames is led there, and nothing is divided by nothing."""
+    pelvis = sits_down()
+    pelvis[:, 2] = 0.93
+    pelvis[50:54, 2] = 0.6
+    moved = led(body(pelvis), seat(-0.3, 0.5, free=True))
+    np.testing.assert_allclose(joints(moved)[51, 0, 1], 0.5, atol=0.03)
+
+
 def test_a_seat_out_of_reach_is_not_jumped_to() -> None:
     x = body(sits_down())
     np.testing.assert_allclose(joints(led(x, seat(-4.0, 0.0, free=True)))[..., :2], joints(x)[..., :2], atol=1e-9)

@@ -1,0 +1,42 @@
+"""A room's unit where its height does not tell: asked for once on a terminal, said in a line elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from motion_preprocessing.floor import UNITS
+from motion_preprocessing.scene import Scene, load_scene
+
+
+def load_room(
+    path: Path, *, up: str, units: str, labels: Mapping[int, str] | Literal["ignore"] | None, ask: bool
+) -> Scene:
+    """Read a room as `load_scene` does, and settle its unit.
+
+    Args:
+        path: The file.
+        up: Axis of the file that is up, or 'auto'.
+        units: Its unit, or 'auto'.
+        labels: What label numbers mean.
+        ask: Whether somebody may be asked, given that stdin is a terminal.
+
+    Raises:
+        InputError: The file is no room.
+    """
+    scene = load_scene(path, up=up, units=units, labels=labels)
+    floor = scene.floor
+    if floor is None or not floor.other_units:
+        return scene
+    heights = {name: floor.height_m / UNITS[floor.units] * UNITS[name] for name in (floor.units, *floor.other_units)}
+    meant = " or ".join(f"{name} ({height:.1f} m high)" for name, height in heights.items())
+    if not (ask and sys.stdin.isatty()):
+        click.echo(f"warning: {path} may be in {meant}; {floor.units} is taken, say which with --units", err=True)
+        return scene
+    choice = click.Choice(list(heights))
+    unit = str(click.prompt(f"{path} may be in {meant}. Which", type=choice, default=floor.units, err=True))
+    return scene if unit == floor.units else load_scene(path, up=up, units=unit, labels=labels)
