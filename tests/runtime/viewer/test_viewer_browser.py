@@ -88,6 +88,28 @@ def test_the_room_and_the_body_are_drawn_and_move(page: Browser, pages: dict[str
     assert page.requests() == [pages["room"]]
 
 
+def test_what_happens_at_once_lies_in_rows_of_its_own(
+    page: Browser, walk: Callable[..., Motion], tmp_path: Path
+) -> None:
+    page.resize(1000, 700)  # a small window shows no lanes unless asked
+    names = ("squats", "turns", "lies", "waves")
+    for count, rows in ((1, 1), (2, 2), (3, 3), (4, 3)):
+        events = [{"person": 0, "label": name, "start_s": 0.2, "end_s": 1.5} for name in names[:count]]
+        write_view(tmp_path / f"{count}.html", [Shown(walk(), "sample_000", {"events": events})])
+        page.open((tmp_path / f"{count}.html").as_uri() + "#play=0")
+        assert page.run("document.getElementById('lanes').clientHeight") == 18 * rows + 5
+
+
+def test_the_help_names_what_belongs_together_in_pairs(page: Browser, pages: dict[str, str]) -> None:
+    page.resize(1000, 700)
+    page.open(pages["room"] + "#play=0")
+    page.press("h")
+    keys = page.run("[...document.querySelectorAll('#keys dt')].map(e => e.textContent)")
+    assert keys[:5] == ["Space", "\u2190", "\u2192", "Shift \u2190", "Shift \u2192"]
+    tops = page.run("[...document.querySelectorAll('#keys dt')].map(e => e.getBoundingClientRect().top)")
+    assert tops[0] < tops[1] == tops[2] < tops[3] == tops[4]
+
+
 def test_keys_do_what_the_help_says(page: Browser, pages: dict[str, str]) -> None:
     page.open(pages["several"] + "#play=0&sample=1")
     page.press("ArrowRight")

@@ -63,11 +63,13 @@ class Controls {
   }
 
   listKeys() {
-    for (const action of this.actions) {
+    // The main one has a line of its own, so that what belongs together stands side by side below it.
+    const rank = (action) => (action.main ? 0 : 1);
+    for (const action of [...this.actions].sort((a, b) => rank(a) - rank(b))) {
       if (!action.keys) continue;
       const term = element("dt");
       for (const key of action.keys.slice(0, action.keysShown || 1)) term.append(element("kbd", "", keyName(key)));
-      byId("keys").append(term, element("dd", "", action.words));
+      byId("keys").append(term, element("dd", action.main ? "main" : "", action.words));
     }
   }
 }

@@ -51,7 +51,7 @@ class Timeline {
       pen.beginPath();
       pen.roundRect(at(0), top, at(view.seconds) - at(0), lane - 2, 5);
       pen.fill();
-      rows[n].forEach((row, level) => row.forEach((event) => {
+      rows[n].forEach((row, level) => row.forEach((event, k) => {
         const x = at(event.start), end = Math.max(at(event.end), x + 4), share = tight ? rows[n].length : 1;
         const bar = { x, y: top + (level * ROW_PX) / share, width: end - x - 1, height: ROW_PX / share - (share > 1 ? 1 : 0),
           title: `${personName(person)}: ${event.label}, ${event.start.toFixed(1)} to ${event.end.toFixed(1)} s` };
@@ -63,7 +63,9 @@ class Timeline {
         pen.fill();
         pen.globalAlpha = 1;
         pen.fillStyle = color("--ink");
-        if (bar.height > 13 && pen.measureText(event.label).width + 10 < bar.width) pen.fillText(event.label, bar.x + 6, bar.y + bar.height / 2);
+        // Words end where the next bar of the row begins, which may lie on this one.
+        const room = Math.min(end, row[k + 1] ? at(row[k + 1].start) : end) - x - 1;
+        if (bar.height > 13 && pen.measureText(event.label).width + 10 < room) pen.fillText(event.label, bar.x + 6, bar.y + bar.height / 2);
       }));
       pen.fillStyle = color("--alarm");
       const frames = person.feet.length / 2;
@@ -82,12 +84,12 @@ class Timeline {
   }
 }
 
-// Events in rows, so that none covers another: two rows at most, what overlaps even then lies on the second.
+// Events in rows, so that none covers another: three rows at most, what overlaps even then lies on the last.
 function eventRows(events) {
   const rows = [[]];
   for (const event of events) {
     let row = rows.find((list) => !list.length || list[list.length - 1].end <= event.start + 1e-6);
-    if (!row && rows.length < 2) rows.push((row = []));
+    if (!row && rows.length < 3) rows.push((row = []));
     (row || rows[rows.length - 1]).push(event);
   }
   return rows;
