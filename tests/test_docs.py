@@ -6,10 +6,12 @@ import importlib
 import re
 import shlex
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -111,6 +113,17 @@ def test_examples_of_the_help_have_these_options(program: str) -> None:
         for words in commands(text):
             if words[0] in PROJECT["scripts"]:
                 check_command(words)
+
+
+@pytest.mark.parametrize("program", sorted(PROJECT["scripts"]))
+def test_every_program_has_short_help_and_says_its_version(program: str) -> None:
+    command = program_named(program)
+    help_ = CliRunner().invoke(command, ["-h"], prog_name=program)
+    assert help_.exit_code == 0, help_.output
+    assert help_.stdout.startswith(f"Usage: {program}")
+    assert "\x1b" not in help_.stdout
+    said = CliRunner().invoke(command, ["--version"], prog_name=program)
+    assert (said.exit_code, said.stdout) == (0, f"{program}, version {version(PROJECT['name'])}\n")
 
 
 def test_commands_that_do_not_exist_are_found_out() -> None:

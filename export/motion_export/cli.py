@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from motion_preprocessing.command import OneLineCommand
+from motion_preprocessing.command import SETTINGS, OneLineCommand
 from motion_preprocessing.errors import InputError, MissingExtraError
 
 EXAMPLES = """\b
@@ -37,7 +37,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-@click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings={"max_content_width": 110})
+@click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings=SETTINGS)
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path), required=True,
     help="A checkpoint, or the folder of a training run, whose best one is taken.",
@@ -71,6 +71,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--sampler", default="dpm++", show_default=True, help="Default sampler: ddpm, ddim or dpm++.")
 @click.option("--steps", type=click.IntRange(1, 1000), default=20, show_default=True, help="Default denoising steps.")
 @click.option("--guidance", type=click.FloatRange(0, 100), default=2.5, show_default=True, help="Default guidance.")
+@click.version_option(package_name="scene-motion", prog_name="motion-export")
 def main(
     checkpoint: Path,
     opset: int,

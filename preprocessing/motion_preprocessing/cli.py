@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from motion_preprocessing.command import OneLineGroup
+from motion_preprocessing.command import SETTINGS, OneLineGroup
 
 
-@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLineGroup, context_settings=SETTINGS)
+@click.version_option(package_name="scene-motion", prog_name="motion-preprocess")
 def cli() -> None:
     """Prepare recordings: motion capture, bodies, scenes, video."""
 

@@ -24,6 +24,8 @@ INTERRUPTED: Final = _SIGNAL_EXIT + signal.SIGINT
 """Exit code of a program that stopped cleanly because it was asked to."""
 
 
+SETTINGS: Final[dict[str, Any]] = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
+"""`context_settings` of every command."""
 _NO_ARGUMENTS: Final = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """What click, from 8.2 on, raises with the help as its message where a group is called without a command."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from motion_preprocessing.command import SETTINGS
 from motion_runtime.run_help import EXIT_CODES, RunCommand
 
 EXAMPLES = """\b
@@ -29,7 +30,6 @@ Examples:
 # Written out, since importing them from `motion_preprocessing.floor` would load numpy; a test compares them.
 UP = ("auto", "z", "y", "x", "-z", "-y", "-x")
 UNITS = ("auto", "m", "cm", "mm", "ft", "in")
-SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
 
 # What a run of jobs takes from the command line; everything else stands in the job file.

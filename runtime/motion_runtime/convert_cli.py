@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from motion_preprocessing.command import OneLineCommand
-from motion_runtime.cli import SETTINGS, UNITS, UP
+from motion_preprocessing.command import SETTINGS, OneLineCommand
+from motion_runtime.cli import UNITS, UP
 from motion_runtime.formats.names import FORMATS
 
 EPILOG = (
@@ -32,12 +32,14 @@ Examples:
 @click.argument("motions", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MOTION...")
 @click.option("--to", "formats", required=True, metavar="NAMES", help="Formats, separated by commas; see below.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
-@click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room around it, in .glb, .fbx and .usd.")
+@click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room, in .glb, .mp4, .fbx and .usd.")
 @click.option("--up", type=click.Choice(UP), default="auto", show_default=True, help="Axis of the room's file: up.")
 @click.option("--units", type=click.Choice(UNITS), default="auto", show_default=True, help="Unit of the room's file.")
 @click.option("--labels", metavar="FILE", help="What the room's label numbers mean, as .json; or 'ignore'.")
 @click.option("--body", "body_path", type=click.Path(path_type=Path), help="SMPL, SMPL-H or SMPL-X file to show.")
 @click.option("--overwrite", is_flag=True, help="Replace an --out that an earlier run wrote.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was written as one JSON object, for programs.")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 @click.version_option(version("scene-motion"), prog_name="motion-convert")
 def main(
     motions: tuple[Path, ...],
@@ -49,6 +51,8 @@ def main(
     labels: str | None,
     body_path: Path | None,
     overwrite: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Write generated motion in the formats of other tools.
 
@@ -57,6 +61,8 @@ def main(
     """
     if scene_path is None and (up, units, labels) != ("auto", "auto", None):
         raise click.UsageError("expected --scene beside --up, --units or --labels, got none; name the room's file")
+    if as_json and quiet:
+        raise click.UsageError("expected one of --json and --quiet, got both; choose one")
     from motion_runtime.convert_command import convert
 
     convert(
@@ -69,4 +75,5 @@ def main(
         labels=labels,
         body_path=body_path,
         overwrite=overwrite,
+        saying="json" if as_json else "quiet" if quiet else "text",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -36,6 +37,7 @@ def convert(
     labels: str | None = None,
     body_path: Path | None = None,
     overwrite: bool = False,
+    saying: str = "text",
 ) -> None:
     """Write motions in other formats.
 
@@ -49,6 +51,7 @@ def convert(
         labels: File of a label table, or 'ignore'; None = the room's own table.
         body_path: A body of the SMPL family in place of the built-in one.
         overwrite: Replace what an earlier run wrote.
+        saying: 'text', 'json' (one object on stdout) or 'quiet' (errors only).
 
     Raises:
         MotionError: Anything that the caller can mend; nothing has been written then.
@@ -62,11 +65,15 @@ def convert(
     if scene_path is not None:
         scene = load_scene(scene_path, up=up, units=units, labels=_label_table(labels))
     with atomic_folder(out, overwrite=True) as folder:
-        for name, path in _progress(places.items()):
+        for name, path in _progress(places.items(), saying):
             place = folder if len(places) == 1 else folder / name
             place.mkdir(exist_ok=True)
             Export(read_motion(path), name, scene, body).write(place, names)
-    _summarise(out, list(places))
+    if saying == "json":
+        files = [str(file) for file in sorted(out.rglob("*")) if file.is_file()]
+        click.echo(json.dumps({"out": str(out), "motions": list(places), "files": files}, ensure_ascii=False))
+    elif saying == "text":
+        _summarise(out, list(places))
 
 
 def _label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | None:
@@ -127,11 +134,11 @@ def _is_own(name: str) -> bool:
     return any(fnmatch(name, pattern) for pattern in OWN_FILES)
 
 
-def _progress(items: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
+def _progress(items: Iterable[tuple[str, Path]], saying: str) -> Iterator[tuple[str, Path]]:
     """Draw a bar on stderr where that is a terminal and there is more than one motion."""
     listed = list(items)
     console = Console(stderr=True)
-    quiet = len(listed) < 2 or not console.is_terminal
+    quiet = len(listed) < 2 or saying != "text" or not console.is_terminal
     yield from track(listed, "converting", console=console, transient=True, disable=quiet)
 
 

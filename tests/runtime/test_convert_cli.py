@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -61,6 +62,15 @@ def test_every_format_is_written_and_named(tmp_path: Path, source: Path) -> None
             np.testing.assert_array_equal(after[name], before[name])
         np.testing.assert_allclose(after["local_rotations_wxyz"], before["local_rotations_wxyz"], atol=1e-6)
     assert (tmp_path / "out" / "omnifall.csv").read_text().splitlines()[1].startswith("sample_000,")
+
+
+def test_what_is_said_can_be_read_by_programs_or_left_out(tmp_path: Path, source: Path) -> None:
+    said = run(source, "--to", "bvh,coco", "--out", tmp_path / "out", "--json")
+    files = [str(tmp_path / "out" / name) for name in ("coco17.npz", "person_0.bvh", "person_1.bvh")]
+    assert json.loads(said.stdout) == {"out": str(tmp_path / "out"), "motions": ["sample_000"], "files": files}
+    again = run(source, "--to", "bvh", "--out", tmp_path / "out", "--overwrite", "-q")
+    assert (again.exit_code, again.output) == (0, "")
+    refused(run(source, "--to", "bvh", "--out", tmp_path / "more", "-q", "--json"), 2, "one of --json and --quiet")
 
 
 def test_several_motions_get_a_folder_each(tmp_path: Path, source: Path) -> None:

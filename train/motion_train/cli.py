@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from motion_preprocessing.command import INTERRUPTED, OneLineCommand
+from motion_preprocessing.command import INTERRUPTED, SETTINGS, OneLineCommand
 from motion_preprocessing.errors import MissingExtraError
 from motion_train.files import check_writable
 
@@ -55,7 +55,8 @@ def require_extra() -> None:
             raise MissingExtraError.for_extra(module, "train")
 
 
-@click.group(cls=Group, context_settings={"max_content_width": 110})
+@click.group(cls=Group, context_settings=SETTINGS)
+@click.version_option(package_name="scene-motion", prog_name="motion-train")
 def main() -> None:
     """Train the parts of a motion bundle."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from motion_preprocessing.command import OneLineCommand
+from motion_preprocessing.command import SETTINGS, OneLineCommand
 
 EXAMPLES = """\b
 Examples:
@@ -18,7 +18,6 @@ Examples:
   motion-bench --people 1 --frames 120 --rounds 10 --no-cold --bulk 0
   motion-bench --bundle my_bundle/ --json bench.json --plot bench.png
 """
-SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
 
 def _integers(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from motion_preprocessing.command import OneLineCommand
+from motion_preprocessing.command import SETTINGS, OneLineCommand
 
 EXAMPLES = """\b
 Examples:
@@ -21,7 +21,6 @@ Examples:
 """
 UP = ("auto", "z", "y", "x", "-z", "-y", "-x")
 UNITS = ("auto", "m", "cm", "mm", "ft", "in")
-SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
 
 @click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings=SETTINGS)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from motion_preprocessing.command import INTERRUPTED, OneLineCommand, OneLineGroup
+from motion_preprocessing.command import INTERRUPTED, SETTINGS, OneLineCommand, OneLineGroup
 from motion_preprocessing.errors import InputError
 from motion_train.cli import require_extra
 from motion_train.files import check_writable
@@ -25,9 +25,7 @@ Examples:
 _PATH = click.Path(path_type=Path)
 
 
-@click.group(
-    cls=OneLineGroup, invoke_without_command=True, epilog=EXAMPLES, context_settings={"max_content_width": 110}
-)
+@click.group(cls=OneLineGroup, invoke_without_command=True, epilog=EXAMPLES, context_settings=SETTINGS)
 @click.option("--bundle", type=_PATH, help="Bundle to measure. Default: the one that comes with the package.")
 @click.option("--data", type=_PATH, help="Processed dataset; its held-out splits are compared with.")
 @click.option("--evaluator", type=_PATH, help="Folder that 'train-evaluator' wrote.")
@@ -45,6 +43,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--provider", default="auto", show_default=True, help="auto, cpu, openvino, cuda or tensorrt.")
 @click.option("--furniture", type=_PATH, help="Modelled furniture; its test split stands in the rooms too.")
 @click.option("--threads", type=int, help="Of torch and the classifier. Default: as many as are granted.")
+@click.version_option(package_name="scene-motion", prog_name="motion-evaluate")
 @click.pass_context
 def main(ctx: click.Context, /, **options: Any) -> None:
     """Measure a bundle's motion beside recordings: definitions in docs/metrics.md."""
