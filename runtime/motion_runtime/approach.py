@@ -69,7 +69,7 @@ _STANDS_IN: Final = {
 
 _SEAT_GAP_M: Final = 0.18
 """From the seat's edge to the pelvis of somebody who is about to sit down. With `_DEEP_M` it is the 0.38 m that a
-pelvis moves back while it sits down in the training data (benchmarks/use_furniture.py measures them)."""
+pelvis moves back while it sits down in the training data (benchmarks/furniture.py --data)."""
 _DEEP_M: Final = 0.2
 """From the seat's edge to the pelvis of who sits, more or less by `_DEEPER_M`."""
 _DEEPER_M: Final = 0.07

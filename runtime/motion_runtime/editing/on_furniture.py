@@ -41,15 +41,18 @@ HIGHEST_M: Final = 0.65
 """An underside that comes no lower does not sit, and one that comes lower is on the floor."""
 MOST_RAISED_M: Final = 0.2
 """Seats farther from the motion's own height than this are not met in full."""
-MOST_SHIFTED_M: Final = 1.5
+MOST_MOVED_M: Final = 4.0
+"""A motion is not moved farther as one piece."""
+MOST_STRETCHED_M: Final = 1.5
+"""Nor is a way stretched by more."""
 MOST_TURNED_RAD: Final = np.radians(100.0)
-"""A motion is not moved by more as one piece, nor a way stretched by more."""
+"""Who sits facing the other way would face the back of the chair, and is left alone."""
 FASTEST_M_S: Final = 0.4
 """A way that is stretched gains this much speed at most."""
 GIVES_M: Final = 0.03
 """Whatever of a lying body is lower than its trunk sinks in; beyond that, the body is raised by this much at most."""
 CLEAR_M: Final = 0.1
-"""A start is not moved to where there is less room."""
+"""Nobody is moved to start, or to walk for more than a tenth of their way, where there is less room."""
 _FOOT_M: Final = 0.12
 _KNEE_M: Final = 0.4
 """Joints below the one height keep it, above the other they go along with the pelvis."""
@@ -109,13 +112,14 @@ class OnFurniture:
         if down is None:
             return x
         rest, turn = self._rest(_joints(x), down, use)
+        if abs(turn) > MOST_TURNED_RAD:
+            return x
         free = self._first and (use.start_free or bool(down.level[0]))
         moved = self._as_one(x, down, rest, turn) if free else None
-        shift = np.zeros((len(x), 2))
-        if moved is None:
-            shift = self._stretched(_joints(x), down, rest)
-        else:
-            x = moved
+        shift = np.zeros((len(x), 2)) if moved is not None else self._stretched(_joints(x), down, rest)
+        if shift is None:
+            return x
+        x = x if moved is None else moved
         raised = float(np.clip(use.level_m + OVER_M - down.height_m, -MOST_RAISED_M, MOST_RAISED_M))
         before = _joints(x)
         joints = before.copy()
@@ -141,38 +145,39 @@ class OnFurniture:
 
     def _as_one(self, x: Array, down: Down, rest: Rest, turn: float) -> Array | None:
         """Turn and shift a whole motion so that it is down at its place; None where that moves it too far."""
-        for angle in (turn, 0.0) if abs(turn) < MOST_TURNED_RAD else (0.0,):
+        pivot = _joints(x)[down.level, 0, :2].mean(axis=0)
+        place = self._nearest(pivot, rest)
+        if float(np.linalg.norm(place - pivot)) > MOST_MOVED_M:
+            return None
+        for angle in (turn, 0.0):
             turned = np.asarray(move_pose_vectors(x, angle, np.zeros(2)), dtype=np.float64)
-            # Turned about the place of being down, then to the nearest place of the rest.
-            pivot = _joints(x)[down.level, 0, :2].mean(axis=0)
-            at = _joints(turned)[down.level, 0, :2].mean(axis=0)
-            shift = self._nearest(pivot, rest) - at
-            if float(np.linalg.norm(self._nearest(pivot, rest) - pivot)) > MOST_SHIFTED_M:
-                continue
+            shift = place - _joints(turned)[down.level, 0, :2].mean(axis=0)
             moved = np.asarray(move_pose_vectors(turned, 0.0, shift), dtype=np.float64)
-            if down.level[0] or self._clear(_joints(moved)[0, 0]) or not self._clear(_joints(x)[0, 0]):
+            if down.level[0] or self._clear(_joints(moved), down):
                 return moved
         return None
 
-    def _clear(self, pelvis: Array) -> bool:
-        """Whether somebody can start there."""
-        if self._space is None:
+    def _clear(self, joints: Array, down: Down) -> bool:
+        """Whether somebody can start and walk there."""
+        upright = down.weight < 0.1
+        if self._space is None or not upright.any():
             return True
-        place = self._placement.to_room(pelvis[None])[0]
-        return bool(self._space.clearance(place[0], place[1]) >= CLEAR_M)
+        places = self._placement.to_room(joints[upright, 0])
+        room = self._space.clearance(places[:, 0], places[:, 1]) >= CLEAR_M
+        return bool(room[0]) and float(room.mean()) >= 0.9
 
     def _nearest(self, xy: Array, rest: Rest) -> Array:
         """The nearest place of a rest, in the canonical frame."""
         place = rest.nearest(self._placement.to_room(np.array([[*xy, 0.0]]))[0, :2])
         return np.asarray(self._placement.to_canonical(np.array([[*place, 0.0]]))[0, :2])
 
-    def _stretched(self, joints: Array, down: Down, rest: Rest) -> Array:
-        """Shift (T, 2) that grows along the way and is all there when the person is down."""
+    def _stretched(self, joints: Array, down: Down, rest: Rest) -> Array | None:
+        """Shift (T, 2) that grows along the way and is all there when the person is down; None where it is too far."""
         xy = joints[:, 0, :2]
         arrived = int(np.argmax(down.level))
         gap = self._nearest(xy[down.level].mean(axis=0), rest) - xy[down.level].mean(axis=0)
-        if arrived < 2 or float(np.linalg.norm(gap)) > MOST_SHIFTED_M:
-            return np.zeros_like(xy)
+        if arrived < 2 or float(np.linalg.norm(gap)) > MOST_STRETCHED_M:
+            return None
         travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(xy[: arrived + 1], axis=0), axis=1))])
         share = np.ones((len(xy), 1))
         share[: arrived + 1, 0] = travelled / max(travelled[-1], 1e-9)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.body_capsules import body_capsules
 from motion_preprocessing.canonical import heading_rad
+from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, encode, root_orientation
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
@@ -130,7 +131,28 @@ def test_a_short_dip_is_sitting_too() -> None:
 
 def test_a_seat_out_of_reach_is_not_jumped_to() -> None:
     x = body(sits_down())
-    np.testing.assert_allclose(joints(led(x, seat(-4.0, 0.0, free=True)))[..., :2], joints(x)[..., :2], atol=1e-9)
+    np.testing.assert_array_equal(led(x, seat(-5.0, 0.0, free=True)), x)
+    np.testing.assert_array_equal(led(x, seat(-2.0, 0.0, free=False)), x)
+
+
+def test_nobody_is_turned_to_face_the_back_of_a_chair() -> None:
+    x = body(sits_down())
+    np.testing.assert_array_equal(led(x, seat(-0.3, 0.0, free=True, facing=PLACE.heading_rad + 2.5)), x)
+
+
+def test_a_start_is_not_moved_into_things() -> None:
+    """Half of the floor is taken: who would start there once turned is not turned."""
+    floor = np.ones((80, 80), np.bool_)
+    things = np.zeros_like(floor)
+    use = seat(-0.4, 0.0, free=True, facing=PLACE.heading_rad + 1.2)
+    x = body(sits_down(1.5))
+    turned = joints(OnFurniture([use], PLACE, FPS, FreeSpace((-4.0, -4.0), 0.1, floor, things))(x[None])[0])
+    assert abs(float(heading_rad(root_orientation(turned))[0])) == pytest.approx(1.2, abs=1e-6)
+    start = np.round((PLACE.to_room(turned[0, 0])[:2] + 4.0) / 0.1).astype(int)
+    things[start[0] - 3 : start[0] + 4, start[1] - 3 : start[1] + 4] = True
+    kept = joints(OnFurniture([use], PLACE, FPS, FreeSpace((-4.0, -4.0), 0.1, floor, things))(x[None])[0])
+    assert abs(float(heading_rad(root_orientation(kept))[0])) < 1e-6
+    np.testing.assert_allclose(kept[-1, 0, :2], (-0.4, 0.0), atol=0.05)  # as near as the seat's square lets it
 
 
 def lies(yaw_rad: float) -> Array:
