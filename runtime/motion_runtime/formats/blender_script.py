@@ -17,6 +17,10 @@ MOST_COLORS: Final = 32
 def main(source: str, target: str, fps: float, frames: int) -> None:
     """Convert one file."""
     bpy: Any = importlib.import_module("bpy")
+    # Blender 3 of the Linux distributions reads glTF by a name that their newer numpy has dropped.
+    numpy: Any = importlib.import_module("numpy")
+    if "bool" not in dir(numpy):
+        numpy.bool = bool
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     # Before reading: keys are put at seconds times the scene's rate, and must fall on whole frames.
@@ -44,6 +48,8 @@ def main(source: str, target: str, fps: float, frames: int) -> None:
             colors_type="SRGB",
         )
     else:
+        if not hasattr(bpy.types, "WM_OT_usd_export"):
+            raise RuntimeError("this Blender was built without USD")
         _call(
             bpy.ops.wm.usd_export,
             filepath=target,

@@ -38,7 +38,7 @@ def find_program(name: str, command: str, variable: str, wanted_for: str, versio
 
 
 def last_words(text: str) -> str:
-    """The line that names the last error, else the last one that says something."""
+    """The line that names the last error of a Python, else the last one that says something."""
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)]
     return (errors or lines or ["nothing said"])[-1][:_MOST]

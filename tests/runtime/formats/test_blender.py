@@ -35,7 +35,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "do = (place / 'do').read_text()\n"
         "if do == 'write':\n    shutil.copy(given[0], given[1])\n"
         "elif do == 'fail':\n"
-        "    print('Traceback\\nValueError: no such\\toperator\\n  and more', file=sys.stderr)\n"
+        "    print('Traceback\\nValueError: no such\\toperator\\n  and more\\nError: script failed', file=sys.stderr)\n"
         "    sys.exit(9)\n",
         encoding="utf-8",
     )
