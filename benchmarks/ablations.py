@@ -117,6 +117,7 @@ def train(setup: Setup, settings: TrainConfig) -> tuple[Denoiser, int, float]:
             setup.accelerator,
             TrainingConsole(settings.run.steps, enabled=False),
             setup.data.header,
+            graphs=True,
         )
         outcome = trainer.fit()
     if outcome.reason == "signal":  # which is meant for all variants

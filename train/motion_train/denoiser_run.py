@@ -143,6 +143,7 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
         accelerator,
         console,
         data.header,
+        graphs=True,
     )
     if run.resumed is not None:
         trainer.restore(run.resumed)

@@ -160,7 +160,8 @@ def load_windows(
     folder = Path(data.dataset)
     if not required and not len(MotionDataset.open(folder, split=split)):
         return []
-    return list(make_windows(folder, split, data, seed, "single", count, threads or granted_cores()))
+    made = make_windows(folder, split, data, seed, {"single": count}, threads or granted_cores())
+    return [window for _, window in made]
 
 
 def build_model(

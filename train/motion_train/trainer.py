@@ -31,6 +31,7 @@ from motion_train.checkpoint import Checkpoint, Progress
 from motion_train.config import RunConfig, TrainConfig
 from motion_train.console import TrainingConsole, clock
 from motion_train.ema import ExponentialMovingAverage
+from motion_train.graphed import GraphedBackward
 from motion_train.loader import Batch, BatchSource, Prefetcher
 from motion_train.optimiser import lr_factor, make_optimizer
 from motion_train.seeds import TRAINING, VALIDATION, seed_of
@@ -111,6 +112,8 @@ class Trainer:
         accelerator: Accelerator | None = None,
         console: TrainingConsole | None = None,
         data: Mapping[str, Any] | None = None,
+        *,
+        graphs: bool = False,
     ) -> None:
         """Put a run together.
 
@@ -125,6 +128,7 @@ class Trainer:
             accelerator: Devices; None makes one from the configuration.
             console: Where progress is told; None makes one.
             data: The dataset's header; what a bundle says of it is kept in every checkpoint.
+            graphs: Batches come in few shapes: on a single GPU, replay CUDA graphs.
 
         Raises:
             InputError: The learning rate is to follow the clock in several processes.
@@ -146,6 +150,7 @@ class Trainer:
         self._console = console
         self._validation_batches: list[Batch] = []
         self._stop_asked: float | None = None
+        self._graphs = graphs and self.device.type == "cuda" and self.accelerator.num_processes == 1
 
     def restore(self, saved: Checkpoint) -> None:
         """Continue from a checkpoint; call before `fit`.
@@ -180,6 +185,9 @@ class Trainer:
         writer = self._writer()
         # Each process takes every n-th batch, so that one more process means more data, not the same twice.
         rank, world = accelerator.process_index, accelerator.num_processes
+        graphed: GraphedBackward | None = None
+        if self._graphs:
+            graphed = GraphedBackward(lambda batch, rng: self.objective(wrapped, batch, rng), self.model, self.device)
         batches = Prefetcher(self.source, self.progress.step * world + rank, world)
         console = self._console or TrainingConsole(run.steps, accelerator.is_main_process)
         losses = _Means()
@@ -190,7 +198,7 @@ class Trainer:
             try:
                 while not reason:
                     lr = self._set_lr()
-                    losses.add(self._step(wrapped, batches.take()), lr)
+                    losses.add(self._step(wrapped, batches.take(), graphed), lr)
                     step = self.progress.step + 1
                     self.ema.update(self.model, step)
                     self.progress = replace(
@@ -221,14 +229,18 @@ class Trainer:
         self._report(console, folder, reason)
         return Outcome(self.progress, folder, reason)
 
-    def _step(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    def _step(self, model: nn.Module, batch: Batch, graphed: GraphedBackward | None) -> dict[str, Tensor]:
         """One optimiser step; returns detached scalars without waiting for the device."""
         key = seed_of(self.config.run.seed, TRAINING, self.progress.step, self.accelerator.process_index)
         torch.manual_seed(key)
-        rng = torch.Generator(self.device if self.device.type == "cuda" else "cpu").manual_seed(key)
-        losses = self.objective(model, self._to_device(batch), rng)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(losses["loss"])
+        losses: Mapping[str, Tensor]
+        if graphed is not None:
+            losses = graphed(self._to_device(batch), key)
+        else:
+            rng = torch.Generator(self.device if self.device.type == "cuda" else "cpu").manual_seed(key)
+            losses = self.objective(model, self._to_device(batch), rng)
+            self.optimizer.zero_grad(set_to_none=True)
+            self.accelerator.backward(losses["loss"])
         clip = self.config.optimiser.clip_norm
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), clip if clip > 0 else math.inf)
         self.optimizer.step()
@@ -256,9 +268,7 @@ class Trainer:
         loss = float(self.accelerator.reduce(torch.tensor(0.0 if math.isnan(loss) else loss, device=self.device)))
         best = self.progress.best_validation_loss
         improved = best is None or loss < best
-        self.progress = replace(
-            self.progress, validation_loss=loss, best_validation_loss=loss if improved else best
-        )
+        self.progress = replace(self.progress, validation_loss=loss, best_validation_loss=loss if improved else best)
         return improved
 
     def _save(self) -> Path:

@@ -7,7 +7,7 @@ number of processes and is the same after a resume. It holds what is costly to m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -361,9 +361,11 @@ def _start_worker(folder: str, split: str, config: DataConfig, seed: int) -> Non
     _maker = WindowMaker(MotionDataset.open(Path(folder), split=split), config, seed, split)
 
 
-def _make_chunk(kind: str, first: int, last: int) -> list[Window]:
+def _make_chunk(kind: str, first: int, last: int) -> list[tuple[str, Window]]:
     assert _maker is not None
-    return [getattr(_maker, kind)(index) for index in range(first, last)]
+    if kind == "pair" and not _maker.pairs:
+        return []
+    return [(kind, getattr(_maker, kind)(index)) for index in range(first, last)]
 
 
 def make_windows(
@@ -371,40 +373,37 @@ def make_windows(
     split: str,
     config: DataConfig,
     seed: int,
-    kind: str,
-    count: int,
+    counts: Mapping[str, int],
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[Window]:
-    """Yield windows 0 .. count-1 of `kind` ('single', 'pair' or 'group') in order.
+) -> Iterator[tuple[str, Window]]:
+    """Yield windows 0 .. count-1 of each kind in order, with their kind.
 
     Args:
         folder: The processed dataset.
         split: 'train', 'validation' or 'test'.
         config: How windows are cut.
         seed: Key of every choice.
-        kind: See `KINDS`; no pairs are yielded where the split has no takes of two persons.
-        count: How many.
+        counts: How many of each kind (see `KINDS`); no pairs are yielded where the split has no takes of two persons.
         workers: Processes; 1 makes them in this one.
         progress: Called with the number of windows made so far.
     """
+    chunks = [
+        (kind, first, min(first + _CHUNK, count)) for kind, count in counts.items() for first in range(0, count, _CHUNK)
+    ]
     arguments = (str(folder), split, config, seed)
-    _start_worker(*arguments)
-    assert _maker is not None
-    if kind == "pair" and not _maker.pairs:
-        return
-    chunks = [(first, min(first + _CHUNK, count)) for first in range(0, count, _CHUNK)]
     if workers <= 1:
-        results: Iterator[list[Window]] = (_make_chunk(kind, *chunk) for chunk in chunks)
-        yield from _counted(results, progress)
+        _start_worker(*arguments)
+        yield from _counted((_make_chunk(*chunk) for chunk in chunks), progress)
         return
     # spawn, not fork: torch's threads do not survive a fork.
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, arguments) as pool:
-        results = pool.map(_make_chunk, [kind] * len(chunks), [c[0] for c in chunks], [c[1] for c in chunks])
-        yield from _counted(results, progress)
+        yield from _counted(pool.map(_make_chunk, *zip(*chunks, strict=True)), progress)
 
 
-def _counted(results: Iterator[list[Window]], progress: Callable[[int], None] | None) -> Iterator[Window]:
+def _counted(
+    results: Iterable[list[tuple[str, Window]]], progress: Callable[[int], None] | None
+) -> Iterator[tuple[str, Window]]:
     done = 0
     for chunk in results:
         yield from chunk

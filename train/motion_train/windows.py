@@ -21,7 +21,7 @@ from motion_preprocessing.groups import GROUP_SIZE
 from motion_preprocessing.pose_vector import POSE_DIM, POSITIONS, ROTATIONS, VELOCITIES
 from motion_train.config import DataConfig
 from motion_train.paraphrase import paraphrase
-from motion_train.window_pool import CLASS_SHARES, Described, Window, make_windows
+from motion_train.window_pool import CLASS_SHARES, KINDS, Described, Window, make_windows
 
 FloatArray = NDArray[np.floating[Any]]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -29,7 +29,8 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 FALLBACK_CAPTION: Final = "a person moves"
 _PAIR_SHARE: Final = 0.35
 """Of the samples of two persons, this share is from takes of two; the others are composed."""
-_SINGLE, _PAIR, _GROUP = range(3)
+_FRAMES_TOGETHER: Final = 40
+"""On a GPU the frames of a batch are a multiple of this."""
 _STRATA: Final = 0.12
 """A batch's windows come from this share of the pool, ordered by length, so that little of it is padding."""
 
@@ -95,18 +96,16 @@ class WindowSampler:
         """
         self.config, self.seed = config, seed
         self._device = device or torch.device("cpu")
-        count = windows or config.windows
-
-        def made(kind: str, total: int) -> list[Window]:
-            note = (lambda done: progress(f"{kind} windows", done, total)) if progress else None
-            return list(make_windows(folder, split, config, seed, kind, total, workers, note))
-
-        singles = made("single", count)
-        pairs = made("pair", max(count // 6, 1)) if config.people > 1 else []
-        groups = made("group", max(count // 3, 1)) if config.people > 1 else []
-        if not singles:
+        # On a GPU batches come in few shapes, for each of which a graph is recorded.
+        self._multiple = _FRAMES_TOGETHER if self._device.type == "cuda" else 1
+        counts = {"single": windows or config.windows}
+        if config.people > 1:
+            counts |= {"pair": max(counts["single"] // 6, 1), "group": max(counts["single"] // 3, 1)}
+        note = (lambda done: progress("windows", done, sum(counts.values()))) if progress else None
+        made = list(make_windows(folder, split, config, seed, counts, workers, note))
+        if not made:
             raise InputError(f"expected at least one window, got none for the split '{split}'; raise data.windows")
-        every = [*singles, *pairs, *groups]
+        every = [window for _, window in made]
         self.found = normaliser_of(every)
         """Mean and deviation of the pool, whichever are used."""
         self.mean, self.std = normaliser or self.found
@@ -123,11 +122,11 @@ class WindowSampler:
         self._lay_out(every)
 
         # Pools of windows, each in the order of length.
-        kinds = np.repeat((_SINGLE, _PAIR, _GROUP), [len(singles), len(pairs), len(groups)])
+        kinds = np.array([kind for kind, _ in made])
         order = np.argsort(self._length, kind="stable")
         self._pools = {
             (kind, count): rows
-            for kind in (_SINGLE, _PAIR, _GROUP)
+            for kind in KINDS
             for count in range(1, config.people + 1)
             if len(rows := order[(kinds[order] == kind) & (people[order] == count)])
         }
@@ -196,8 +195,8 @@ class WindowSampler:
         classes = (rng.uniform(size=persons.shape)[..., None] >= self._shares[persons][..., :-1]).sum(axis=-1)
         # Without replacement: two persons of one sample never share an identity.
         identity = np.argsort(rng.uniform(size=(len(rows), c.identities)), axis=1)[:, :people]
-        frame = torch.arange(int(length.max()), device=self._device)
-        group = torch.arange(max(1, int(used.max())), device=self._device)
+        frame = torch.arange(self._padded(int(length.max()), c.frames), device=self._device)
+        group = torch.arange(self._padded(max(1, int(used.max())), c.scene_tokens), device=self._device)
         here = {
             name: torch.from_numpy(np.ascontiguousarray(values)).to(self._device, non_blocking=True)
             for name, values in (
@@ -218,15 +217,18 @@ class WindowSampler:
             "identity": here["identity"],
         }
 
+    def _padded(self, size: int, most: int) -> int:
+        return min(-(-size // self._multiple) * self._multiple, most)
+
     def _draw(self, rng: np.random.Generator) -> tuple[int, NDArray[np.int64]]:
         """Draw the windows of a batch (B,), all of as many persons and of similar length."""
         c = self.config
         people = 1
         if c.people > 1 and rng.uniform() < c.pair_fraction:
             people = 2 if c.people == 2 or rng.uniform() < 0.7 else int(rng.integers(3, c.people + 1))
-        sources = [self._pools[kind, people] for kind in (_PAIR, _GROUP) if (kind, people) in self._pools]
+        sources = [self._pools[kind, people] for kind in KINDS[1:] if (kind, people) in self._pools]
         if people == 1 or not sources:
-            people, sources = 1, [self._pools[_SINGLE, 1]]
+            people, sources = 1, [self._pools["single", 1]]
         rows = max(1, c.batch_size // people)
         place = np.clip(rng.uniform() + _STRATA * (rng.uniform(size=rows) - 0.5), 0.0, 1.0 - 1e-9)
         drawn = np.stack([source[(place * len(source)).astype(np.int64)] for source in sources])

@@ -80,7 +80,7 @@ def real_windows(
     having = [split for split in splits if len(MotionDataset.open(data, split=split))]
     for place, split in enumerate(having):
         share = count // len(having) + (place < count % len(having))
-        windows += list(make_windows(data, split, settings, seed, "single", share))
+        windows += [window for _, window in make_windows(data, split, settings, seed, {"single": share})]
     windows = [w for w in windows if w.pose.shape[1] >= SHORTEST and (w.clip_captions or w.measured_captions)]
     if required and not windows:
         raise InputError(
