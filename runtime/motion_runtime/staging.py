@@ -219,8 +219,9 @@ class _Stage:
         self._starts[0] = Start(request.start_m, heading)
         if not rests_on(self._prompts[0]):
             return
-        near = _AT_HAND_M if stance_of(self._prompts[0]) is not Stance.AWAY else math.inf
-        found = spots(list(things), self._room.free_space)
+        goal = self._goals[0]
+        near = _AT_HAND_M if goal is None and stance_of(self._prompts[0]) is not Stance.AWAY else math.inf
+        found = spots(list(things), self._room.free_space) if goal is None or goal.spot is None else [goal.spot]
         found = [spot for spot in found if math.dist(spot.before(), start) < near]
         if found:
             self._take(0, min(found, key=lambda spot: math.dist(spot.before(), start)), start_free=False)
@@ -328,6 +329,8 @@ class _Stage:
 
     def _stands(self) -> NDArray[np.float64]:
         """Free floor (N, 2) that keeps clear of everybody."""
+        if not self._room.free_space.free.any():
+            return np.zeros((0, 2))
         stands = self._room.stands()
         for start in self._starts.values():
             stands = stands[np.linalg.norm(stands - start.place_m, axis=1) >= _PEOPLE_M]
