@@ -43,7 +43,7 @@ def run_captures(
     begin = time.monotonic()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(), console=console,
+        TimeRemainingColumn(), console=console, disable=not console.is_terminal,
     ) as progress:  # fmt: skip
         bar = progress.add_task("captures", total=len(tasks), rate="")
         made = 0

@@ -17,9 +17,10 @@ from motion_preprocessing.errors import InputError
 
 
 def _progress() -> Progress:
+    console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True),
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
+        disable=not console.is_terminal,
     )  # fmt: skip
 
 

@@ -245,6 +245,7 @@ def test_the_command_writes_all_pictures_on_request(three: Path, tmp_path: Path)
     assert result.exit_code == 0, result.output
     assert "4 sequences of 2 captures" in result.output
     assert "skipped" in result.output
+    assert "\u2501" not in result.stderr  # bars are for terminals
     names = {path.name for path in (tmp_path / "out/captures/house/room_0/noon").glob("*.png")}
     assert names == {"floor.png", "depth.png", "cloud.png", "overlay_000000.png", "overlay_000019.png"}
     damaged = tmp_path / "out/captures/house/room_0/noon"

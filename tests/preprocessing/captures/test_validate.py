@@ -283,6 +283,7 @@ def test_the_command_prints_a_line_a_fault(capture_set: Path, edit: Edit) -> Non
     result = runner.invoke(cli, ["validate", str(capture_set)])
     assert result.exit_code == 0, result.output
     assert "1 captures, all good" in result.output
+    assert result.stderr == ""  # bars are for terminals
     edit(lambda content: content.update(fps=0))
     result = runner.invoke(cli, ["validate", str(capture_set)])
     assert result.exit_code == 2
