@@ -218,6 +218,8 @@ class Generator:
         placement = choose_placement(request, room)
         guides = None if known is None else with_guides(known, windows, placement.start_m)
 
+        passed: dict[int, list[NDArray[np.float64]]] = {}  # by window: where those who were made before went
+
         def make(
             window: Window, people: list[int], frame: Frame, past: NDArray[np.float64] | None
         ) -> NDArray[np.float64]:
@@ -228,11 +230,12 @@ class Generator:
             classes = tuple(request.person_classes[person] for person in people)
             kernel = self._bind(classes, texts, shape, window.frames, self._scene_tokens(room, here, shape))
             corrections = [] if past is None else [fade_in(past, window.frames)]
-            corrections += stay(here, request, room, people, fps, first=past is None)
+            number = windows.index(window)
+            ways = passed.setdefault(number, [])
+            corrections += stay(here, request, room, people, fps, first=past is None, passed=ways)
             if guides is not None:
                 seen = guides.window(window.first, window.end).of(people).in_frame(here)
                 corrections.append(Imposer(seen, fps))
-            number = windows.index(window)
             # Windows, and people who are made one by one, have streams of noise of their own.
             stream = (number << 32) + (people[0] << 48)
 
@@ -253,7 +256,9 @@ class Generator:
                     f"expected numbers, got NaN or infinity from the network of {self.bundle.folder}; "
                     "check the bundle, or try --provider cpu"
                 )
-            return self.bundle.manifest.normaliser.denormalise(clean).astype(np.float64)
+            x = self.bundle.manifest.normaliser.denormalise(clean).astype(np.float64)
+            passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
+            return x
 
         begin = starting(request.others, placement) if request.others else None
         whole = in_windows(windows, request.persons, make, begin)

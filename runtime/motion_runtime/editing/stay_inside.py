@@ -35,7 +35,7 @@ _ROUNDS: Final = 4
 
 def stay(
     placement: Placement, request: GenerationRequest, room: Room | None, people: Sequence[int], fps: float,
-    *, first: bool = True,
+    *, first: bool = True, passed: Sequence[Array] = (),
 ) -> list[Callable[[Array], Array]]:  # fmt: skip
     """What holds the people of a window back and leads them onto the furniture, if anything does.
 
@@ -46,9 +46,10 @@ def stay(
         people: Who of the request is in the window.
         fps: Frames a second.
         first: Whether the motion starts with this window.
+        passed: Pelves (T, 2) in the room of people who were made before these, over the window.
     """
     bounds = room.bounds if room is not None and request.walls else None
-    apart_m = request.apart_m if len(people) > 1 else 0.0
+    apart_m = request.apart_m if len(people) > 1 or passed else 0.0
     held: list[Callable[[Array], Array]] = []
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
     if first and any(others):
@@ -60,14 +61,21 @@ def stay(
     if any(uses):
         held.append(OnFurniture(uses, placement, fps, None if room is None else room.free_space, first=first))
     if bounds is not None or apart_m > 0:
-        held.append(StayInside(bounds, placement, fps, apart_m))
+        held.append(StayInside(bounds, placement, fps, apart_m, passed))
     return held
 
 
 class StayInside:
     """Corrects pose vectors (P, T, 258) in metres in a canonical frame."""
 
-    def __init__(self, bounds: RoomBounds | None, placement: Placement, fps: float, apart_m: float = 0.0) -> None:
+    def __init__(
+        self,
+        bounds: RoomBounds | None,
+        placement: Placement,
+        fps: float,
+        apart_m: float = 0.0,
+        passed: Sequence[Array] = (),
+    ) -> None:
         """Prepare for one window.
 
         Args:
@@ -75,7 +83,9 @@ class StayInside:
             placement: Where the canonical frame stands in the room.
             fps: Frames a second.
             apart_m: How far people are kept apart; 0 = not at all.
+            passed: Pelves (T, 2) in the room of others, who do not give way.
         """
+        self._passed = passed
         self._apart_m = apart_m
         self._bounds, self._placement, self._frames = bounds, placement, SMOOTH_S * fps
         self._fps = fps
@@ -86,7 +96,7 @@ class StayInside:
         root = joints[..., 0, :]
         wanted = self._placement.to_room(root)[..., :2]
         if self._apart_m > 0:
-            wanted = kept_apart(wanted, self._apart_m)
+            wanted = kept_apart(wanted, self._apart_m, self._passed)
         if self._bounds is not None:
             wanted = self._bounds.nearest_inside(wanted)
         room = np.concatenate([wanted, np.zeros_like(wanted[..., :1])], axis=-1)
@@ -102,17 +112,26 @@ class StayInside:
         return result
 
 
-def kept_apart(xy: NDArray[np.floating[Any]], apart_m: float) -> Array:
-    """Move people (P, T, 2) who come closer than `apart_m` away from each other, each by half of what is missing."""
+def kept_apart(xy: NDArray[np.floating[Any]], apart_m: float, passed: Sequence[Array] = ()) -> Array:
+    """Move people (P, T, 2) who come closer than `apart_m` away from each other, each by half of what is missing.
+
+    From those in `passed`, (T, 2) each, they move away by all of it.
+    """
     result = np.array(xy, dtype=np.float64)
-    for _ in range(_ROUNDS if len(xy) > 2 else 1):
+    for _ in range(_ROUNDS if len(xy) + len(passed) > 2 else 1):
         for a in range(len(result)):
             for b in range(a):
-                way = result[a] - result[b]
-                gap = np.linalg.norm(way, axis=-1, keepdims=True)
-                # Who stand on one spot part along x.
-                aside = np.where(gap > 1e-6, way / np.maximum(gap, 1e-6), np.array([1.0, 0.0]))
-                push = 0.5 * np.maximum(apart_m - gap, 0.0) * aside
+                push = 0.5 * _push(result[a] - result[b], apart_m)
                 result[a] += push
                 result[b] -= push
+            for other in passed:
+                result[a] += _push(result[a] - other, apart_m)
     return result
+
+
+def _push(way: Array, apart_m: float) -> Array:
+    """What is missing (T, 2) of a distance between two people, from the way (T, 2) to the one who is moved."""
+    gap = np.linalg.norm(way, axis=-1, keepdims=True)
+    # Who stand on one spot part along x.
+    aside = np.where(gap > 1e-6, way / np.maximum(gap, 1e-6), np.array([1.0, 0.0]))
+    return np.asarray(np.maximum(apart_m - gap, 0.0) * aside)

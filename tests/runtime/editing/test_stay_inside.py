@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,11 +12,15 @@ from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, encode
 from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
 from motion_runtime.editing.stay_inside import StayInside, kept_apart
+from motion_runtime.generator import Generator
+from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement
 from motion_runtime.room_bounds import RADIUS_M, RoomBounds
+from motion_runtime.stage import Start
 
 WIDTH, DEPTH = 5.0, 3.0
 APART_M = 0.5
+TOY = Path(__file__).parents[1] / "toy_bundle"
 
 
 def _room(*, labels: bool = True, bed: bool = False) -> Scene:
@@ -124,3 +130,25 @@ def test_people_too_close_part_evenly() -> None:
     four = kept_apart(np.random.default_rng(2).normal(0, 0.3, (4, 50, 2)), APART_M)
     pairs = [np.linalg.norm(four[i] - four[j], axis=-1) for i in range(4) for j in range(i)]
     assert np.mean(np.array(pairs) < 0.9 * APART_M) < 0.1
+
+
+def test_who_was_made_before_does_not_give_way() -> None:
+    """Somebody walks along x through a person who stands at (1, 0): the one who walks goes round, by all of it."""
+    still = np.tile((1.0, 0.01), (60, 1))
+    walk = np.stack([np.linspace(0.0, 2.0, 60), np.zeros(60)], axis=1)
+    moved = kept_apart(walk[None], APART_M, [still])[0]
+    assert np.linalg.norm(moved - still, axis=1).min() >= APART_M - 1e-9
+    near = np.linalg.norm(walk - still, axis=1) < APART_M
+    np.testing.assert_array_equal(moved[~near], walk[~near])
+    assert near.any()
+    np.testing.assert_allclose(np.linalg.norm(moved - still, axis=1)[near], APART_M)
+
+
+def test_people_made_one_by_one_keep_apart() -> None:
+    """Who start 3.8 m from each other are made one by one; asked to keep 4.5 m apart, the second gives way."""
+    request = GenerationRequest(
+        ("walks", "walks"), seconds=1.5, steps=3, scene=_room(), start_m=(0.6, 1.5), heading_deg=0.0, walls=False,
+        others=(Start((4.4, 1.5), 180.0),), staged=True, apart_m=4.5, low_pass_s=0.0,
+    )  # fmt: skip
+    motion = Generator.load(TOY, "cpu").generate(request)
+    assert np.linalg.norm(np.diff(motion.root_position_m[:, :, :2], axis=0), axis=-1).min() > 4.4
