@@ -1,12 +1,14 @@
 """Read the geometry of a binary glTF 2.0 file (.glb): triangles and points with vertex colours, in the scene's frame.
 
-Khronos glTF 2.0 specification, sections 3.5 to 3.7 and 4.4. Y is up there and the metre the unit. Textures are not
-read: what has only a texture has no colour here. Compressed geometry (Draco, meshopt) is refused. A node or mesh whose
-name says what it is ('Bed_02') labels its vertices.
+Khronos glTF 2.0 specification, sections 3.5 to 3.9 and 4.4. Y is up there and the metre the unit. Of a texture each
+vertex takes the colour at its place in it; one that lies outside the file, or is coded in a way of its own, is left
+out. Compressed geometry (Draco, meshopt) is refused. A node or mesh whose name says what it is ('Bed_02') labels its
+vertices.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from pathlib import Path
@@ -24,6 +26,8 @@ _WIDTHS: Final = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
 _COMPRESSIONS: Final = ("KHR_draco_mesh_compression", "EXT_meshopt_compression")
 _MAX_DEPTH: Final = 64
+_TEXTURE_PX: Final = 1024
+"""Larger textures are made smaller."""
 
 
 def read_glb(path: Path) -> tuple[Mesh, NDArray[np.int64]]:
@@ -85,8 +89,10 @@ class _Reader:
     def __init__(self, description: dict[str, Any], binary: bytes, path: Path) -> None:
         self.of: dict[str, list[dict[str, Any]]] = {
             name: description.get(name, [])
-            for name in ("nodes", "meshes", "accessors", "bufferViews", "buffers", "scenes", "materials")
+            for name in ("nodes", "meshes", "accessors", "bufferViews", "buffers", "scenes", "materials", "textures")
         }
+        self.of["images"] = description.get("images", [])
+        self.pictures: dict[int, NDArray[np.float64] | None] = {}
         self.start = int(description.get("scene", 0))
         self.binary, self.path = binary, path
         compressed = [name for name in _COMPRESSIONS if name in description.get("extensionsRequired", [])]
@@ -172,10 +178,53 @@ class _Reader:
             color = self._accessor(int(attributes["COLOR_0"]), scaled=True)[:, :3].astype(np.float64)
         if "material" in primitive:
             surface = self.of["materials"][int(primitive["material"])].get("pbrMetallicRoughness", {})
-            if "baseColorFactor" in surface and "baseColorTexture" not in surface:
+            factor: NDArray[np.float64] | None = None
+            if "baseColorFactor" in surface:
                 factor = np.array(surface["baseColorFactor"][:3], dtype=np.float64)
+            if "baseColorTexture" in surface:
+                seen = self._texture(surface["baseColorTexture"], attributes)
+                # A factor is white or a tint where there is a texture: without the texture it says nothing.
+                factor = None if seen is None else seen * (1.0 if factor is None else factor)
+            if factor is not None:
                 color = factor * (np.ones((count, 3)) if color is None else color)
         return color
+
+    def _texture(self, used: dict[str, Any], attributes: dict[str, Any]) -> NDArray[np.float64] | None:
+        """Linear colours (V, 3) of a texture where the vertices are in it; None where it cannot be read."""
+        name = f"TEXCOORD_{int(used.get('texCoord', 0))}"
+        source = self.of["textures"][int(used["index"])].get("source")
+        if name not in attributes or source is None or used.get("extensions"):
+            return None
+        if source not in self.pictures:
+            self.pictures[source] = self._picture(self.of["images"][int(source)])
+        picture = self.pictures[source]
+        if picture is None:
+            return None
+        places = self._accessor(int(attributes[name]), scaled=True)[:, :2].astype(np.float64)
+        height, width = picture.shape[:2]
+        # Outside of 0 to 1 a texture repeats; its first row is v = 0, and its last one ends at v = 1.
+        places = np.nan_to_num(places)
+        within = np.where((places > 0) & (places == np.round(places)), 1.0, places % 1.0)
+        column, row = (within * (width, height)).astype(np.int64).T
+        return np.asarray(picture[np.minimum(row, height - 1), np.minimum(column, width - 1)])
+
+    def _picture(self, image: dict[str, Any]) -> NDArray[np.float64] | None:
+        """Linear colours (H, W, 3) of a picture inside the file; None for any other, and for a broken one."""
+        if "bufferView" not in image:
+            return None
+        from PIL import Image  # loaded for textures alone
+
+        view = self.of["bufferViews"][int(image["bufferView"])]
+        start = int(view.get("byteOffset", 0))
+        content = self.binary[start : start + int(view["byteLength"])]
+        try:
+            with Image.open(io.BytesIO(content)) as opened:
+                shown = opened.convert("RGB")
+        except (OSError, ValueError, Image.DecompressionBombError):
+            return None
+        # Vertices lie centimetres apart: finer than that a texture is noise.
+        shown.thumbnail((_TEXTURE_PX, _TEXTURE_PX))
+        return linear_from_srgb(np.asarray(shown) / 255.0)
 
     def _accessor(self, number: int, *, scaled: bool = False) -> NDArray[Any]:
         """Return the numbers (N, width) of an accessor; whole ones as 0..1 if `scaled`."""
@@ -225,3 +274,9 @@ def _srgb(linear: NDArray[np.float64]) -> NDArray[np.float64]:
     """IEC 61966-2-1: what screens show of linear light."""
     light = np.clip(np.nan_to_num(linear), 0.0, 1.0)
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def linear_from_srgb(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Light that sRGB values in 0 to 1 stand for (IEC 61966-2-1): what COLOR_0 holds."""
+    s = np.asarray(srgb, dtype=np.float64)
+    return np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)

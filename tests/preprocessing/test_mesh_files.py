@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.gltf import read_glb
@@ -131,6 +132,58 @@ def test_ply_faces_of_mixed_sizes(tmp_path: Path, text: bool) -> None:
     found = read_ply(path, faces=True)
     np.testing.assert_array_equal(found.faces, [[0, 1, 2], [0, 2, 3], [0, 3, 4]])
     assert read_ply(path).faces is None
+
+
+def textured(mode: str = "RGB") -> tuple[trimesh.Trimesh, np.ndarray]:
+    """A grid of 8 x 8 vertices over a picture of random squares, and the colour (64, 3) under each vertex."""
+    squares = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    picture = Image.fromarray(squares).resize((1600, 1600), Image.Resampling.NEAREST).convert(mode)
+    row, column = (part.ravel() for part in np.mgrid[0:8, 0:8])
+    vertices = np.stack([column / 2, 0 * row, row / 2], axis=1)
+    at = (row * 8 + column).reshape(8, 8)
+    faces = np.concatenate(
+        [np.stack([at[:-1, :-1], at[:-1, 1:], at[1:, 1:]], -1), np.stack([at[:-1, :-1], at[1:, 1:], at[1:, :-1]], -1)]
+    ).reshape(-1, 3)
+    # trimesh has v = 0 at the picture's lower edge. The middles of the squares, some a whole picture further on.
+    uv = np.stack([(column + 0.5) / 8 + (row == 3), 1 - (row + 0.5) / 8 + (column == 5)], axis=1)
+    material = trimesh.visual.material.PBRMaterial(baseColorTexture=picture)
+    visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
+    return trimesh.Trimesh(vertices, faces, visual=visual, process=False), squares[row, column]
+
+
+def test_a_texture_colours_the_vertices_on_it(tmp_path: Path) -> None:
+    mesh, colors = textured()
+    trimesh.Scene([mesh]).export(str(tmp_path / "t.glb"))
+    read, _ = read_glb(tmp_path / "t.glb")
+    np.testing.assert_allclose(read.vertices, mesh.vertices, atol=1e-6)
+    assert read.colors is not None
+    np.testing.assert_allclose(read.colors.astype(int), colors, atol=1)  # linear light and back
+
+
+def test_the_edges_of_a_texture_are_not_the_opposite_ones(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (4, 4), (255, 0, 0))
+    picture.paste((0, 0, 255), (3, 0, 4, 4))  # the last column
+    quad = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [1, 0, 1], [0, 0, 1]], [[0, 1, 2], [0, 2, 3]], process=False)
+    material = trimesh.visual.material.PBRMaterial(baseColorTexture=picture, baseColorFactor=[255, 255, 127, 255])
+    quad.visual = trimesh.visual.TextureVisuals(uv=[[0, 0], [1, 0], [1, 1], [0, 1]], material=material)
+    trimesh.Scene([quad]).export(str(tmp_path / "t.glb"))
+    colors = read_glb(tmp_path / "t.glb")[0].colors
+    assert colors is not None
+    np.testing.assert_array_equal(colors[[0, 3]], [[255, 0, 0]] * 2)
+    np.testing.assert_array_equal(colors[[1, 2], :2], [[0, 0]] * 2)
+    assert (np.abs(colors[[1, 2], 2].astype(int) - 188) < 3).all()  # half the light of blue
+
+
+def test_a_texture_that_cannot_be_read_leaves_no_colour(tmp_path: Path) -> None:
+    mesh, _ = textured("L")
+    content = trimesh.Scene([mesh]).export(file_type="glb")
+    at = content.index(b"\x89PNG")
+    (tmp_path / "t.glb").write_bytes(content[:at] + b"\x00" * 64 + content[at + 64 :])
+    assert read_glb(tmp_path / "t.glb")[0].colors is None
+    (tmp_path / "t.glb").write_bytes(content)
+    grey = read_glb(tmp_path / "t.glb")[0].colors
+    assert grey is not None
+    assert (grey == grey[:, :1]).all()
 
 
 def test_glb_places_its_nodes_and_converts_colours(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.atomic_output import atomic_file
+from motion_preprocessing.gltf import linear_from_srgb
 from motion_preprocessing.resample import continuous
 from motion_preprocessing.rotations import quaternion_from_matrix
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS, WORLD_FROM_BODY
@@ -83,12 +84,6 @@ def glb_bytes(motion: Motion, room: Room | None = None, skin: Skin | None = None
         file.node(top)["children"] += _room(file, room)
     file.add("scenes", {"name": "scene-motion", "nodes": roots, "extras": _extras(motion)})
     return file.to_bytes()
-
-
-def linear_from_srgb(srgb: NDArray[np.floating[Any]]) -> Array:
-    """Light that sRGB values in 0 to 1 stand for (IEC 61966-2-1): what COLOR_0 holds."""
-    s = np.asarray(srgb, dtype=np.float64)
-    return np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
 
 
 def _extras(motion: Motion) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from motion_preprocessing.bodies.capsule_body import capsule_body_fields
 from motion_preprocessing.bodies.default_body import default_body
 from motion_preprocessing.bodies.model_files import body_model_from_fields
 from motion_preprocessing.errors import OutputError
+from motion_preprocessing.gltf import linear_from_srgb
 from motion_preprocessing.skeleton import JOINT_NAMES
 from motion_runtime.figure import person_color
-from motion_runtime.formats.glb import glb_bytes, linear_from_srgb, write_glb
+from motion_runtime.formats.glb import glb_bytes, write_glb
 from motion_runtime.formats.room import Room
 from motion_runtime.formats.skin import skin_of
 from motion_runtime.motion import Motion
