@@ -89,6 +89,7 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "motion-preprocess": ("pyarrow", "scipy", "sklearn"),
     "motion_preprocessing.dataset": ("pyarrow",),
     "motion-train": ("torch",),
+    "motion-export": ("onnx",),
     "simulate": ("mujoco",),
 }
 """Packages beyond the base install that words in a page's blocks need."""
