@@ -151,6 +151,20 @@ def test_a_broken_motion_file_is_refused_in_one_line(tmp_path: Path, motion: Mot
         read_motion(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x89PNG picture", "got 'a file that is no .npz archive' for [^ ]*room.png; make it anew"),
+        (None, "got 'No such file or directory' for [^ ]*room.png; check the path"),
+    ],
+)
+def test_what_is_no_motion_file_is_called_so(tmp_path: Path, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "room.png").write_bytes(content)
+    with pytest.raises(InputError, match=f"^expected a motion.npz, {said}$"):
+        read_motion(tmp_path / "room.png")
+
+
 # ------------------------------------------------------------------------------------------------ equal bytes
 
 

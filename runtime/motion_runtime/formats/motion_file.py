@@ -61,8 +61,12 @@ def read_motion(path: Path) -> Motion:
     """
     try:
         # Opened here: numpy leaves a broken archive's file open.
-        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            stored = {name: file[name] for name in file.files}
+        with Path(path).open("rb") as raw:
+            if not zipfile.is_zipfile(raw):  # numpy would suggest to load it as a pickle
+                raise ValueError("a file that is no .npz archive")
+            raw.seek(0)
+            with np.load(raw, allow_pickle=False) as file:
+                stored = {name: file[name] for name in file.files}
         if int(stored["format_version"]) != FORMAT_VERSION:
             raise InputError(
                 f"expected format version {FORMAT_VERSION}, got {int(stored['format_version'])} for {path}; "
@@ -70,8 +74,10 @@ def read_motion(path: Path) -> Motion:
             )
         return _motion(stored)
     except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, IndexError) as error:
-        reason = " ".join(str(error).split()) or "nothing in it"
-        raise InputError(f"expected a motion.npz, got '{reason}' for {path}; make it anew") from error
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        remedy = "check the path" if isinstance(error, OSError) else "make it anew"
+        reason = " ".join((words or "").split()) or "nothing in it"
+        raise InputError(f"expected a motion.npz, got '{reason}' for {path}; {remedy}") from error
 
 
 def _motion(stored: Mapping[str, NDArray[Any]]) -> Motion:
