@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Final
@@ -232,7 +233,8 @@ class Generator:
             corrections = [] if past is None else [fade_in(past, window.frames)]
             number = windows.index(window)
             ways = passed.setdefault(number, [])
-            corrections += stay(here, request, room, people, fps, first=past is None, passed=ways)
+            hold = partial(stay, here, request, room, people, fps, first=past is None, passed=ways)
+            corrections += hold()
             if guides is not None:
                 seen = guides.window(window.first, window.end).of(people).in_frame(here)
                 corrections.append(Imposer(seen, fps))
@@ -257,6 +259,9 @@ class Generator:
                     "check the bundle, or try --provider cpu"
                 )
             x = self.bundle.manifest.normaliser.denormalise(clean).astype(np.float64)
+            if past is None and request.uses and guides is None:
+                for correction in hold(finished=True):
+                    x = correction(x)
             passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
             return x
 

@@ -5,9 +5,10 @@ itself, the pelvis is to be over the seat and as high as one sits there: the mot
 is, and pelvis and trunk are raised or lowered while that lasts, standing feet excepted.
 
 How it is moved depends on what is known of the start. Where the start was chosen for the seat's sake, the motion is
-moved as one piece: no foot slides that did not slide before. Where somebody said where the start is, it stays, and the
-way is stretched: each frame gets the share of the shift that it has of the way behind it. But who is down from the
-first frame on has no way there, and is moved as one piece too.
+moved as one piece, when it is finished: no foot slides that did not slide before, and the network is not shown people
+who start elsewhere than it has learned. Where somebody said where the start is, it stays, and the way is stretched:
+each frame gets the share of the shift that it has of the way behind it. But who is down from the first frame on has no
+way there, and is moved as one piece too.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ HIGHEST_M: Final = 0.65
 """An underside that comes no lower does not sit, and one that comes lower is on the floor."""
 MOST_RAISED_M: Final = 0.2
 """Seats farther from the motion's own height than this are not met in full."""
-MOST_MOVED_M: Final = 4.0
+MOST_MOVED_M: Final = 3.0
 """A motion is not moved farther as one piece."""
 MOST_STRETCHED_M: Final = 1.5
 """Nor is a way stretched by more."""
@@ -86,6 +87,7 @@ class OnFurniture:
         space: FreeSpace | None = None,
         *,
         first: bool = True,
+        finished: bool = False,
     ) -> None:
         """Prepare for one window.
 
@@ -95,8 +97,10 @@ class OnFurniture:
             fps: Frames a second.
             space: The room's free floor, where starts may be moved to; None = anywhere.
             first: Whether the motion starts with this window; else nobody's start can be moved.
+            finished: Whether the motion is no longer denoised: then it is moved as one piece.
         """
-        self._uses, self._placement, self._fps, self._space, self._first = uses, placement, fps, space, first
+        self._uses, self._placement, self._fps, self._space = uses, placement, fps, space
+        self._first, self._finished = first, finished
 
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors."""
@@ -119,7 +123,7 @@ class OnFurniture:
         shift = np.zeros((len(x), 2)) if moved is not None else self._stretched(_joints(x), down, rest)
         if shift is None:
             return x
-        x = x if moved is None else moved
+        x = x if moved is None or not self._finished else moved
         raised = float(np.clip(use.level_m + OVER_M - down.height_m, -MOST_RAISED_M, MOST_RAISED_M))
         before = _joints(x)
         joints = before.copy()

@@ -35,7 +35,7 @@ _ROUNDS: Final = 4
 
 def stay(
     placement: Placement, request: GenerationRequest, room: Room | None, people: Sequence[int], fps: float,
-    *, first: bool = True, passed: Sequence[Array] = (),
+    *, first: bool = True, finished: bool = False, passed: Sequence[Array] = (),
 ) -> list[Callable[[Array], Array]]:  # fmt: skip
     """What holds the people of a window back and leads them onto the furniture, if anything does.
 
@@ -46,6 +46,7 @@ def stay(
         people: Who of the request is in the window.
         fps: Frames a second.
         first: Whether the motion starts with this window.
+        finished: Whether the motion is no longer denoised.
         passed: Pelves (T, 2) in the room of people who were made before these, over the window.
     """
     bounds = room.bounds if room is not None and request.walls else None
@@ -59,7 +60,8 @@ def stay(
         held.append(OnTheGround(placement, room.supports if room is not None else None))
     uses = [request.uses[person] if person < len(request.uses) else None for person in people]
     if any(uses):
-        held.append(OnFurniture(uses, placement, fps, None if room is None else room.free_space, first=first))
+        space = None if room is None else room.free_space
+        held.append(OnFurniture(uses, placement, fps, space, first=first, finished=finished))
     if bounds is not None or apart_m > 0:
         held.append(StayInside(bounds, placement, fps, apart_m, passed))
     return held

@@ -59,8 +59,8 @@ def seat(x: float, y: float, *, free: bool, half: float = 0.02, facing: float = 
     return Use(LEVEL_M, Rest((float(place[0]), float(place[1])), (half, half), facing), (), free)
 
 
-def led(x: Array, use: Use, *, first: bool = True) -> Array:
-    return np.asarray(OnFurniture([use], PLACE, FPS, first=first)(x[None])[0])
+def led(x: Array, use: Use, *, first: bool = True, space: FreeSpace | None = None, finished: bool = True) -> Array:
+    return np.asarray(OnFurniture([use], PLACE, FPS, space, first=first, finished=finished)(x[None])[0])
 
 
 def test_a_motion_with_a_free_start_is_moved_as_one_piece() -> None:
@@ -71,6 +71,13 @@ def test_a_motion_with_a_free_start_is_moved_as_one_piece() -> None:
     np.testing.assert_allclose(joints(moved)[-1, 0, :2], (-0.5, 0.2), atol=0.03)
     np.testing.assert_allclose(underside(moved)[-20:], LEVEL_M + OVER_M, atol=0.01)
     np.testing.assert_allclose(joints(moved)[:15, :, 2], joints(x)[:15, :, 2], atol=1e-6)  # who stands stays
+
+
+def test_while_it_is_denoised_it_is_raised_but_not_moved() -> None:
+    x = body(sits_down())
+    moved = led(x, seat(-0.5, 0.2, free=True), finished=False)
+    np.testing.assert_array_equal(joints(moved)[..., :2], joints(x)[..., :2])
+    np.testing.assert_allclose(underside(moved)[-20:], LEVEL_M + OVER_M, atol=0.01)
 
 
 def test_velocities_are_those_of_the_places() -> None:
@@ -146,11 +153,11 @@ def test_a_start_is_not_moved_into_things() -> None:
     things = np.zeros_like(floor)
     use = seat(-0.4, 0.0, free=True, facing=PLACE.heading_rad + 1.2)
     x = body(sits_down(1.5))
-    turned = joints(OnFurniture([use], PLACE, FPS, FreeSpace((-4.0, -4.0), 0.1, floor, things))(x[None])[0])
+    turned = joints(led(x, use, space=FreeSpace((-4.0, -4.0), 0.1, floor, things)))
     assert abs(float(heading_rad(root_orientation(turned))[0])) == pytest.approx(1.2, abs=1e-6)
     start = np.round((PLACE.to_room(turned[0, 0])[:2] + 4.0) / 0.1).astype(int)
     things[start[0] - 3 : start[0] + 4, start[1] - 3 : start[1] + 4] = True
-    kept = joints(OnFurniture([use], PLACE, FPS, FreeSpace((-4.0, -4.0), 0.1, floor, things))(x[None])[0])
+    kept = joints(led(x, use, space=FreeSpace((-4.0, -4.0), 0.1, floor, things)))
     assert abs(float(heading_rad(root_orientation(kept))[0])) < 1e-6
     np.testing.assert_allclose(kept[-1, 0, :2], (-0.4, 0.0), atol=0.05)  # as near as the seat's square lets it
 
