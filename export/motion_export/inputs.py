@@ -35,6 +35,7 @@ class Drawing:
         self._denoiser = reference(denoiser)
         self._manifest = manifest
         self._plans = [plan_steps(schedule, sampler, 20) for sampler in SAMPLERS]
+        self._signal = schedule.alphas_cumprod
 
     def tokens(self, rng: np.random.Generator) -> dict[str, Array]:
         """Draw a prompt of random ids."""
@@ -48,9 +49,12 @@ class Drawing:
     def condition(self, rng: np.random.Generator, people: int) -> dict[str, Array]:
         """Draw a prompt's embedding, a room and people."""
         m = self._manifest
+        # Groups of points as large as parts of furniture, in a room.
+        centres = rng.uniform((-4, -4, 0), (4, 4, 1.5), (1, m.scene_tokens, 1, 3)).astype(np.float32)
+        points = centres + 0.15 * _normal(rng, 1, m.scene_tokens, m.scene_points, 3)
         return {
             "text": _normal(rng, 1, people, m.text.width),
-            "scene": 2 * _normal(rng, 1, m.scene_tokens, 3 * m.scene_points),
+            "scene": points.reshape(1, m.scene_tokens, 3 * m.scene_points),
             "scene_class": rng.integers(0, len(m.object_classes), (1, m.scene_tokens)),
             "person_class": rng.integers(0, len(m.person_classes), (1, people)),
             "identity": rng.permutation(m.identities)[None, :people].astype(np.int64),
@@ -80,15 +84,23 @@ class Drawing:
                 np.tile(np.arange(frames) < rng.integers(2, frames + 1), people),
             ]
         )
-        return {
-            "x": _normal(rng, *shape),
-            "x0_prev": _normal(rng, *shape),
-            "noise": _normal(rng, *shape),
-            "t": np.array([step.t], dtype=np.float32),
-            "coefficients": np.array([step.a, step.b, step.c, step.s, *weights], dtype=np.float32),
+        values = {
             "prefix": np.concatenate([row[0] for row in rows]),
             "person": np.concatenate([row[1] for row in rows]),
             "key_bias": np.tile(np.where(used, 0.0, IGNORED).astype(np.float32), (branches, 1)),
+        }
+        # Motion as the network makes it from noise, with as much noise as belongs to the step: noise alone at a step
+        # that expects nearly clean motion never occurs, and is answered by outputs of any size.
+        last = np.array([len(self._signal) - 1], dtype=np.float32)
+        x0_prev = self._denoise(0, {**values, "x": _normal(rng, *shape), "t": last}).astype(np.float32)
+        signal = float(self._signal[int(step.t)])
+        return {
+            "x": (np.sqrt(signal) * x0_prev + np.sqrt(1 - signal) * _normal(rng, *shape)).astype(np.float32),
+            "x0_prev": x0_prev,
+            "noise": _normal(rng, *shape),
+            "t": np.array([step.t], dtype=np.float32),
+            "coefficients": np.array([step.a, step.b, step.c, step.s, *weights], dtype=np.float32),
+            **values,
         }
 
     def comparison(self, spec: GraphSpec, tower: TextTower) -> tuple[Draw, Reference]:
@@ -107,16 +119,18 @@ class Drawing:
 
     def step_reference(self, values: Mapping[str, Array]) -> Sequence[Floats]:
         """Call the denoiser once a branch, then guide and update in float64."""
-        branches = []
-        for row in range(len(values["prefix"])):
-            given = [_tensor(values[name][row : row + 1]) for name in ("prefix", "person", "key_bias")]
-            with torch.no_grad():
-                predicted = self._denoiser.denoise(_tensor(values["x"]), _tensor(values["t"]), *given)
-            branches.append(_numpy(predicted).astype(np.float64))
+        branches = [self._denoise(row, values) for row in range(len(values["prefix"]))]
         a, b, c, s, *weights = (float(value) for value in values["coefficients"])
         x0 = np.sum([w * branch for w, branch in zip(weights, branches, strict=True)], axis=0)
         x_next = a * values["x"] + b * x0 + c * values["x0_prev"] + s * values["noise"]
         return [x_next.astype(np.float32), x0.astype(np.float32)]
+
+    def _denoise(self, row: int, values: Mapping[str, Array]) -> NDArray[Any]:
+        """Call the denoiser for one branch: x0 (1, P, T, D) in float64."""
+        given = [_tensor(values[name][row : row + 1]) for name in ("prefix", "person", "key_bias")]
+        with torch.no_grad():
+            predicted = self._denoiser.denoise(_tensor(values["x"]), _tensor(values["t"]), *given)
+        return _numpy(predicted).astype(np.float64)
 
 
 def _weights(rng: np.random.Generator, branches: int) -> list[float]:

@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from motion_preprocessing.errors import ParityError
-from motion_runtime.manifest import BF16, FP16, INT8, GraphSpec
+from motion_runtime.manifest import BF16, FP16, INT8, STEP, GraphSpec
 from motion_runtime.session import GraphSession, Provider
 
 Array = NDArray[Any]
@@ -20,7 +20,9 @@ Draw = Callable[[np.random.Generator], dict[str, Array]]
 Reference = Callable[[Mapping[str, Array]], Sequence[Array]]
 
 TOLERANCE: Final = 1e-4
-"""Largest absolute difference that an fp32 graph may show."""
+"""Largest absolute difference that an fp32 graph may show. Of a step kernel, in the frames that are used (others are
+never read), and a unit of the weights |w_1| + .. + |w_K| by which it sums up its branches: each branch has fp32's
+rounding, and guidance multiplies it."""
 RELATIVE_RMS: Final = {FP16: 5e-3, INT8: 5e-2, BF16: 5e-2}
 """Largest root-mean-square difference that a step kernel of reduced precision may show, as a share of its outputs'."""
 INPUTS: Final = 20
@@ -79,10 +81,12 @@ def measure(
     for index in range(inputs):
         values = draw(rng)
         expected = reference(values)
-        worst = max(worst, _compare(expected, session.run(values), spec, tolerance, f"input {index}"))
+        share = shares(spec, values)
+        worst = max(worst, _compare(expected, session.run(values), spec, tolerance, share, f"input {index}"))
         if index == 0:
             found = _run_unoptimised(path, spec, values)
-            unoptimised = _compare(expected, found, spec, tolerance, f"input {index}, without graph optimisation")
+            label = f"input {index}, without graph optimisation"
+            unoptimised = _compare(expected, found, spec, tolerance, share, label)
     return Parity(inputs, tolerance, worst, unoptimised)
 
 
@@ -95,8 +99,27 @@ def _run_unoptimised(path: Path, spec: GraphSpec, values: Mapping[str, Array]) -
     return found
 
 
-def _compare(expected: Sequence[Array], found: Sequence[Array], spec: GraphSpec, tolerance: float, label: str) -> float:
-    """Largest absolute difference over all outputs."""
+def shares(spec: GraphSpec, values: Mapping[str, Array]) -> NDArray[np.float64]:
+    """By what differences of a graph's outputs are multiplied before they are judged, broadcastable to them.
+
+    One over the sum of the sizes of a step kernel's branch weights (at least 1), and 0 where a frame is not used.
+    """
+    if spec.role != STEP:
+        return np.ones(1)
+    unit = max(1.0, float(np.abs(values["coefficients"][4:]).sum()))
+    used = values["key_bias"][0, -spec.people * spec.frames :] == 0
+    return np.asarray(used.reshape(1, spec.people, spec.frames, 1) / unit, dtype=np.float64)
+
+
+def _compare(
+    expected: Sequence[Array],
+    found: Sequence[Array],
+    spec: GraphSpec,
+    tolerance: float,
+    share: NDArray[np.float64],
+    label: str,
+) -> float:
+    """Largest difference over all outputs, times `share`."""
     worst = 0.0
     for tensor, want, got in zip(spec.outputs, expected, found, strict=True):
         if want.shape != got.shape:
@@ -105,7 +128,7 @@ def _compare(expected: Sequence[Array], found: Sequence[Array], spec: GraphSpec,
                 "this is a defect of the export"
             )
         # A NaN on either side counts as an infinite difference: comparisons with NaN are false.
-        difference = np.nan_to_num(np.abs(want.astype(np.float64) - got.astype(np.float64)), nan=np.inf)
+        difference = np.nan_to_num(np.abs(want.astype(np.float64) - got.astype(np.float64)) * share, nan=np.inf)
         index = np.unravel_index(int(np.argmax(difference)), difference.shape)
         largest = float(difference[index])
         if largest > tolerance:
