@@ -137,3 +137,14 @@ def test_help_has_every_option_once_in_its_section_and_the_exit_codes() -> None:
         assert code in told
     assert "motion-run inspect" in told
     assert run("inspect", "--help").exit_code == 0
+
+
+def test_a_dry_run_says_where_everybody_starts_and_sits(tmp_path: Path) -> None:
+    told = run(
+        "--scene", WARD, "--prompt", "a patient sits on the bed", "--prompt", "a nurse walks to the bed", *QUICK,
+        "--person", "patient", "--person", "staff", "--dry-run", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert told.exit_code == 0, told.output
+    assert "start     of person 2:" in told.stdout
+    assert "seat      of person 1: about" in told.stdout
+    assert "of person 2: about" not in told.stdout
