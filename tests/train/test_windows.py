@@ -15,7 +15,7 @@ from motion_preprocessing.sequence import MotionSequence
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_train.config import DataConfig
 from motion_train.window_pool import MIN_DISTANCE_M, Window, WindowMaker
-from motion_train.windows import WindowSampler, normaliser_of
+from motion_train.windows import WindowSampler, normaliser_of, padded, places_together
 
 CONFIG = DataConfig(
     batch_size=6, windows=30, people=3, frames=40, min_frames=10, scene_tokens=8, pair_fraction=0.5, paraphrases=0
@@ -169,6 +169,23 @@ def test_a_batch_holds_the_windows_as_they_were_made(folder, sampler):
             assert any(fits(made[i], {name: values[row] for name, values in batch.items()}) for i in same)
             seen.add(len(pose))
     assert seen == {1, 2, 3}
+
+
+def test_batches_come_in_few_shapes_where_shapes_cost():
+    assert [padded(size, 40, 120) for size in (1, 40, 41, 80, 119, 120)] == [40, 40, 80, 80, 120, 120]
+    assert padded(3, 40, 24) == 24
+    assert [padded(size, 1, 60) for size in (1, 37, 60)] == [1, 37, 60]
+
+
+def test_windows_of_a_batch_are_alike_and_all_are_drawn_as_often():
+    rng = np.random.default_rng(0)
+    batches = np.stack([places_together(rng, 8) for _ in range(20_000)])
+    assert np.ptp(batches, axis=1).max() < 0.13
+    assert batches.min() >= 0.0
+    assert batches.max() < 1.0
+    # In 200 equal parts of the pool, the outermost included: a batch is one draw, so few of 20,000 differ by chance.
+    share = np.histogram(batches, bins=200, range=(0.0, 1.0))[0] / batches.size * 200
+    np.testing.assert_allclose(share, 1.0, atol=0.25)
 
 
 def fits(window: Window, sample: dict[str, torch.Tensor]) -> bool:

@@ -84,7 +84,7 @@ class GraphedBackward:
 
     def _backward(self, batch: Batch) -> dict[str, Tensor]:
         losses = self._compute(batch, self._generator)
-        found = torch.autograd.grad(losses["loss"], self._parameters, allow_unused=True)
-        used = [(kept, new) for kept, new in zip(self._gradients, found, strict=True) if new is not None]
-        torch._foreach_copy_([kept for kept, _ in used], [new for _, new in used])
+        # Zeros where a batch does not use a parameter: another shape's graph may have left its gradient there.
+        found = torch.autograd.grad(losses["loss"], self._parameters, allow_unused=True, materialize_grads=True)
+        torch._foreach_copy_(self._gradients, list(found))
         return {name: value.detach() for name, value in losses.items()}

@@ -195,8 +195,8 @@ class WindowSampler:
         classes = (rng.uniform(size=persons.shape)[..., None] >= self._shares[persons][..., :-1]).sum(axis=-1)
         # Without replacement: two persons of one sample never share an identity.
         identity = np.argsort(rng.uniform(size=(len(rows), c.identities)), axis=1)[:, :people]
-        frame = torch.arange(self._padded(int(length.max()), c.frames), device=self._device)
-        group = torch.arange(self._padded(max(1, int(used.max())), c.scene_tokens), device=self._device)
+        frame = torch.arange(padded(int(length.max()), self._multiple, c.frames), device=self._device)
+        group = torch.arange(padded(max(1, int(used.max())), self._multiple, c.scene_tokens), device=self._device)
         here = {
             name: torch.from_numpy(np.ascontiguousarray(values)).to(self._device, non_blocking=True)
             for name, values in (
@@ -217,9 +217,6 @@ class WindowSampler:
             "identity": here["identity"],
         }
 
-    def _padded(self, size: int, most: int) -> int:
-        return min(-(-size // self._multiple) * self._multiple, most)
-
     def _draw(self, rng: np.random.Generator) -> tuple[int, NDArray[np.int64]]:
         """Draw the windows of a batch (B,), all of as many persons and of similar length."""
         c = self.config
@@ -230,9 +227,24 @@ class WindowSampler:
         if people == 1 or not sources:
             people, sources = 1, [self._pools["single", 1]]
         rows = max(1, c.batch_size // people)
-        place = np.clip(rng.uniform() + _STRATA * (rng.uniform(size=rows) - 0.5), 0.0, 1.0 - 1e-9)
+        place = places_together(rng, rows)
         drawn = np.stack([source[(place * len(source)).astype(np.int64)] for source in sources])
         return people, np.where(rng.uniform(size=rows) < _PAIR_SHARE, drawn[0], drawn[-1])
+
+
+def padded(size: int, multiple: int, most: int) -> int:
+    """Round a size up to a multiple, but not beyond `most`."""
+    return min(-(-size // multiple) * multiple, most)
+
+
+def places_together(rng: np.random.Generator, rows: int) -> FloatArray:
+    """Draw places (rows,) in a pool of length 1 that are near each other; each by itself is uniform in [0, 1).
+
+    What would lie beyond an end is mirrored there. Cut off, it would fall on the first and the last window of the pool:
+    each of these would be one and a half of a hundred samples.
+    """
+    place = np.abs(rng.uniform() + _STRATA * (rng.uniform(size=rows) - 0.5))
+    return np.minimum(1.0 - np.abs(1.0 - place), 1.0 - 1e-9)
 
 
 def embedder(
