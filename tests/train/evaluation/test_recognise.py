@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from motion_preprocessing.canonical import move_points
+from motion_preprocessing.dataset import MotionDataset, MotionRecord, write_dataset
+from motion_preprocessing.event import Event as Detected
 from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.pose_vector import POSITIONS
+from motion_preprocessing.sequence import Event, MotionSequence
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
-from motion_train.evaluation.recognise import KINDS, Labelled, Recogniser, best_threshold, features
+from motion_train.evaluation.recognise import (
+    KINDS,
+    Labelled,
+    Recogniser,
+    best_threshold,
+    features,
+    labelled_windows,
+    shown,
+)
+from motion_train.evaluation.requests import ACTIONS, for_actions
 
 FPS = 20.0
+DETECTED = Detected("stand", 0.0, 1.0)
 
 
 def moving(seed: int, *, drop_m: float = 0.0, frames: int = 50) -> np.ndarray:
@@ -61,3 +78,67 @@ def test_it_learns_what_it_is_shown_and_nothing_else() -> None:
 def test_nothing_to_learn() -> None:
     empty = Labelled([moving(i) for i in range(6)], np.zeros((6, len(KINDS)), dtype=np.bool_))
     assert Recogniser(empty, FPS).sees([moving(9)]) == {}
+
+
+def pair(folder: Path, action: str, events: tuple[Event, ...] = (), frames: int = 200) -> MotionDataset:
+    """Somebody who stands and somebody who walks along, of one take."""
+    people = []
+    for who, pace in (("patient", 0.0), ("staff", 0.06)):
+        rotations = np.broadcast_to(np.eye(3), (frames, 22, 3, 3)).copy()
+        rotations[:, 0] = WORLD_FROM_BODY
+        root = np.array([0, 0, 0.93]) + np.arange(frames)[:, None] * [pace, 0, 0]
+        people.append(MotionSequence(
+            name=f"take_{who}", fps=FPS, local_rotations=rotations.astype(np.float32),
+            root_position_m=root.astype(np.float32), captions=("a nurse does it",), action=action, person_class=who,
+            subject="x", split="train", pair="take", source="key poses: x", licence="none", events=events,
+        ))  # fmt: skip
+    write_dataset(folder, people, fps=FPS, credits=["nobody"], provenance={})
+    return MotionDataset.open(folder, split="train")
+
+
+def seen_in(record: MotionRecord, start: int, frames: int = 60) -> set[str]:
+    joints = np.asarray(record.pose[start : start + frames, POSITIONS], dtype=np.float64).reshape(-1, 22, 3)
+    return {kind for kind, told in zip(KINDS, shown(record, joints, start, FPS), strict=True) if told}
+
+
+def test_the_one_who_helps_shows_it_while_it_lasts(tmp_path: Path) -> None:
+    told = (Event("standing", 0.0), Event("other", 3.0), Event("standing", 6.0))  # frames 60 to 120
+    patient, staff = pair(tmp_path / "d", "help", told)
+    assert "help" in seen_in(staff, 60)
+    assert "help" in seen_in(staff, 21)
+    assert "help" not in seen_in(staff, 10)  # half a second of it
+    assert "help" not in seen_in(staff, 125)
+    assert "help" not in seen_in(patient, 60)
+    assert "walk" in seen_in(staff, 60)
+
+
+def test_the_one_who_pushes_a_wheelchair_shows_it(tmp_path: Path) -> None:
+    patient, staff = pair(tmp_path / "d", "wheelchair")
+    assert {"wheelchair", "walk"} <= seen_in(staff, 30)
+    assert "wheelchair" not in seen_in(patient, 30)
+    assert not seen_in(dataclasses.replace(staff, person_class="patient"), 30) & {"wheelchair", "walk"}
+
+
+def test_a_hand_near_the_floor_is_a_bend_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    patient, _ = pair(tmp_path / "d", "other")
+    found = (dataclasses.replace(DETECTED, kind="pick_up"),)
+    monkeypatch.setattr("motion_train.evaluation.recognise.detect", lambda _: found)
+    assert seen_in(patient, 0) == {"bend"}
+
+
+def test_windows_of_clips_are_added(tmp_path: Path) -> None:
+    data = pair(tmp_path / "d", "wheelchair")
+    drawn = labelled_windows(data, 30, 0)
+    assert len(drawn.joints_m) == 31  # there is one clip of somebody who pushes
+    assert drawn.shows[-1, KINDS.index("wheelchair")]
+
+
+def test_who_is_asked_to_help_is_the_first_and_staff() -> None:
+    asked = {wanted.name: wanted.request for wanted in for_actions(1, 0)}
+    assert [name.rpartition("_")[0] for name in asked] == list(ACTIONS)
+    assert set(ACTIONS) == set(KINDS)
+    for action in ("help", "wheelchair"):
+        request = asked[f"{action}_000"]
+        assert request.person_classes == ("staff", "patient")
+        assert request.prompts[0].startswith("a nurse")
+    assert asked["walk_000"].persons == 1

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motion_preprocessing.dataset import MotionDataset
 from motion_train.evaluation.estimate import mean_of, share_of
@@ -38,7 +37,7 @@ def action_figures(
     ]
     held_out = Labelled([w for part in held for w in part.joints_m], np.concatenate([part.shows for part in held]))
     seen = recogniser.sees(held_out.joints_m) if held_out.joints_m else {}
-    found = recogniser.sees([_doer(one) for one in made]) if made else {}
+    found = recogniser.sees([one.joints_m[0] for one in made]) if made else {}
     asked = np.array([_action(one) for one in made])
     rows = []
     for action in ACTIONS:
@@ -61,6 +60,11 @@ def action_figures(
         note = f"real: sensitivity on {int(truth.sum())} held-out windows, false alarms on {alarms} of the others"
         rows.append(Row(PART, action, label, "%", model, own, ">= 60 %", at_least(model, REACH), note + unasked))
     measured = [row.model.value for row in rows if row.model.count]
+    if (asked == "help").any() and {"stand_up", "get_up"} <= set(recogniser.kinds):
+        others = recogniser.sees([one.joints_m[1] for one in made if _action(one) == "help"])
+        risen = share_of(others["stand_up"] | others["get_up"], rng, replications)
+        note = "by the other one's own body: seen to stand up or to get up"
+        rows.append(Row(PART, "helped", "help: the other one rises", "%", risen, note=note))
     if measured:
         reached = sum(bool(row.met) for row in rows)
         every = mean_of(measured, rng, replications, (0.0, 1.0))
@@ -74,8 +78,3 @@ def action_figures(
 def _action(made: Made) -> str:
     """The action that a motion was asked for."""
     return made.wanted.name.rpartition("_")[0]
-
-
-def _doer(made: Made) -> NDArray[np.float32]:
-    """Joints (T, 22, 3) of who does it: of two, who is helped up."""
-    return np.asarray(made.joints_m[-1 if _action(made) == "help" else 0])

@@ -145,7 +145,7 @@ def company_figures(made: Sequence[Made], data: Path, rng: np.random.Generator, 
         real_shares.append(1 - metrics.person_penetration_share)
         real_depths.append(metrics.person_penetration_mean_cm)
     own = mean_of(real_shares, rng, replications, (0.0, 1.0))
-    note = "real: takes of two who dance together, training split included"
+    note = "real: takes of two who dance, help or push a wheelchair, training split included"
     every = mean_of([share for group in shares.values() for share in group], rng, replications, (0.0, 1.0))
     rows = [Row(COMPANY, "apart", "frames without mutual penetration, 2 to 4 people", "%", every, own, ">= 95 %",
                 at_least(every, 0.95), note)]  # fmt: skip

@@ -2,8 +2,8 @@
 
 A window of at most six seconds may show several actions, so each has its own yes or no: one forest of decision trees
 for all (scikit-learn), on statistics of joints in the body's own frame. What happens in a window is taken from what a
-simulated clip tells of itself, else from the event detectors; falls from clips of falls alone. Thresholds come from the
-trees that did not see a window.
+simulated clip tells of itself, else from the event detectors; falls from clips of falls alone, helping and pushing a
+wheelchair from who does it of the two. Thresholds come from the trees that did not see a window.
 """
 
 from __future__ import annotations
@@ -21,13 +21,22 @@ from motion_preprocessing.events import detect
 from motion_preprocessing.motion_features import measure
 from motion_preprocessing.pose_vector import POSITIONS, root_orientation
 from motion_preprocessing.skeleton import JOINT_COUNT
-from motion_train.window_topics import Topics, place
+from motion_train.window_topics import Moment, Topics, place
 
 Floats = NDArray[np.floating[Any]]
-KINDS: Final = ("walk", "turn", "sit_down", "stand_up", "lie_down", "get_up", "fall", "reach", "bend", "wave")
-"""Actions that the training split shows; nobody helps another up or pushes a wheelchair there."""
+KINDS: Final = (
+    "walk", "turn", "sit_down", "stand_up", "lie_down", "get_up", "fall", "reach", "bend", "wave", "help", "wheelchair",
+)  # fmt: skip
+"""Actions that are told apart; the last two are those of who helps and who pushes, not of the other one."""
 FRAMES: Final = 120
 _SIMULATED: Final = ("walk", "sit_down", "lie_down")
+_OF_CLIPS: Final = ("help", "wheelchair", "reach")
+"""Actions that clips are made of. No detector knows the first two, and few other clips show the third, so that windows
+of such clips are added to those that are drawn around events."""
+_CLIP_SHARE: Final = 1 / 15
+"""So many windows are added for each, of all."""
+_ENOUGH_S: Final = 1.0
+"""A window that shows no more than this of such an action does not count as showing it."""
 _TREES: Final = 160
 
 
@@ -42,13 +51,20 @@ class Labelled:
 
 
 def labelled_windows(data: MotionDataset, count: int, seed: int) -> Labelled:
-    """Cut windows around events of every kind, drawn as training draws them, and say what each shows."""
+    """Cut windows around events of every kind, drawn as training draws them, and say what each shows.
+
+    Clips made of one action come on top, one window each.
+    """
     records = [data[i] for i in range(len(data))]
     topics = Topics(records, data.fps)
     rng = np.random.Generator(np.random.Philox(key=[seed, 2**44]))
     windows, shows = [], []
-    for _ in range(count if len(topics) else 0):
-        moment = topics.draw(rng)
+    moments = [topics.draw(rng) for _ in range(count if len(topics) else 0)]
+    for kind in _OF_CLIPS:
+        having = [moment for i, record in enumerate(records) if (moment := _made_of(record, i, kind, data.fps))]
+        chosen = rng.permutation(len(having))[: round(count * _CLIP_SHARE)]
+        moments += [having[i] for i in chosen]
+    for moment in moments:
         record = records[moment.record]
         length = min(FRAMES, len(record.pose))
         start = place(moment, len(record.pose), length, data.fps, rng)
@@ -69,7 +85,27 @@ def shown(record: MotionRecord, joints_m: Floats, start: int, fps: float) -> lis
     kinds |= told & set(_SIMULATED)
     if "stand_up" in told:
         kinds.add("stand_up" if "chair" in record.source else "get_up")
+    if "pick_up" in kinds:
+        kinds.add("bend")  # with a hand near the floor
+    if record.action == "wheelchair" and record.person_class == "patient":
+        kinds -= {"walk", "turn"}  # who is wheeled along does neither
+    for kind in _OF_CLIPS:
+        moment = _made_of(record, 0, kind, fps)
+        if moment and min(moment.stop, start + len(joints_m)) - max(moment.start, start) > _ENOUGH_S * fps:
+            kinds.add(kind)
     return [kind in kinds for kind in KINDS]
+
+
+def _made_of(record: MotionRecord, index: int, kind: str, fps: float) -> Moment | None:
+    """When the person of a clip does the action that it is made of; None where another does it, or nobody."""
+    if record.action != kind or (kind != "reach" and record.person_class != "staff"):
+        return None
+    if kind != "help":
+        return Moment(index, 0, len(record.pose))
+    # Who helps stands before and after.
+    begin = next((event.time_s for event in record.events if event.name == "other"), 0.0)
+    later = (event.time_s for event in record.events if event.time_s > begin)
+    return Moment(index, int(begin * fps), min(len(record.pose), int(next(later, len(record.pose) / fps) * fps)))
 
 
 def _detected(joints_m: Floats, fps: float, kind: str) -> bool:

@@ -23,10 +23,12 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "reach": ("a person reaches out with the right hand",),
     "bend": ("a person bends forward",),
     "wave": ("a person waves with the right hand",),
-    "help": ("a person helps another person to stand up", "a person stands up with help"),
-    "wheelchair": ("a person pushes a wheelchair",),
+    "help": ("a nurse helps a patient stand up", "a patient stands up from a chair with the help of a nurse"),
+    "wheelchair": ("a nurse pushes a wheelchair", "a patient sits in a wheelchair that is pushed"),
 }
-"""Prompt of each person, by action."""
+"""Prompt of each person, by action; the first one does it."""
+CLASSES: Final[dict[str, tuple[str, ...]]] = {"help": ("staff", "patient"), "wheelchair": ("staff", "patient")}
+"""Who they are, where that matters."""
 COMPANY: Final[tuple[tuple[str, ...], ...]] = (
     ("a person walks forward", "a person stands and waves", "a person sits down on a chair", "a person turns around"),
     ("a person walks forward", "a person walks forward", "a person stands", "a person bends forward"),
@@ -62,7 +64,12 @@ def for_captions(captions: Sequence[str], seconds: Sequence[float], seed: int) -
 def for_actions(samples: int, seed: int) -> list[Wanted]:
     """So many motions of each action, in an empty room."""
     return [
-        Wanted("actions", f"{action}_{k:03d}", GenerationRequest(prompts, seconds=SECONDS, seed=seed, sample=k), k)
+        Wanted(
+            "actions",
+            f"{action}_{k:03d}",
+            GenerationRequest(prompts, CLASSES.get(action, ()), seconds=SECONDS, seed=seed, sample=k),
+            k,
+        )
         for action, prompts in ACTIONS.items()
         for k in range(samples)
     ]

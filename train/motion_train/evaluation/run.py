@@ -64,7 +64,7 @@ class Plan:
     furniture: Path | None = None
     """Modelled furniture of the test split for the rooms, beside procedural."""
     threads: int = 1
-    films: int = 9
+    films: int = 11
     """Animated samples."""
 
 
@@ -174,7 +174,7 @@ def _films(
 ) -> list[tuple[Made, Scene | None]]:
     """The first of each kind."""
     kinds: dict[str, tuple[Made, Scene | None]] = {}
-    for name in ("sit_down", "fall", "get_up", "walk", "wave"):
+    for name in ("sit_down", "fall", "get_up", "walk", "wave", "help", "wheelchair"):
         first = next((one for one in acted if one.wanted.name.startswith(f"{name}_")), None)
         if first is not None:
             kinds[name] = (first, None)
