@@ -46,6 +46,7 @@ class GraphedBackward:
         self._gradients = [torch.zeros_like(parameter) for parameter in self._parameters]
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
+        self._device = device
         self._generator = torch.Generator(device)
         self._pool = torch.cuda.graph_pool_handle()  # graphs never run at once: they share one workspace
         self._names: list[str] = []
@@ -69,12 +70,13 @@ class GraphedBackward:
         self._generator.manual_seed(seed)
         aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
+        # What dropout draws in these steps is given back, or a shape's first batch would have masks of its own.
+        with torch.cuda.stream(aside), torch.random.fork_rng([self._device]):
             for _ in range(_WARM_UP):
                 found = self._backward(inputs)
         torch.cuda.current_stream().wait_stream(aside)
         self._names = list(found)
-        losses = torch.zeros(len(found), device=inputs["x0"].device)
+        losses = torch.zeros(len(found), device=self._device)
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self._generator)
         # Another thread may prepare batches meanwhile: what it does on the device is no part of the graph.
