@@ -222,7 +222,8 @@ def main(bundle: Path | None, rooms: int, seeds: int, with_starts: bool, data: P
         "motions": {kind: int(figures["contact"].shape[1]) for kind, figures in use.items()},
         "machine": machine,
     }  # fmt: skip
-    lines = ["# People at furniture", "", f"`{command}`; {in_words(machine)}.", ""]
+    model = f"bundle {generator.bundle.manifest.name} {generator.bundle.sha256[:12]}"
+    lines = ["# People at furniture", "", f"`{command}`; {model}; {in_words(machine)}.", ""]
     if starts:
         lines += ["| who is placed: who is looked at | people | in reach | off things | off the other | all |",
                   "|---|---|---|---|---|---|"]  # fmt: skip
