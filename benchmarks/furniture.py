@@ -206,6 +206,7 @@ def main(bundle: Path | None, rooms: int, seeds: int, with_starts: bool, data: P
     use = measure_use(generator, held_out, seeds)
     machine = describe()
     command = f"python benchmarks/furniture.py --rooms {rooms} --seeds {seeds}" + (not with_starts) * " --no-starts"
+    command += (data is not None) * " --data DATASET"
     result = {
         "protocol": __doc__,
         "command": command,
