@@ -1,7 +1,7 @@
 """What each loss term is good for: the same small model trained without it, on the same batches, for as long.
 
     python benchmarks/ablations.py --data DATASET --text TOWER --out benchmarks/results/ablations \
-        [--config train/configs/default.toml] [--minutes 0.75 | --steps 4000] [--only full,objects] [--set key=value]
+        [--config train/configs/cpu.toml] [--minutes 0.75 | --steps 4000] [--only full,objects] [--set key=value]
 
 Protocol. Windows are cut once. Every variant starts from the same weights and is trained on the same batches with the
 same noise (training of `motion_train`, moving average of the weights), for the same time or for the same number of
