@@ -24,6 +24,7 @@ from motion_preprocessing.simulation import care, errands, keypose, layered, mis
 from motion_preprocessing.simulation.fall_clips import fall_faults, fall_sequence, make_fall
 from motion_preprocessing.simulation.hinges import Array, chain
 from motion_preprocessing.simulation.recorded import recordings
+from motion_preprocessing.simulation.routine import Walks
 from motion_preprocessing.simulation.solve import Box
 from motion_preprocessing.simulation.spans import Span, spans
 from motion_preprocessing.simulation.steps import junctions
@@ -98,7 +99,7 @@ class Try:
 class Starts:
     """What tries start from, by split."""
 
-    walks: dict[str, routines.Walks]
+    walks: dict[str, Walks]
     spots: dict[str, mishaps.Spots]
     spans: dict[str, list[Span]]
     """What actions are laid over."""
@@ -116,9 +117,7 @@ def read_starts(folder: Path) -> Starts:
     for split in SPLITS:
         mine = [r for r in found if r.split == split]
         walks = [r for r in mine if r.action == "walk"]
-        starts.walks[split] = routines.Walks(
-            junctions(walks, LEAD_FRAMES, 0), junctions(walks, 0, TRAIL_FRAMES), LEAD_FRAMES
-        )
+        starts.walks[split] = Walks(junctions(walks, LEAD_FRAMES, 0), junctions(walks, 0, TRAIL_FRAMES), LEAD_FRAMES)
         starts.spots[split] = mishaps.spots(mine)
         starts.spans[split] = spans([r for r in every if r.split == split])
     if not (starts.walks["train"].into and starts.walks["train"].out and starts.spots["train"].passing):

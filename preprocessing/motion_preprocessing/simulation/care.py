@@ -13,17 +13,17 @@ from typing import Final
 import numpy as np
 
 from motion_preprocessing.metrics import person_penetration_m
-from motion_preprocessing.rotations import about_z
 from motion_preprocessing.sequence import Event, MotionSequence
 from motion_preprocessing.simulation import bed as beds
 from motion_preprocessing.simulation import chair as chairs
 from motion_preprocessing.simulation import ground
+from motion_preprocessing.simulation.facing import any_facing, faced
 from motion_preprocessing.simulation.fall import ramp
 from motion_preprocessing.simulation.hinges import Array, Chain, Pose, chain, local_rotations
 from motion_preprocessing.simulation.keypose import FPS, LICENCE, phase_events
 from motion_preprocessing.simulation.keys import Follow, Key, animate
 from motion_preprocessing.simulation.phases import labels_of_phases
-from motion_preprocessing.simulation.routines import Part
+from motion_preprocessing.simulation.routine import Part
 from motion_preprocessing.simulation.solve import Box
 from motion_preprocessing.simulation.steps import ARMS_DOWN, stance
 from motion_preprocessing.skeleton import JOINT_INDEX
@@ -281,17 +281,16 @@ def help_faults(made: Help) -> list[str]:
 
 def help_sequences(made: Help, name: str, seed: int, split: str, rng: Rng) -> list[MotionSequence]:
     """Describe both people for the dataset."""
-    turn = np.asarray(about_z(np.asarray(float(rng.uniform(-np.pi, np.pi)))))
+    turn = any_facing(rng)
     result = []
     for pose, events, who in zip(made.poses, made.events, ("patient", "staff"), strict=True):
-        rotations = local_rotations(pose)
-        rotations[:, 0] = turn @ rotations[:, 0]
+        rotations, root_m = faced(local_rotations(pose), pose.root_m, turn)
         result.append(
             MotionSequence(
                 name=f"{name}_{who}",
                 fps=FPS,
-                local_rotations=rotations.astype(np.float32),
-                root_position_m=(pose.root_m @ turn.T).astype(np.float32),
+                local_rotations=rotations,
+                root_position_m=root_m,
                 captions=made.captions,
                 action="help",
                 person_class=who,

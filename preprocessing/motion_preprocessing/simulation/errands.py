@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from motion_preprocessing.simulation import ground
-from motion_preprocessing.simulation.keys import Key, mirrored_key
-from motion_preprocessing.simulation.routines import Part, Routine, Walks, draw_tempo, walk_in
+from motion_preprocessing.simulation.keys import Key
+from motion_preprocessing.simulation.routine import Part, Routine, Walks, draw_tempo, mirrored_part, walk_in
 from motion_preprocessing.simulation.steps import ARMS_DOWN, stance
 
 Rng = np.random.Generator
@@ -24,10 +24,6 @@ def _stand(seconds: float, half_m: float, **angles: float) -> Key:
         seconds, ARMS_DOWN | angles, (0.04, 0.0, 0.93), (0.0, 2.0, 0.0), stance(0.0, 0.0, 0.0, half_m),
         balance_m=(0.05, 0.0),
     )  # fmt: skip
-
-
-def _mirrored(parts: list[Part], mirror: bool) -> list[Part]:
-    return [replace(part, keys=[mirrored_key(key) for key in part.keys]) if mirror else part for part in parts]
 
 
 def _down(style: str, x: float, y: float, height: float, seconds: float, half_m: float, both: bool) -> list[Key]:
@@ -106,7 +102,14 @@ def pick_up(rng: Rng, walks: Walks) -> Routine:
         Part("other", [up], rise),
         Part("standing", [_stand(0.5 * tempo, half, **after), _stand(float(rng.uniform(0.4, 1.0)), half, **after)], ()),
     ]  # fmt: skip
-    return Routine("pick_up", [*parts, *_mirrored(more, mirror)], (), tempo > 1.25, arrival, tags={"style": style})
+    return Routine(
+        "pick_up",
+        [*parts, *(mirrored_part(part, mirror) for part in more)],
+        (),
+        tempo > 1.25,
+        arrival,
+        tags={"style": style},
+    )
 
 
 def reach(rng: Rng, walks: Walks) -> Routine:
@@ -144,7 +147,13 @@ def reach(rng: Rng, walks: Walks) -> Routine:
         Part("standing", [_stand(0.75 * tempo, half), _stand(float(rng.uniform(0.4, 1.0)), half)],
              ("lowers the arm again" if not both else "lowers the arms again", "")),
     ]  # fmt: skip
-    return Routine("reach", _mirrored(parts, mirror), (), tempo > 1.25, tags={"way": "up" if up else "forward"})
+    return Routine(
+        "reach",
+        [mirrored_part(part, mirror) for part in parts],
+        (),
+        tempo > 1.25,
+        tags={"way": "up" if up else "forward"},
+    )
 
 
 def kneel_up(rng: Rng, walks: Walks) -> Routine:
@@ -169,7 +178,13 @@ def kneel_up(rng: Rng, walks: Walks) -> Routine:
         Part("standing", [ground.standing(0.7 * tempo), ground.standing(float(rng.uniform(0.4, 1.2)))],
              ("stands still", "")),
     ]  # fmt: skip
-    return Routine("kneel_up", _mirrored(parts, mirror), (), tempo > 1.4, tags={"hands": "thigh" if thigh else "free"})
+    return Routine(
+        "kneel_up",
+        [mirrored_part(part, mirror) for part in parts],
+        (),
+        tempo > 1.4,
+        tags={"hands": "thigh" if thigh else "free"},
+    )
 
 
 KINDS: Final[dict[str, tuple[Callable[[Rng, Walks], Routine], float]]] = {

@@ -14,22 +14,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motion_preprocessing.resample import continuous, cubic
 from motion_preprocessing.rotations import (
     matrix_from_quaternion,
-    quaternion_from_matrix,
     rotation_vector_from_matrix,
 )
 from motion_preprocessing.simulation.body import (
-    DAMPING_SHARE,
     TIMESTEP_S,
-    compile_body,
-    gains,
-    mujoco_module,
 )
 from motion_preprocessing.simulation.fall_plan import Fallen, FallPlan
+from motion_preprocessing.simulation.fall_poses import PROTECTIVE, rest_pose
+from motion_preprocessing.simulation.fall_world import World
 from motion_preprocessing.simulation.hinges import (
     HIGH_RAD,
     HINGE_INDEX,
@@ -38,10 +34,8 @@ from motion_preprocessing.simulation.hinges import (
     Array,
     Pose,
     angles_of,
-    mirrored_angles,
 )
 from motion_preprocessing.simulation.solve import part_of
-from motion_preprocessing.skeleton import JOINT_NAMES
 
 CONTROL_STEPS: Final = 4
 """Physics steps a control tick."""
@@ -72,20 +66,6 @@ class Trace:
     angles: list[Array] = field(default_factory=list)
 
 
-_FORWARD: Final = angles_of(
-    {"hip.y": -18, "knee": 75, "spine.y": -12, "neck.y": -28, "head.y": -26, "shoulder.y": -82, "shoulder.x": -72,
-     "elbow": -28, "wrist.x": 30}
-)  # fmt: skip
-_BACK: Final = angles_of(
-    {"hip.y": -85, "knee": 85, "spine.y": 48, "neck.y": 26, "head.y": 22, "shoulder.y": 42, "shoulder.x": -60,
-     "elbow": -25}
-)  # fmt: skip
-_LEFT: Final = angles_of(
-    {"hip.y": -50, "knee": 70, "spine.y": 20, "neck.y": 8, "neck.x": 16, "head.x": 16, "shoulder.y_l": -25,
-     "shoulder.x_l": -38, "elbow_l": -30, "shoulder.y_r": -55, "shoulder.x_r": -108, "elbow_r": -50, "hip.x_l": 8,
-     "hip.x_r": -8, "spine.x": 12}
-)  # fmt: skip
-_POSES: Final = np.stack([_FORWARD, _BACK, _LEFT, mirrored_angles(_LEFT)])
 _KNEES: Final = np.array([HINGE_INDEX["left_knee_y"], HINGE_INDEX["right_knee_y"]])
 
 
@@ -93,71 +73,6 @@ def ramp(t: float, seconds: float) -> float:
     """Smoothstep from 0 at t = 0 to 1 at `seconds`."""
     u = min(max(t / max(seconds, 1e-6), 0.0), 1.0)
     return u * u * (3 - 2 * u)
-
-
-def rest_pose(rest: str, side: str, rng: np.random.Generator) -> Array:
-    """Angles that a limp body lying so sinks to."""
-    if rest == "prone":
-        turn = float(rng.choice([-1.0, 1.0]))
-        return angles_of(
-            {"hip.y": -rng.uniform(0, 12), "knee_l": rng.uniform(5, 35), "knee_r": rng.uniform(5, 35),
-             "neck.z": 28 * turn, "head.z": 28 * turn, "ankle.y": 40}
-        )  # fmt: skip
-    if rest == "supine":
-        return angles_of(
-            {"hip.y_l": -rng.uniform(5, 35), "knee_l": rng.uniform(5, 55), "hip.y_r": -rng.uniform(5, 35),
-             "knee_r": rng.uniform(5, 55), "hip.x": rng.uniform(4, 16), "head.z": rng.uniform(-30, 30), "ankle.y": 25}
-        )  # fmt: skip
-    lower = {"left": "l", "right": "r"}[side]
-    upper = "r" if lower == "l" else "l"
-    return angles_of(
-        {f"hip.y_{lower}": -rng.uniform(25, 60), f"knee_{lower}": rng.uniform(35, 80),
-         f"hip.y_{upper}": -rng.uniform(40, 75), f"knee_{upper}": rng.uniform(45, 90), f"hip.x_{upper}": -18,
-         "spine.y": 10, "ankle.y": 20}
-    )  # fmt: skip
-
-
-class _World:
-    """MuJoCo's model and data with the indices that the controller needs."""
-
-    def __init__(self, plan: FallPlan) -> None:
-        self.mj = mujoco_module()
-        self.model = compile_body(plan.size, plan.boxes, plan.friction)
-        self.data = self.mj.MjData(self.model)
-        model = self.model
-        joints = [model.joint(hinge.name).id for hinge in HINGES]
-        self.qpos = np.array([model.jnt_qposadr[j] for j in joints])
-        self.qvel = np.array([model.jnt_dofadr[j] for j in joints])
-        self.body: dict[str, int] = {name: model.body(name).id for name in JOINT_NAMES}
-        self.geom: dict[str, int] = {name: model.geom(name).id for name in JOINT_NAMES}
-        self.floor = model.geom("floor").id
-        self.stiffness, self.torque = gains(plan.size)
-        self.feet = [self.body[f"{side}_{part}"] for side in ("left", "right") for part in ("ankle", "foot")]
-        s = plan.size.scale
-        data = self.data
-        data.qpos[0:3] = plan.start.root_m[0] * s
-        data.qpos[3:7] = np.asarray(quaternion_from_matrix(plan.start.root[0]))
-        data.qpos[self.qpos] = np.clip(plan.start.angles[0], LOW_RAD, HIGH_RAD)
-        data.qvel[0:3] = plan.root_velocity[:3] * np.sqrt(s)
-        data.qvel[3:6] = plan.start.root[0].T @ plan.root_velocity[3:] / np.sqrt(s)
-        data.qvel[self.qvel] = plan.hinge_velocity / np.sqrt(s)
-        self.mj.mj_forward(model, data)
-
-    def set_muscles(self, tone: Array, catch: Array) -> None:
-        """Set the stiffness, damping and strength of every muscle for a tone (45,)."""
-        model = self.model
-        stiff = self.stiffness * tone * catch
-        model.actuator_gainprm[:, 0] = stiff
-        model.actuator_biasprm[:, 1] = -stiff
-        model.actuator_biasprm[:, 2] = -DAMPING_SHARE * self.stiffness * np.sqrt(np.maximum(tone, 0.0))
-        limit = self.torque * np.maximum(tone, 0.02) * catch
-        model.actuator_forcerange[:, 0], model.actuator_forcerange[:, 1] = -limit, limit
-
-    def floor_contacts(self) -> NDArray[np.int64]:
-        """Geoms that touch the floor."""
-        geoms = self.data.contact.geom[: self.data.ncon]
-        hit = geoms[:, 0] == self.floor
-        return np.asarray(geoms[hit, 1])
 
 
 def _yaw(turn: Array) -> float:
@@ -172,7 +87,7 @@ def simulate(plan: FallPlan, rng: np.random.Generator) -> Fallen:
 
 class _Fall:
     def __init__(self, plan: FallPlan, rng: np.random.Generator) -> None:
-        self.plan, self.rng, self.world = plan, rng, _World(plan)
+        self.plan, self.rng, self.world = plan, rng, World(plan)
         self.tempo = float(np.sqrt(plan.size.scale))
         self.way = np.zeros(2)
         self.impact: float | None = None
@@ -286,7 +201,7 @@ class _Fall:
             return self.frozen
         unit = way / np.hypot(*way)
         weights = np.array([max(unit[0], 0), max(-unit[0], 0), max(unit[1], 0), max(-unit[1], 0)]) ** 1.5
-        pose = (weights / weights.sum()) @ _POSES
+        pose = (weights / weights.sum()) @ PROTECTIVE
         pose[_KNEES] *= p.knees
         if p.turning:
             for name, degrees in (("spine1_z", 12), ("spine2_z", 12), ("spine3_z", 12), ("neck_z", 16)):

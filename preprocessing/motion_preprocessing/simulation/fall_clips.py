@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from motion_preprocessing.mocap import FALL_LICENCE
-from motion_preprocessing.rotations import about_z
 from motion_preprocessing.sequence import Event, MotionSequence
+from motion_preprocessing.simulation.facing import any_facing, faced
 from motion_preprocessing.simulation.fall import FPS, simulate
 from motion_preprocessing.simulation.fall_plan import Fallen
 from motion_preprocessing.simulation.hinges import Array, Pose, chain, local_rotations
@@ -176,9 +176,7 @@ def fall_words(clip: FallClip, rng: np.random.Generator, count: int = 8) -> tupl
 def fall_sequence(clip: FallClip, name: str, seed: int, split: str, rng: np.random.Generator) -> MotionSequence:
     """Describe a fall for the dataset."""
     mishap, fallen = clip.mishap, clip.fallen
-    turn = np.asarray(about_z(np.asarray(float(rng.uniform(-np.pi, np.pi)))))
-    rotations = local_rotations(clip.pose)
-    rotations[:, 0] = turn @ rotations[:, 0]
+    rotations, root_m = faced(local_rotations(clip.pose), clip.pose.root_m, any_facing(rng))
     onset_s = clip.onset / FPS
     impact_s = onset_s + fallen.impact_s
     speed = np.linalg.norm(np.diff(clip.joints_m, axis=0), axis=-1).max(axis=1) * FPS
@@ -191,8 +189,8 @@ def fall_sequence(clip: FallClip, name: str, seed: int, split: str, rng: np.rand
     return MotionSequence(
         name=name,
         fps=FPS,
-        local_rotations=rotations.astype(np.float32),
-        root_position_m=(clip.pose.root_m @ turn.T).astype(np.float32),
+        local_rotations=rotations,
+        root_position_m=root_m,
         captions=fall_words(clip, rng),
         action="fall",
         person_class="patient",

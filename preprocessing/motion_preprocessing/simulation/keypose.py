@@ -10,14 +10,14 @@ import numpy as np
 from motion_preprocessing.events import detect
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.motion_features import LYING, measure
-from motion_preprocessing.rotations import about_z
 from motion_preprocessing.sequence import Event, MotionSequence
 from motion_preprocessing.simulation import errands, routines
+from motion_preprocessing.simulation.facing import any_facing, faced
 from motion_preprocessing.simulation.hinges import Array, local_rotations
 from motion_preprocessing.simulation.keys import animate
 from motion_preprocessing.simulation.phases import labels_of_phases
 from motion_preprocessing.simulation.recorded import faded
-from motion_preprocessing.simulation.routines import Part, Routine, Walks, words
+from motion_preprocessing.simulation.routine import Part, Routine, Walks, words
 
 FPS: Final = 20.0
 FADE_S: Final = 0.3
@@ -134,15 +134,12 @@ def sequence_of(made: Made, name: str, seed: int, split: str, rng: np.random.Gen
     routine = made.routine
     recorded = routine.arrival is not None or routine.departure is not None
     patient = bool(rng.random() < 0.5)
-    yaw = float(rng.uniform(-np.pi, np.pi))
-    turn = np.asarray(about_z(np.asarray(yaw)))
-    rotations = made.rotations.copy()
-    rotations[:, 0] = turn @ rotations[:, 0]
+    rotations, root_m = faced(made.rotations, made.root_m, any_facing(rng))
     return MotionSequence(
         name=name,
         fps=FPS,
-        local_rotations=rotations.astype(np.float32),
-        root_position_m=(made.root_m @ turn.T).astype(np.float32),
+        local_rotations=rotations,
+        root_position_m=root_m,
         captions=words(routine, patient, rng),
         action=_ACTIONS[routine.kind],
         person_class="patient" if patient else "person",

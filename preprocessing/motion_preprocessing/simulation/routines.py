@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,116 +11,23 @@ import numpy as np
 from motion_preprocessing.simulation import bed as beds
 from motion_preprocessing.simulation import chair as chairs
 from motion_preprocessing.simulation import ground
-from motion_preprocessing.simulation.hinges import Pose
-from motion_preprocessing.simulation.keys import Key, mirrored_box, mirrored_key
+from motion_preprocessing.simulation.keys import Key, mirrored_box
+from motion_preprocessing.simulation.routine import (
+    Part,
+    Routine,
+    Walks,
+    draw_tempo,
+    mirrored_part,
+    walk_in,
+    walk_out,
+)
 from motion_preprocessing.simulation.solve import Box
-from motion_preprocessing.simulation.steps import Arrival, Departure, Junction, arrive, depart
 
 Rng = np.random.Generator
 
 
-@dataclass(frozen=True)
-class Part:
-    """A stretch of a routine."""
-
-    label: str
-    """Its OmniFall class."""
-    keys: list[Key]
-    """Its key poses."""
-    phrases: tuple[str, ...]
-    """Ways to say it, after a subject; empty where it goes without saying."""
-    main: bool = False
-    """Whether a short caption tells this part."""
-
-
-@dataclass(frozen=True)
-class Routine:
-    """A whole motion to be made."""
-
-    kind: str
-    parts: list[Part]
-    boxes: tuple[Box, ...]
-    slow: bool
-    arrival: Arrival | None = None
-    departure: Departure | None = None
-    tags: dict[str, str] = field(default_factory=dict)
-    """What was drawn, for the tables."""
-
-    @property
-    def keys(self) -> list[Key]:
-        """All key poses."""
-        return [key for part in self.parts for key in part.keys]
-
-    @property
-    def lead(self) -> Pose | None:
-        """Frames before the first key."""
-        return None if self.arrival is None else self.arrival.lead
-
-    @property
-    def trail(self) -> Pose | None:
-        """Frames from the last key on."""
-        return None if self.departure is None else self.departure.trail
-
-
-@dataclass(frozen=True)
-class Walks:
-    """Recorded walks to come from and to go into."""
-
-    into: list[Junction]
-    """With at least `frames` frames before the junction."""
-    out: list[Junction]
-    """With at least `frames` frames after it."""
-    frames: int
-
-
-def _pick(items: list[Junction], rng: Rng) -> Junction:
-    return items[int(rng.integers(len(items)))]
-
-
-def draw_tempo(rng: Rng) -> float:
-    """Draw a factor on times: brisk, usual or slow."""
-    return float(rng.choice([0.75, 0.9, 1.05, 1.35]) * rng.uniform(0.9, 1.12))
-
-
-def _turn_words(come_deg: float) -> tuple[str, ...]:
-    side = "left" if come_deg > 0 else "right"
-    if abs(come_deg) > 130:
-        return (f"turns around to the {side}", "turns around", f"makes a half turn to the {side}")
-    if abs(come_deg) > 40:
-        return (f"turns to the {side}", f"makes a turn to the {side}")
-    return ()
-
-
 def _first(keys: list[Key], seconds: float) -> list[Key]:
     return [replace(keys[0], seconds=seconds), *keys[1:]]
-
-
-def walk_in(
-    rng: Rng, walks: Walks, at: tuple[float, float], come_deg: float, half_m: float, where: str
-) -> tuple[Arrival, list[Part]]:
-    """Draw a recorded walk that comes to a stand at a place, with its words."""
-    found = arrive(
-        _pick(walks.into, rng), walks.frames, np.array(at), 0.0, come_deg, float(rng.uniform(0.95, 1.2)), half_m=half_m
-    )
-    words = (f"walks to {where}", f"walks up to {where}", f"approaches {where}", f"comes walking to {where}")
-    parts = [Part("walk", found.keys, words)]
-    turned = _turn_words(come_deg)
-    if turned:
-        parts.append(Part("standing", [], turned))
-    return found, parts
-
-
-def walk_out(
-    rng: Rng, walks: Walks, at: tuple[float, float], half_m: float, turns: tuple[float, ...]
-) -> tuple[Departure, list[Part]]:
-    """Draw a recorded walk that goes off from a place, with its words."""
-    way = float(rng.choice(turns) * rng.uniform(0.8, 1.1))
-    found = depart(
-        _pick(walks.out, rng), walks.frames, np.array(at), 0.0, way, float(rng.uniform(0.95, 1.2)), half_m=half_m
-    )
-    words = ("walks away", "walks off", "walks forward", "goes away")
-    parts = [Part("standing", found.keys[:-1], _turn_words(way)), Part("walk", found.keys[-1:], words)]
-    return found, parts
 
 
 _ARM_WORDS: Final = {
@@ -230,10 +137,6 @@ def _bedside(bed: beds.Bed, rng: Rng) -> chairs.Seat:
     return replace(chairs.draw_seat(rng), pelvis_m=bed.sit_m, feet_m=bed.feet_m, back=False, half_m=0.1, arms=arms)
 
 
-def _mirrored(part: Part, mirror: bool) -> Part:
-    return replace(part, keys=[mirrored_key(key) for key in part.keys]) if mirror else part
-
-
 def _bed_way(bed: beds.Bed, rng: Rng) -> tuple[list[Key], str]:
     if rng.random() < 0.55:
         return beds.log_roll(bed, rng), "over the side"
@@ -269,14 +172,14 @@ def bed_lie(rng: Rng, walks: Walks) -> Routine:
     if how == "legs swung":
         lies.append("swings the legs onto the bed and lies down")
     down = [*ground.slower(way, tempo), beds.flat(bed, tempo, rng)]
-    parts.append(_mirrored(Part("lie_down", down, tuple(lies), True), mirror))
+    parts.append(mirrored_part(Part("lie_down", down, tuple(lies), True), mirror))
     rest: tuple[str, ...] = ("stays lying", "")
     last = [beds.flat(bed, float(rng.uniform(0.5, 1.6)), rng)]
     if roll:
         side = "right" if mirror else "left"
         rest = (f"turns onto the {side} side", f"rolls over to the {side} side")
         last = [beds.flat(bed, 1.3 * tempo, rng, roll), beds.flat(bed, 0.6, rng, roll)]
-    parts.append(_mirrored(Part("lying", last, rest), mirror))
+    parts.append(mirrored_part(Part("lying", last, rest), mirror))
     boxes = tuple(mirrored_box(box) if mirror else box for box in bed.boxes())
     return Routine("bed_lie", parts, boxes, tempo > 1.25, arrival, tags={"way": how})
 
@@ -296,8 +199,8 @@ def bed_up(rng: Rng, walks: Walks) -> Routine:
     lies = ("lies in bed", "is lying on the bed") if not start else (f"lies in bed on the {side} side", "lies in bed")
     up = ground.slower(ground.reverse([chairs.seated(seat, 0.0), *way], 0.9), tempo)
     parts = [
-        _mirrored(Part("lying", lying, lies), mirror),
-        _mirrored(
+        mirrored_part(Part("lying", lying, lies), mirror),
+        mirrored_part(
             Part("stand_up", up[:-1], ("sits up on the edge of the bed", "sits up",
                                          "sits up and puts the feet on the floor"),
                  True), mirror),
@@ -338,19 +241,19 @@ def bed_roll(rng: Rng, walks: Walks) -> Routine:
         Part("lying", rest, ("goes on lying", "")),
     ]
     boxes = tuple(mirrored_box(box) if mirror else box for box in bed.boxes())
-    return Routine("bed_roll", [_mirrored(part, mirror) for part in parts], boxes, tempo > 1.25)
+    return Routine("bed_roll", [mirrored_part(part, mirror) for part in parts], boxes, tempo > 1.25)
 
 
 _LIES: Final = {"supine": "on the back", "prone": "face down", "side": "on the side"}
 
 
-def _floor_way(rng: Rng, up: bool) -> tuple[list[Key], str, str, tuple[Box, ...], list[tuple[str, int]]]:
-    """Keys from lying to standing, the start, the way, furniture, and where phases begin."""
+def _floor_way(rng: Rng) -> tuple[list[Key], str, str, tuple[Box, ...]]:
+    """Keys from lying to standing, the start, the way, and furniture."""
     way = str(rng.choice(["knee", "free", "seat", "bear", "sitting", "squat"], p=(0.26, 0.16, 0.14, 0.1, 0.2, 0.14)))
     start = str(rng.choice(["supine", "prone", "side"]))
     boxes: tuple[Box, ...] = ()
     if way == "squat":
-        return ground.squat_up(rng), "supine", way, boxes, []
+        return ground.squat_up(rng), "supine", way, boxes
     if way == "sitting":
         keys, start = ground.over_sitting(rng), "supine"
     else:
@@ -363,7 +266,7 @@ def _floor_way(rng: Rng, up: bool) -> tuple[list[Key], str, str, tuple[Box, ...]
         keys += ground.half_kneel_up("seat")
     else:
         keys += ground.half_kneel_up("knee" if way == "knee" else str(rng.choice(["knee", "free"])))
-    return keys, start, way, boxes, []
+    return keys, start, way, boxes
 
 
 _UP_HOW: Final = {
@@ -387,7 +290,7 @@ _DOWN_HOW: Final = {
 
 def floor_up(rng: Rng, walks: Walks) -> Routine:
     """Lie on the floor and get up."""
-    keys, start, way, boxes, _ = _floor_way(rng, True)
+    keys, start, way, boxes = _floor_way(rng)
     mirror = bool(rng.random() < 0.5)
     tempo = draw_tempo(rng) * 1.12
     lead_side = "right" if mirror else "left"
@@ -395,8 +298,8 @@ def floor_up(rng: Rng, walks: Walks) -> Routine:
     hold = [replace(keys[0], seconds=0.0), replace(keys[0], seconds=float(rng.uniform(0.3, 1.5)))]
     ups = ("gets up from the floor", "gets up", "stands up from the floor", *_UP_HOW[way])
     parts = [
-        _mirrored(Part("lying", hold, (f"lies on the floor {where}", "is lying on the floor")), mirror),
-        _mirrored(Part("stand_up", ground.slower(keys[1:], tempo), ups, True), mirror),
+        mirrored_part(Part("lying", hold, (f"lies on the floor {where}", "is lying on the floor")), mirror),
+        mirrored_part(Part("stand_up", ground.slower(keys[1:], tempo), ups, True), mirror),
         Part("standing", [ground.standing(0.7 * tempo)], ()),
     ]
     departure = None
@@ -411,7 +314,7 @@ def floor_up(rng: Rng, walks: Walks) -> Routine:
 
 def floor_lie(rng: Rng, walks: Walks) -> Routine:
     """Stand or walk, then lie down on the floor."""
-    keys, start, way, boxes, _ = _floor_way(rng, False)
+    keys, start, way, boxes = _floor_way(rng)
     mirror = bool(rng.random() < 0.5)
     tempo = draw_tempo(rng) * 1.1
     lead_side = "right" if mirror else "left"
@@ -429,10 +332,10 @@ def floor_lie(rng: Rng, walks: Walks) -> Routine:
         parts.append(Part("standing", [ground.standing(0.4)], ()))
     else:
         parts.append(Part("standing", [ground.standing(0.0), ground.standing(0.5)], ("stands", "")))
-    parts.append(_mirrored(Part("lie_down", down, lies, True), mirror))
+    parts.append(mirrored_part(Part("lie_down", down, lies, True), mirror))
     hold = float(rng.uniform(0.4, 1.8))
     last = replace(keys[0], seconds=hold)
-    parts.append(_mirrored(Part("lying", [last], (f"lies {where}", "stays lying", "")), mirror))
+    parts.append(mirrored_part(Part("lying", [last], (f"lies {where}", "stays lying", "")), mirror))
     boxes = tuple(mirrored_box(box) if mirror else box for box in boxes)
     return Routine("floor_lie", parts, boxes, tempo > 1.4, arrival, tags={"way": way, "start": start})
 
@@ -443,30 +346,3 @@ KINDS: Final[dict[str, tuple[Callable[[Rng, Walks], Routine], float]]] = {
     "floor_lie": (floor_lie, 0.10),
 }  # fmt: skip
 """Each routine with its share of what is made."""
-
-_SUBJECTS: Final = ("a person", "someone", "the person", "a human")
-_PATIENTS: Final = ("a patient", "the patient", "an elderly person")
-
-
-def words(routine: Routine, patient: bool, rng: Rng, count: int = 7) -> tuple[str, ...]:
-    """Word a routine: short sentences that tell the main parts, long ones that tell all."""
-    subjects = _SUBJECTS + (_PATIENTS if patient else ())
-    found: dict[str, None] = {}
-    told = [part for part in routine.parts if part.phrases]
-    for turn in range(6 * count):
-        chosen = [part for part in told if part.main] if turn % 3 == 0 else told
-        phrases = [str(rng.choice(part.phrases)) for part in chosen]
-        phrases = [phrase for phrase in phrases if phrase]
-        if routine.slow and rng.random() < 0.5:
-            main = [i for i, part in enumerate(chosen) if part.main]
-            if main and len(phrases) == len(chosen):
-                phrases[main[0]] = f"slowly {phrases[main[0]]}"
-        joined = phrases[0]
-        for i, phrase in enumerate(phrases[1:], 1):
-            last = i == len(phrases) - 1
-            joiner = (" and ", " and then ", ", then ")[int(rng.integers(3))] if last else ", "
-            joined += (joiner if " and " not in joined or not last else ", then ") + phrase
-        found.setdefault(f"{subjects[int(rng.integers(len(subjects)))]} {joined}")
-        if len(found) == count:
-            break
-    return tuple(found)

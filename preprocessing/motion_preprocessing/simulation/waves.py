@@ -9,7 +9,7 @@ import numpy as np
 
 from motion_preprocessing.events import detect
 from motion_preprocessing.motion_features import measure
-from motion_preprocessing.rotations import about_z, matrix_from_rotation_vector
+from motion_preprocessing.rotations import matrix_from_rotation_vector
 from motion_preprocessing.sequence import Event, MotionSequence
 from motion_preprocessing.simulation.arms import (
     bent_spine,
@@ -19,6 +19,7 @@ from motion_preprocessing.simulation.arms import (
     shoulder_excess_deg,
     turns_of,
 )
+from motion_preprocessing.simulation.facing import any_facing, faced
 from motion_preprocessing.simulation.hinges import Array
 from motion_preprocessing.simulation.keypose import LICENCE, WALK_LICENCE
 from motion_preprocessing.simulation.phases import labels_of_phases
@@ -179,9 +180,7 @@ class Waving:
 
     def sequences(self, name: str, seed: int, split: str, rng: Rng) -> list[MotionSequence]:
         """Describe a waving person for the dataset."""
-        turn = np.asarray(about_z(np.asarray(float(rng.uniform(-np.pi, np.pi)))))
-        rotations = self.rotations.copy()
-        rotations[:, 0] = turn @ rotations[:, 0]
+        rotations, root_m = faced(self.rotations, self.base.root_m, any_facing(rng))
         label = POSTURES[self.base.kind]
         begin = min(wave.waving[0] for wave in self.waves.values())
         events = (Event(label, 0.0), Event("wave", round(begin, 4)))
@@ -190,8 +189,8 @@ class Waving:
             MotionSequence(
                 name=name,
                 fps=FPS,
-                local_rotations=rotations.astype(np.float32),
-                root_position_m=(self.base.root_m @ turn.T).astype(np.float32),
+                local_rotations=rotations,
+                root_position_m=root_m,
                 captions=wave_words(self, rng),
                 action="wave",
                 person_class="patient" if self.base.kind == "sit" and rng.random() < 0.5 else "person",

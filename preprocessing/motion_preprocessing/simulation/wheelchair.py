@@ -25,6 +25,7 @@ from motion_preprocessing.simulation.arms import (
     turned,
     turns_of,
 )
+from motion_preprocessing.simulation.facing import any_facing, faced
 from motion_preprocessing.simulation.hinges import Array, local_rotations
 from motion_preprocessing.simulation.keypose import WALK_LICENCE
 from motion_preprocessing.simulation.keys import Key, animate, smoothed
@@ -123,21 +124,20 @@ class Ride:
 
     def sequences(self, name: str, seed: int, split: str, rng: Rng) -> list[MotionSequence]:
         """Describe both people for the dataset."""
-        turn = np.asarray(about_z(np.asarray(float(rng.uniform(-np.pi, np.pi)))))
+        turn = any_facing(rng)
         course = np.unwrap(heading_rad(self.rotations[0][:, 0]))
         bend = float(np.degrees(course[-1] - course[0]))
         words = ride_words(rng, "" if abs(bend) < 25 else "left" if bend > 0 else "right")
         result = []
         for number, who in enumerate(("patient", "staff")):
-            rotations = self.rotations[number].copy()
-            rotations[:, 0] = turn @ rotations[:, 0]
+            rotations, root_m = faced(self.rotations[number], self.root_m[number], turn)
             events = (Event("sitting" if who == "patient" else "walk", 0.0),)
             result.append(
                 MotionSequence(
                     name=f"{name}_{who}",
                     fps=FPS,
-                    local_rotations=rotations.astype(np.float32),
-                    root_position_m=(self.root_m[number] @ turn.T).astype(np.float32),
+                    local_rotations=rotations,
+                    root_position_m=root_m,
                     captions=words[number],
                     action="wheelchair",
                     person_class=who,

@@ -7,8 +7,9 @@ import pytest
 
 from motion_preprocessing.rotations import matrix_from_rotation_vector
 from motion_preprocessing.simulation.body import BodySize
-from motion_preprocessing.simulation.fall import rest_pose, simulate, velocities_at
+from motion_preprocessing.simulation.fall import simulate, velocities_at
 from motion_preprocessing.simulation.fall_plan import FallPlan, Person, Push
+from motion_preprocessing.simulation.fall_poses import rest_pose
 from motion_preprocessing.simulation.hinges import Pose, angles_of, chain
 from motion_preprocessing.skeleton import JOINT_INDEX
 

@@ -18,7 +18,7 @@ from motion_preprocessing.simulation.arms import turns_of
 from motion_preprocessing.simulation.batch import read_starts
 from motion_preprocessing.simulation.hinges import Array, chain
 from motion_preprocessing.simulation.recorded import Recording, recordings
-from motion_preprocessing.simulation.routines import Walks
+from motion_preprocessing.simulation.routine import Walks
 from motion_preprocessing.simulation.spans import FPS, Base, Span, posed_base, recorded_base, spans
 from motion_preprocessing.simulation.waves import Wave, Waving, draw_wave, make_waving, wave_over
 from motion_preprocessing.simulation.wheelchair import Ride, curved, make_ride

@@ -13,7 +13,8 @@ from motion_preprocessing.simulation.hinges import Pose, chain, local_rotations
 from motion_preprocessing.simulation.keypose import faults, make, sequence_of
 from motion_preprocessing.simulation.mishaps import spots
 from motion_preprocessing.simulation.recorded import Recording, fit
-from motion_preprocessing.simulation.routines import KINDS, Walks, words
+from motion_preprocessing.simulation.routine import Walks, words
+from motion_preprocessing.simulation.routines import KINDS
 from motion_preprocessing.simulation.steps import arrive, junctions
 from motion_preprocessing.skeleton import JOINT_INDEX
 
