@@ -153,7 +153,7 @@ def _about(plan: Plan, generator: Generator, evaluator: Evaluator, windows: int,
         for name, value in asdict(plan).items()
         if name not in ("data", "evaluator", "out", "bundle", "cache")
     }
-    settings = {name: str(v) if isinstance(v, Path) else v for name, v in settings.items()}
+    settings = {name: v.name if isinstance(v, Path) else v for name, v in settings.items()}
     return {
         "tool": f"motion-evaluate, scene-motion {version('scene-motion')}",
         "bundle": generator.bundle.manifest.name,
