@@ -15,13 +15,14 @@ from motion_preprocessing.event import Event as Detected
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.sequence import Event, MotionSequence
-from motion_preprocessing.skeleton import WORLD_FROM_BODY
+from motion_preprocessing.skeleton import JOINT_INDEX, WORLD_FROM_BODY
 from motion_train.evaluation.recognise import (
     KINDS,
     Labelled,
     Recogniser,
     best_threshold,
     features,
+    hands_held,
     labelled_windows,
     shown,
 )
@@ -142,3 +143,32 @@ def test_who_is_asked_to_help_is_the_first_and_staff() -> None:
         assert request.person_classes == ("staff", "patient")
         assert request.prompts[0].startswith("a nurse")
     assert asked["walk_000"].persons == 1
+
+
+def test_a_phase_counts_when_a_second_of_it_is_shown(tmp_path: Path) -> None:
+    told = (Event("lying", 0.0), Event("stand_up", 1.0), Event("standing", 6.0))  # frames 20 to 120
+    patient, _ = pair(tmp_path / "d", "get_up", told)
+    assert "get_up" in seen_in(patient, 60)  # it began before the window
+    assert "get_up" not in seen_in(patient, 110)
+    assert "get_up" not in seen_in(patient, 0, frames=30)
+
+
+def test_held_hands_are_taught_not_to_be_waves() -> None:
+    joints = moving(1, frames=60)
+    wrist, elbow = JOINT_INDEX["right_wrist"], JOINT_INDEX["right_elbow"]
+    joints[:, wrist, 1] += 0.1 * np.sin(2 * np.pi * 2.0 * np.arange(60) / FPS)
+    shows = np.zeros((2, len(KINDS)), dtype=np.bool_)
+    shows[0, [KINDS.index("wave"), KINDS.index("walk")]] = True
+    lesson = hands_held(Labelled([joints, moving(2)], shows), FPS)
+    assert len(lesson.joints_m) == 3
+    assert [kind for kind, told in zip(KINDS, lesson.shows[2], strict=True) if told] == ["walk"]
+    assert lesson.shows[0, KINDS.index("wave")]
+    np.testing.assert_array_equal(lesson.joints_m[0], joints)
+
+    def swing(one: np.ndarray) -> float:
+        return float(np.ptp((one[:, wrist] - one[:, elbow])[10:-10, 1]))
+
+    assert swing(joints) > 0.18
+    assert swing(lesson.joints_m[2]) < 0.06
+    others = [j for j in range(22) if j not in (JOINT_INDEX["left_wrist"], wrist)]
+    np.testing.assert_array_equal(lesson.joints_m[2][:, others], joints[:, others])

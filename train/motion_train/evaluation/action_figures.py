@@ -11,7 +11,7 @@ import numpy as np
 from motion_preprocessing.dataset import MotionDataset
 from motion_train.evaluation.estimate import mean_of, share_of
 from motion_train.evaluation.making import Made
-from motion_train.evaluation.recognise import KINDS, Labelled, Recogniser, labelled_windows
+from motion_train.evaluation.recognise import KINDS, Labelled, Recogniser, hands_held, labelled_windows
 from motion_train.evaluation.requests import ACTIONS
 from motion_train.evaluation.rows import NOT_MEASURED, Row, at_least
 
@@ -31,7 +31,8 @@ def action_figures(
 ) -> list[Row]:
     """Rows of the twelve actions; beside them the classifier's own sensitivity on held-out clips."""
     training = MotionDataset.open(data, split="train")
-    recogniser = Recogniser(labelled_windows(training, windows, seed), training.fps, threads)
+    lesson = hands_held(labelled_windows(training, windows, seed), training.fps)
+    recogniser = Recogniser(lesson, training.fps, threads)
     held = [
         labelled_windows(MotionDataset.open(data, split=split), max(60, windows // 4), seed + 1) for split in splits
     ]

@@ -20,7 +20,7 @@ from motion_preprocessing.dataset import MotionDataset, MotionRecord
 from motion_preprocessing.events import detect
 from motion_preprocessing.motion_features import measure
 from motion_preprocessing.pose_vector import POSITIONS, root_orientation
-from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
 from motion_train.window_topics import Moment, Topics, place
 
 Floats = NDArray[np.floating[Any]]
@@ -36,8 +36,11 @@ of such clips are added to those that are drawn around events."""
 _CLIP_SHARE: Final = 1 / 15
 """So many windows are added for each, of all."""
 _ENOUGH_S: Final = 1.0
-"""A window that shows no more than this of such an action does not count as showing it."""
+"""A window that shows no more than this of an action that a clip tells does not count as showing it."""
 _TREES: Final = 160
+_ELBOWS: Final = [JOINT_INDEX["left_elbow"], JOINT_INDEX["right_elbow"]]
+_WRISTS: Final = [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]
+_SWING_S: Final = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +79,27 @@ def labelled_windows(data: MotionDataset, count: int, seed: int) -> Labelled:
     return Labelled(windows, np.array(shows, dtype=np.bool_).reshape(-1, len(KINDS)))
 
 
+def hands_held(windows: Labelled, fps: float) -> Labelled:
+    """Windows that wave once more, with the swing taken out: hands that are held up do not wave."""
+    from scipy.ndimage import uniform_filter1d
+
+    wave = KINDS.index("wave")
+    chosen = np.flatnonzero(windows.shows[:, wave])
+    held = [windows.joints_m[i].copy() for i in chosen]
+    for joints in held:
+        fore = joints[:, _WRISTS] - joints[:, _ELBOWS]
+        joints[:, _WRISTS] = joints[:, _ELBOWS] + uniform_filter1d(fore, round(_SWING_S * fps), axis=0, mode="nearest")
+    shows = windows.shows[chosen].copy()
+    shows[:, wave] = False
+    return Labelled([*windows.joints_m, *held], np.concatenate([windows.shows, shows]))
+
+
 def shown(record: MotionRecord, joints_m: Floats, start: int, fps: float) -> list[bool]:
     """What a window shows that begins at a frame of a clip."""
     if record.action == "fall":
         return [kind == "fall" or (kind == "walk" and _detected(joints_m, fps, "walk")) for kind in KINDS]
     kinds = {event.kind for event in detect(measure(np.asarray(joints_m, dtype=np.float64), fps))} - {"fall"}
-    told = {event.name for event in record.events if start / fps <= event.time_s < (start + len(joints_m)) / fps}
+    told = _told(record, start / fps, (start + len(joints_m)) / fps)
     kinds |= told & set(_SIMULATED)
     if "stand_up" in told:
         kinds.add("stand_up" if "chair" in record.source else "get_up")
@@ -91,9 +109,24 @@ def shown(record: MotionRecord, joints_m: Floats, start: int, fps: float) -> lis
         kinds -= {"walk", "turn"}  # who is wheeled along does neither
     for kind in _OF_CLIPS:
         moment = _made_of(record, 0, kind, fps)
-        if moment and min(moment.stop, start + len(joints_m)) - max(moment.start, start) > _ENOUGH_S * fps:
+        if moment and _enough(moment.start / fps, moment.stop / fps, start / fps, (start + len(joints_m)) / fps):
             kinds.add(kind)
     return [kind in kinds for kind in KINDS]
+
+
+def _told(record: MotionRecord, start_s: float, stop_s: float) -> set[str]:
+    """Phases of a simulated clip of which a window shows enough; each lasts until the next one."""
+    ends = [*(event.time_s for event in record.events[1:]), len(record.pose) / record.fps]
+    return {
+        event.name
+        for event, end in zip(record.events, ends, strict=False)
+        if _enough(event.time_s, end, start_s, stop_s)
+    }
+
+
+def _enough(begin_s: float, end_s: float, start_s: float, stop_s: float) -> bool:
+    """Whether a window shows more than a second of something, or all of what is shorter."""
+    return min(end_s, stop_s) - max(begin_s, start_s) > min(_ENOUGH_S, 0.99 * (end_s - begin_s))
 
 
 def _made_of(record: MotionRecord, index: int, kind: str, fps: float) -> Moment | None:
@@ -114,6 +147,8 @@ def _detected(joints_m: Floats, fps: float, kind: str) -> bool:
 
 def features(joints_m: Floats, fps: float) -> NDArray[np.float32]:
     """Statistics (F,) of a window (T, 22, 3): they do not depend on where it stands and which way it faces."""
+    from scipy.ndimage import uniform_filter1d
+
     joints = np.asarray(joints_m, dtype=np.float64)
     facing = np.unwrap(heading_rad(root_orientation(joints)))
     c, s = np.cos(facing)[:, None], np.sin(facing)[:, None]
@@ -128,13 +163,25 @@ def features(joints_m: Floats, fps: float) -> NDArray[np.float32]:
         axis=1,
     )  # (T, C)
     quantiles = np.quantile(series, (0.0, 0.1, 0.5, 0.9, 1.0), axis=0)
+    # Forearms against the mean of .9 s around: a hand that is held up does not wave.
+    fore = own[:, :, _WRISTS] - own[:, :, _ELBOWS]  # (3, T, 2)
+    swings = (fore - uniform_filter1d(fore, round(_SWING_S * fps), axis=1)).std(axis=1)
     # How the pelvis and the facing go: the order of things, which quantiles do not tell.
     at = np.linspace(0, len(joints) - 1, 12).round().astype(int)
     course = [joints[at, 0, 2], facing[at] - facing[0], joints[at, 15, 2]]
     turned = [facing.max() - facing.min(), facing[-1] - facing[0], speed[:, 0].sum() / fps]
     step = max(1, round(fps))
     rise = joints[step:, 0, 2] - joints[:-step, 0, 2] if len(joints) > step else np.zeros(1)
-    parts = [quantiles.ravel(), series.std(axis=0), series[-1] - series[0], *course, turned, [rise.min(), rise.max()]]
+    parts = [
+        quantiles.ravel(),
+        swings,
+        np.linalg.norm(swings, axis=0),
+        series.std(axis=0),
+        series[-1] - series[0],
+        *course,
+        turned,
+        [rise.min(), rise.max()],
+    ]
     return np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in parts]).astype(np.float32)
 
 
@@ -154,7 +201,7 @@ class Recogniser:
         if not columns:
             return
         self._forest = RandomForestClassifier(
-            _TREES, min_samples_leaf=2, oob_score=True, n_jobs=threads, random_state=0
+            _TREES, min_samples_leaf=2, max_features=0.2, oob_score=True, n_jobs=threads, random_state=0
         )
         # scikit-learn shapes a single answer another way: a second one that is alike keeps it to one.
         target = np.concatenate([target, target[:, :1]], axis=1)
