@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
 
 from motion_runtime.bundle import DEFAULT_BUNDLE
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 # Elsewhere examples are drawn afresh each time; CI must say the same of the same commit.
 settings.register_profile("ci", derandomize=True)
@@ -39,3 +45,16 @@ def default_bundle() -> Path:
             pytest.skip("this checkout holds no built-in bundle yet")
         pytest.fail(f"expected the built-in bundle, got nothing at {DEFAULT_BUNDLE}")
     return DEFAULT_BUNDLE
+
+
+@pytest.fixture(scope="module")
+def benchmark_script() -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a benchmark by its file's name; what was imported is forgotten with the tests that asked for it."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(BENCHMARKS))  # scripts import each other as they do when run
+    try:
+        yield import_module
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+        for name in {script.stem for script in BENCHMARKS.glob("*.py")} - before:
+            sys.modules.pop(name, None)

@@ -37,7 +37,7 @@ class Parity:
     inputs: int
     """Random inputs that were tried."""
     tolerance: float
-    """Largest absolute difference allowed."""
+    """Largest absolute difference allowed, counted as `TOLERANCE` says."""
     max_abs: float
     """Largest one found."""
     max_abs_unoptimised: float
@@ -133,9 +133,11 @@ def _compare(
         largest = float(difference[index])
         if largest > tolerance:
             place = ", ".join(str(int(i)) for i in index)
+            each = " a unit of the branches' weights" if spec.role == STEP else ""
             raise ParityError(
-                f"expected {want[index]:.9g} within {tolerance:g}, got {got[index]:.9g} (difference {largest:.3g}) for "
-                f"'{tensor.name}[{place}]' of '{spec.file}' at {label}; nothing was written"
+                f"expected {want[index]:.9g} within {tolerance:g}, got {got[index]:.9g} "
+                f"(difference {largest:.3g}{each}) for '{tensor.name}[{place}]' of "
+                f"'{spec.file}' at {label}; nothing was written"
             )
         worst = max(worst, largest)
     return worst

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import click
 from rich.console import Console
@@ -16,10 +16,10 @@ from motion_preprocessing.atomic_output import as_output_error, atomic_folder
 from motion_preprocessing.bodies.model_files import load_body_model
 from motion_preprocessing.errors import InputError, OutputError
 from motion_preprocessing.scene import load_scene
-from motion_preprocessing.scene_file import read_label_table
 from motion_runtime.formats.export import Export, check_programs
 from motion_runtime.formats.motion_file import read_motion
 from motion_runtime.formats.names import FORMATS, files_of, parse_formats
+from motion_runtime.room_units import label_table
 
 OWN_FILES: Final = files_of(tuple(FORMATS))
 _SHOWN: Final = 3
@@ -63,7 +63,7 @@ def convert(
     body = None if body_path is None else load_body_model(body_path)
     scene = None
     if scene_path is not None:
-        scene = load_scene(scene_path, up=up, units=units, labels=_label_table(labels))
+        scene = load_scene(scene_path, up=up, units=units, labels=label_table(labels))
     with atomic_folder(out, overwrite=True) as folder:
         for name, path in _progress(places.items(), saying):
             place = folder if len(places) == 1 else folder / name
@@ -74,13 +74,6 @@ def convert(
         click.echo(json.dumps({"out": str(out), "motions": list(places), "files": files}, ensure_ascii=False))
     elif saying == "text":
         _summarise(out, list(places))
-
-
-def _label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | None:
-    """What `load_scene` asks for, from the option."""
-    if labels == "ignore":
-        return "ignore"
-    return None if labels is None else read_label_table(Path(labels))
 
 
 def _places(motions: Sequence[Path]) -> dict[str, Path]:

@@ -50,8 +50,7 @@ def inspect(
         lines = _bundle_lines(found)
     else:
         from motion_runtime.room_plan import draw_room_plan
-        from motion_runtime.room_units import load_room
-        from motion_runtime.run_command import label_table
+        from motion_runtime.room_units import label_table, load_room
 
         scene = load_room(path, up=up, units=units, labels=label_table(labels), ask=not as_json)
         found = {"file": str(path), **describe_room(scene)}

@@ -1,4 +1,4 @@
-"""A room's unit where its height does not tell: asked for once on a terminal, said in a line elsewhere."""
+"""Rooms as commands are given them: label tables, and a unit that is asked for where the height does not tell it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from motion_preprocessing.floor import UNITS
 from motion_preprocessing.scene import Scene, load_scene
+from motion_preprocessing.scene_file import read_label_table
 
 
 def load_room(
@@ -40,3 +41,10 @@ def load_room(
     choice = click.Choice(list(heights))
     unit = str(click.prompt(f"{path} may be in {meant}. Which", type=choice, default=floor.units, err=True))
     return scene if unit == floor.units else load_scene(path, up=up, units=unit, labels=labels)
+
+
+def label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | None:
+    """What `load_scene` asks for, from the option --labels."""
+    if labels == "ignore":
+        return "ignore"
+    return None if labels is None else read_label_table(Path(labels))

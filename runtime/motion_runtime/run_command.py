@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -20,7 +20,6 @@ from motion_preprocessing.atomic_output import as_output_error, atomic_folder
 from motion_preprocessing.errors import OutputError
 from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.scene import object_points
-from motion_preprocessing.scene_file import read_label_table
 from motion_runtime.editing.edits import Edits, miss_of
 from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import FORMATS, parse_formats
@@ -28,7 +27,7 @@ from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.preview import BODY
 from motion_runtime.room_plan import draw_room_plan
-from motion_runtime.room_units import load_room
+from motion_runtime.room_units import label_table, load_room
 from motion_runtime.run_plan import describe_plan, plan_lines
 from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
@@ -157,13 +156,6 @@ def run(
         _summarise(generator, out, elapsed_s, preview)
     if view and saying in ("text", "verbose"):
         announce(out / VIEW_FILE, open_view)
-
-
-def label_table(labels: str | None) -> Mapping[int, str] | Literal["ignore"] | None:
-    """What `load_scene` asks for, from the option."""
-    if labels == "ignore":
-        return "ignore"
-    return None if labels is None else read_label_table(Path(labels))
 
 
 def _warn_of_cut_prompts(generator: Generator, request: GenerationRequest) -> None:

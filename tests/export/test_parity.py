@@ -56,6 +56,7 @@ def test_worst_element_is_named_with_both_values(
     assert "'x0[0, 1, 1, 77]'" in message
     assert f"expected {wanted[0]:.9g} within 0.0001, got " in message
     assert "input 0" in message
+    assert " a unit of the branches' weights)" in message
     assert "\n" not in message
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from motion_preprocessing import cli
 
 Angles = Mapping[str, tuple[float, float, float]]
 
@@ -150,9 +154,7 @@ class CaptureFolder:
         self.path = path
         self.rows: list[str] = []
 
-    def bvh_text(
-        self, frames: Sequence[tuple[tuple[float, float, float], Angles]], leave_out: str = ""
-    ) -> str:
+    def bvh_text(self, frames: Sequence[tuple[tuple[float, float, float], Angles]], leave_out: str = "") -> str:
         return _bvh(frames, leave_out)
 
     def asf_text(self) -> str:
@@ -188,3 +190,21 @@ def captures(tmp_path: Path) -> CaptureFolder:
     folder = tmp_path / "captures"
     folder.mkdir()
     return CaptureFolder(folder)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command line; return exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["motion-preprocess", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,9 @@ from motion_preprocessing.splits import load_splits
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the command line; return exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["motion-preprocess", "mocap", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+def run(run: Any) -> Any:
+    """Run `motion-preprocess mocap`; return exit code, stdout and stderr."""
+    return partial(run, "mocap")
 
 
 def write_falls(path: Path, **changes: Any) -> Path:
@@ -222,9 +212,7 @@ def test_an_amc_with_an_unknown_bone_stops_the_run(captures: Any, run: Any, tmp_
         (None, "No such file"),
     ],
 )
-def test_a_bad_manifest_is_refused(
-    captures: Any, run: Any, tmp_path: Path, manifest: str | None, says: str
-) -> None:
+def test_a_bad_manifest_is_refused(captures: Any, run: Any, tmp_path: Path, manifest: str | None, says: str) -> None:
     if manifest is not None:
         (captures.path / "manifest.csv").write_text(manifest)
     refused(run(captures.path, tmp_path / "set"), 2, says, tmp_path)

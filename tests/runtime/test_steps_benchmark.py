@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from importlib import import_module
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def modules() -> Iterator[tuple[ModuleType, ModuleType]]:
-    before = set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS))  # scripts import each other as they do when run
-    try:
-        yield import_module("steps"), import_module("motion_figures")
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-        for name in {"steps", "motion_figures", "quality", "machine"} - before:
-            sys.modules.pop(name, None)
+def modules(benchmark_script: Callable[[str], ModuleType]) -> tuple[ModuleType, ModuleType]:
+    return benchmark_script("steps"), benchmark_script("motion_figures")
 
 
 def test_a_lucky_count_between_two_that_fail_is_not_found(modules: tuple[ModuleType, ModuleType]) -> None:

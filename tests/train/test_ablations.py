@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -27,7 +25,6 @@ from motion_train.losses import TERMS
 from motion_train.text_tower import TextTower, TextTowerConfig
 from motion_train.tokenizer_build import tokenizer_json, vocabulary_size
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 FRAMES = 12
 SETTINGS = """
 [model]
@@ -51,15 +48,8 @@ validation_batches = 1
 
 
 @pytest.fixture(scope="module")
-def modules() -> Iterator[tuple[ModuleType, ModuleType]]:
-    before = set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS))  # scripts import each other as they do when run
-    try:
-        yield import_module("ablations"), import_module("held_out")
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-        for name in {"ablations", "held_out", "motion_figures", "recorded"} - before:
-            sys.modules.pop(name, None)
+def modules(benchmark_script: Callable[[str], ModuleType]) -> tuple[ModuleType, ModuleType]:
+    return benchmark_script("ablations"), benchmark_script("held_out")
 
 
 def standing(at_m: tuple[float, float] = (0.0, 0.0), yaw: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from motion_preprocessing.scene import Scene, load_scene
-from motion_preprocessing.scene_file import read_label_table
+from motion_runtime.room_units import label_table
 
 KEPT_ROOMS: Final = 4
 """Rooms in memory at a time; jobs are sorted by room, so that a few are enough."""
@@ -32,10 +31,7 @@ class Rooms:
         scene = self._kept.pop(room, None)
         if scene is None:
             path, up, units, labels = room
-            table: dict[int, str] | Literal["ignore"] | None = None
-            if labels:
-                table = "ignore" if labels == "ignore" else dict(read_label_table(Path(labels)))
-            scene = load_scene(path, up=up, units=units, labels=table)
+            scene = load_scene(path, up=up, units=units, labels=label_table(labels or None))
         self._kept[room] = scene  # the last is the newest
         while len(self._kept) > KEPT_ROOMS:
             del self._kept[next(iter(self._kept))]

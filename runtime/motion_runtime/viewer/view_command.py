@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from motion_preprocessing.scene import load_scene
-from motion_preprocessing.scene_file import read_label_table
+from motion_runtime.room_units import label_table
 from motion_runtime.viewer.page import VIEW_FILE, content_policy, view_page, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Found, find_samples
 from motion_runtime.viewer.serve import HOST, make_server, open_browser, open_file
@@ -73,10 +72,7 @@ def _scene(found: Found, scene_path: Path | None, up: str, units: str, labels: s
         if found.lost_scene:
             _warn(f"the room {found.lost_scene} is not there any more, an empty floor is shown; name it with --scene")
         return None
-    table: Mapping[int, str] | Literal["ignore"] | None = None
-    if labels is not None:
-        table = "ignore" if labels == "ignore" else read_label_table(Path(labels))
-    return load_scene(path, up=up, units=units, labels=table)
+    return load_scene(path, up=up, units=units, labels=label_table(labels))
 
 
 def _serve(page: str, port: int, open_it: bool) -> None:

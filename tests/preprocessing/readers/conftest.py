@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from motion_preprocessing import cli
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, PARENTS, REST_OFFSETS_M, WORLD_FROM_BODY
 
 J = JOINT_INDEX
@@ -188,21 +185,3 @@ def humanml3d(tmp_path: Path) -> HumanML3DFolder:
     folder = tmp_path / "HumanML3D"
     folder.mkdir()
     return HumanML3DFolder(folder)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the command line; return exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["motion-preprocess", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from importlib import import_module
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -15,19 +12,10 @@ from numpy.typing import NDArray
 from motion_preprocessing.furnishing.rooms import HeldOutRoom, held_out_room
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def furniture() -> Iterator[ModuleType]:
-    before = set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS))  # scripts import each other as they do when run
-    try:
-        yield import_module("furniture")
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-        for name in {"furniture", "machine", "recorded"} - before:
-            sys.modules.pop(name, None)
+def furniture(benchmark_script: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_script("furniture")
 
 
 @pytest.fixture(scope="module")
