@@ -23,7 +23,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from motion_preprocessing.errors import InputError, MotionError, OutputError
+from motion_preprocessing.errors import InputError, OutputError
 from motion_runtime.cores import granted_cores
 from motion_runtime.manifest import Normaliser
 from motion_train import checkpoint
@@ -33,6 +33,7 @@ from motion_train.console import TrainingConsole, clock
 from motion_train.ema import ExponentialMovingAverage
 from motion_train.graphed import GraphedBackward
 from motion_train.loader import Batch, BatchSource, Prefetcher
+from motion_train.means import Means
 from motion_train.optimiser import lr_factor, make_optimizer
 from motion_train.seeds import TRAINING, VALIDATION, seed_of
 
@@ -190,7 +191,7 @@ class Trainer:
             graphed = GraphedBackward(lambda batch, rng: self.objective(wrapped, batch, rng), self.model, self.device)
         batches = Prefetcher(self.source, self.progress.step * world + rank, world)
         console = self._console or TrainingConsole(run.steps, accelerator.is_main_process)
-        losses = _Means()
+        losses = Means()
         mark = (time.monotonic(), self.progress.step)
         folder: Path | None = None
         reason = ""
@@ -257,7 +258,7 @@ class Trainer:
             if not self._validation_batches:
                 count = self.config.run.validation_batches
                 self._validation_batches = [self._to_device(self.validation.batch(i)) for i in range(count)]
-            means = _Means()
+            means = Means()
             for i, batch in enumerate(self._validation_batches):
                 rng = torch.Generator().manual_seed(seed_of(self.config.run.seed, VALIDATION, i))
                 means.add(dict(self.objective(self.ema.module, batch, rng)), 0.0)
@@ -376,31 +377,6 @@ class Trainer:
                 "checkpoint": str(folder),
             },
         )
-
-
-class _Means:
-    """Means of the scalars of several steps, summed on the device and read once."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._lr = 0.0
-        self._count = 0
-
-    def add(self, values: Mapping[str, Tensor], lr: float) -> None:
-        self._lr = lr
-        self._count += 1
-        for name, value in values.items():
-            self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach()
-
-    def take(self, step: int) -> dict[str, float]:
-        means = {name: float(total) / self._count for name, total in self._sums.items()} | {"lr": self._lr}
-        self._sums, self._count = {}, 0
-        if not math.isfinite(means["loss"]):
-            raise MotionError(
-                f"expected a finite loss, got {means['loss']} at step {step}; resume from the last checkpoint with a "
-                "lower optimiser.lr or optimiser.clip_norm"
-            )
-        return means
 
 
 def _log(writer: SummaryWriter | None, step: int, scalars: Mapping[str, float]) -> None:
