@@ -1,8 +1,11 @@
-"""Fixtures of the formats' tests: two people who walk a full turn, and who tumble through every direction."""
+"""Fixtures of the formats' tests: people who walk and tumble, and stand-ins for programs of others."""
 
 from __future__ import annotations
 
+import stat
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,3 +36,24 @@ def tumble() -> Motion:
     rotations[:, 0] = np.asarray(about_z(4 * np.pi * t)) @ WORLD_FROM_BODY @ somersault
     root = np.stack([np.cos(6 * t), 2 * t, 1 + t], axis=1)
     return motion_from_rotations(rotations[None], root[None], 30.0, prompts=("tumbles",), seed=2**60)
+
+
+@pytest.fixture
+def make_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], Path]:
+    """Makes a program of a name, named by an environment variable, from Python that reads its folder as `place`.
+
+    The folder is returned; what the program does is said by the file `do` in it, at first 'write'.
+    """
+
+    def make(name: str, variable: str, script: str) -> Path:
+        place = tmp_path / "programs"
+        place.mkdir()
+        program = place / name
+        begin = f"#!{sys.executable}\nimport json, pathlib, shutil, sys\nplace = pathlib.Path(__file__).parent\n"
+        program.write_text(begin + script, encoding="utf-8")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        (place / "do").write_text("write")
+        monkeypatch.setenv(variable, str(program))
+        return place
+
+    return make

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
-import stat
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pygltflib
@@ -21,15 +20,10 @@ SCRIPT = Path(blender.__file__).with_name("blender_script.py")
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program `blender`, named by the environment; what it does is set by the file `do` beside it."""
-    place = tmp_path / "programs"
-    place.mkdir()
-    program = place / "blender"
-    program.write_text(
-        f"#!{sys.executable}\n"
-        "import json, pathlib, shutil, sys\n"
-        "place = pathlib.Path(__file__).parent\n"
+def stand_in(make_program: Callable[[str, str, str], Path]) -> Path:
+    return make_program(
+        "blender",
+        "BLENDER",
         "given = sys.argv[sys.argv.index('--') + 1:]\n"
         "(place / 'asked').write_text(json.dumps(sys.argv[1:]))\n"
         "do = (place / 'do').read_text()\n"
@@ -37,12 +31,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "elif do == 'fail':\n"
         "    print('Traceback\\nValueError: no such\\toperator\\n  and more\\nError: script failed', file=sys.stderr)\n"
         "    sys.exit(9)\n",
-        encoding="utf-8",
     )
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    (place / "do").write_text("write")
-    monkeypatch.setenv("BLENDER", str(program))
-    return place
 
 
 @pytest.mark.parametrize(("name", "file"), [("fbx", "motion.fbx"), ("usd", "motion.usdc")])

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +29,11 @@ ENCODERS = "Encoders:\n V..... = Video\n ------\n V....D {}    an encoder\n A...
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program named by the environment; the files `has` and `do` beside it say what it can and what it does."""
-    place = tmp_path / "programs"
-    place.mkdir()
-    program = place / "ffmpeg"
-    program.write_text(
-        f"#!{sys.executable}\n"
-        "import json, pathlib, sys\n"
-        "place = pathlib.Path(__file__).parent\n"
+def stand_in(make_program: Callable[[str, str, str], Path]) -> Path:
+    """Beside `do` there is a file `has`, which says what the program can."""
+    place = make_program(
+        "ffmpeg",
+        "MOTION_FFMPEG",
         "if sys.argv[-1] == '-encoders':\n    print((place / 'has').read_text())\n    sys.exit()\n"
         "(place / 'asked').write_text(json.dumps(sys.argv[1:]))\n"
         "do = (place / 'do').read_text()\n"
@@ -47,12 +42,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "given = sys.stdin.buffer.read()\n"
         "(place / 'given').write_bytes(given)\n"
         "if do == 'write':\n    pathlib.Path(sys.argv[-1]).write_bytes(b'video')\n",
-        encoding="utf-8",
     )
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    (place / "do").write_text("write")
     (place / "has").write_text(ENCODERS.format("libx264"))
-    monkeypatch.setenv("MOTION_FFMPEG", str(program))
     return place
 
 
