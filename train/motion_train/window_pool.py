@@ -68,7 +68,6 @@ CLASS_SHARES: Final[dict[str, tuple[float, ...]]] = {
 }
 """By the class a clip tells, how often each row of the class table is drawn."""
 
-
 MIN_DISTANCE_M: Final = 0.65
 """Composed persons' pelves keep at least this far apart over the whole window."""
 _COMPANIONS: Final = ((2, 0.6), (3, 0.2), (4, 0.2))
