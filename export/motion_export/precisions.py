@@ -47,7 +47,8 @@ def precision_providers(precisions: Sequence[str]) -> dict[str, Provider]:
     """
     unknown = [precision for precision in precisions if precision not in PRECISIONS]
     if unknown:
-        raise InputError(f"expected precisions of {', '.join(PRECISIONS)}, got '{unknown[0]}' for --precisions")
+        known = ", ".join(PRECISIONS)
+        raise InputError(f"expected precisions of {known}, got '{unknown[0]}' for --precisions; choose among these")
     asked = [precision for precision in PRECISIONS if precision in precisions or precision == FP32]
     return {
         precision: choose_provider("openvino" if precision == BF16 else "cpu", None, precision, offered=PRECISIONS)

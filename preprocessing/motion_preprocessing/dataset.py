@@ -256,7 +256,8 @@ def _check(sequence: MotionSequence, fps: float, names: set[str]) -> None:
         (sequence.person_class, PERSON_CLASSES, "person class"),
     ):
         if value not in allowed:
-            raise InputError(f"expected one of {', '.join(allowed)}, got '{value}' for the {what} of {sequence.name}")
+            known = ", ".join(allowed)
+            raise InputError(f"expected one of {known}, got '{value}' for the {what} of {sequence.name}; correct it")
     if sequence.name in names:
         raise InputError(f"expected unique names, got '{sequence.name}' twice for the dataset; rename one")
     if sequence.fps != fps:

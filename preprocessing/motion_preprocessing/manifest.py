@@ -75,7 +75,9 @@ def read_manifest(folder: Path) -> list[Take]:
         try:
             fps, frames, added = float(row["fps"]), int(row["frames"]), row["tpose_frame0"] == "1"
         except (TypeError, ValueError):
-            raise InputError(f"expected numbers as fps and frames, got others for line {number} of {path}") from None
+            raise InputError(
+                f"expected numbers as fps and frames, got others for line {number} of {path}; mend it"
+            ) from None
         if not 1 <= fps <= 1000:
             raise InputError(f"expected a frame rate of 1 to 1000, got {fps} for line {number} of {path}; mend it")
         texts = {name: row[name] or "" for name in _TEXTS}

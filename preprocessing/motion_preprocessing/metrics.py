@@ -303,12 +303,19 @@ def evaluate_motion(
     """
     joints = np.asarray(joints_m, dtype=np.float64)
     if joints.ndim != 4 or joints.shape[2:] != (JOINT_COUNT, 3) or joints.shape[0] < 1 or joints.shape[1] < 4:
-        raise InputError(f"expected joints (P, T >= 4, {JOINT_COUNT}, 3), got {joints.shape} for the motion to measure")
+        raise InputError(
+            f"expected joints (P, T >= 4, {JOINT_COUNT}, 3), got {joints.shape} for the motion to measure; give more "
+            "frames, or a motion of this skeleton"
+        )
     if not np.isfinite(joints).all() or not (math.isfinite(fps) and fps > 0):
-        raise InputError("expected finite joints and a positive frame rate, got NaN or infinity for the motion")
+        raise InputError(
+            "expected finite joints and a positive frame rate, got others for the motion to measure; make it anew"
+        )
     turns = [None] * len(joints) if local_rotations is None else list(np.asarray(local_rotations))
     if len(turns) != len(joints) or any(t is not None and t.shape != (*joints.shape[1:3], 3, 3) for t in turns):
-        raise InputError(f"expected rotations {(*joints.shape[:3], 3, 3)}, got others for the motion to measure")
+        raise InputError(
+            f"expected rotations {(*joints.shape[:3], 3, 3)}, got others for the motion to measure; give its own"
+        )
     fits = [floor_fit(person) for person in joints]
     jerk = np.stack([jerk_m_s3(person, fps) for person in joints])
     drift = np.stack([bone_length_drift_percent(person) for person in joints])

@@ -100,10 +100,12 @@ def write_bvh(
     if rotations.shape != (frames, JOINT_COUNT, 3, 3) or root.shape != (frames, 3) or frames < 1:
         raise InputError(
             f"expected rotations (T, {JOINT_COUNT}, 3, 3) and root positions (T, 3), "
-            f"got {rotations.shape} and {root.shape} for BVH"
+            f"got {rotations.shape} and {root.shape} for BVH; give those of one person"
         )
     if not (np.isfinite(rotations).all() and np.isfinite(root).all() and np.isfinite(fps) and fps > 0):
-        raise InputError("expected finite rotations, positions and a positive frame rate, got NaN or infinity for BVH")
+        raise InputError(
+            "expected finite rotations, positions and a positive frame rate, got others for BVH; make the motion anew"
+        )
     rotations[:, 0] = BVH_FROM_WORLD @ rotations[:, 0]
     order = _depth_first()
     angles = np.degrees(euler_zxy_rad(rotations))[:, order].reshape(frames, -1)

@@ -392,7 +392,9 @@ class Generator:
         table = self.bundle.manifest.person_classes
         for name in names:
             if name not in table:
-                raise InputError(f"expected one of {', '.join(table)}, got '{name}' for the class of a person")
+                raise InputError(
+                    f"expected one of {', '.join(table)}, got '{name}' for the class of a person; choose one of these"
+                )
         return np.array([table.index(name) for name in names], np.int64)
 
     def _room_of(self, request: GenerationRequest) -> Room | None:

@@ -180,7 +180,7 @@ class Motion:
         }
         for name, (got, expected) in shapes.items():
             if got != expected:
-                raise ValueError(f"expected shape {expected}, got {got} for {name}")
+                raise ValueError(f"expected shape {expected}, got {got} for {name}; give arrays of one motion")
 
     @property
     def persons(self) -> int:
@@ -206,4 +206,5 @@ def _check_range(name: str, value: float | None, low: float, high: float, *, low
     if not low <= value <= high or abs(value) == math.inf or (low_open and value == low):
         bound = "above" if low_open else "at least"
         limits = [f"{bound} {low:g}"] * math.isfinite(low) + [f"at most {high:g}"] * math.isfinite(high)
-        raise InputError(f"expected {name} {' and '.join(limits) or 'as a finite number'}, got {value!s:.40}")
+        wanted = " and ".join(limits) or "as a finite number"
+        raise InputError(f"expected {name} {wanted}, got {value!s:.40}; correct it")

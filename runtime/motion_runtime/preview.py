@@ -156,7 +156,9 @@ def render_contact_sheet(
 def _checked_joints(motion: Motion) -> NDArray[np.float64]:
     joints = motion.joints_m.astype(np.float64)
     if motion.frames < 1 or not np.isfinite(joints).all():
-        raise InputError("expected a motion of finite joints, got NaN, infinity or no frame for the preview")
+        raise InputError(
+            "expected a motion of finite joints, got NaN, infinity or no frame for the preview; make it anew"
+        )
     return joints
 
 

@@ -175,7 +175,7 @@ def plan_steps(
     elif sampler == "dpm++":
         plan = dpm_solver(schedule, steps)
     else:
-        raise InputError(f"expected one of {', '.join(SAMPLERS)}, got '{sampler}' for the sampler")
+        raise InputError(f"expected one of {', '.join(SAMPLERS)}, got '{sampler}' for the sampler; choose one of these")
     guide = guidance if isinstance(guidance, Guidance) else Guidance(guidance, guidance)
     return [replace(step, weights=guide.weights(k, len(plan))) for k, step in enumerate(plan)]
 

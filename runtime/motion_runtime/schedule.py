@@ -100,9 +100,9 @@ class NoiseSchedule:
             return cls.cosine(steps)
         if kind == "linear":
             return cls.linear(steps)
-        raise InputError(f"expected 'cosine' or 'linear', got '{kind}' for the noise schedule")
+        raise InputError(f"expected 'cosine' or 'linear', got '{kind}' for the noise schedule; choose one")
 
 
 def _check_steps(steps: int) -> None:
     if steps < 1:
-        raise InputError(f"expected at least 1 diffusion step, got {steps} for the noise schedule")
+        raise InputError(f"expected at least 1 diffusion step, got {steps} for the noise schedule; raise it")

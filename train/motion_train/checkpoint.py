@@ -250,7 +250,9 @@ def load_optimizer(model: nn.Module, optimizer: Optimizer, tensors: Mapping[str,
     for name, state in states.items():
         parameter = parameters.get(name)
         if parameter is None or any(v.dim() and v.shape != parameter.shape for v in state.values()):
-            raise InputError(f"expected the optimiser state of this model, got that of '{name}' for {owner}")
+            raise InputError(
+                f"expected the optimiser state of this model, got that of '{name}' for {owner}; take another checkpoint"
+            )
         optimizer.state[parameter] = {key: v.to(parameter.device, copy=True) for key, v in state.items()}
 
 

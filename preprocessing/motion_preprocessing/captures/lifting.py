@@ -62,7 +62,8 @@ class LiftConfig:
             ("placement", PLACEMENTS),
         ):
             if getattr(self, name) not in allowed:
-                raise InputError(f"expected one of {', '.join(allowed)}, got '{getattr(self, name)}' for {name}")
+                known = ", ".join(allowed)
+                raise InputError(f"expected one of {known}, got '{getattr(self, name)}' for {name}; choose one")
 
 
 @dataclass(frozen=True, eq=False)

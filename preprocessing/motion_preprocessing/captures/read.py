@@ -77,7 +77,10 @@ class KeyFrame:
         """
         image = _open_image(self.mask_file)
         if image.mode not in ("L", "P", "I;16", "I"):
-            raise InputError(f"expected a grey picture of segment ids, got mode {image.mode} for {self.mask_file}")
+            raise InputError(
+                f"expected a grey picture of segment ids, got mode {image.mode} for {self.mask_file}; write it without "
+                "colours"
+            )
         self._check_size(image, self.mask_file, "mask")
         return np.asarray(image).astype(np.int32)
 

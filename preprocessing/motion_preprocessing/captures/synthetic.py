@@ -88,7 +88,9 @@ class SyntheticConfig:
 
     def __post_init__(self) -> None:
         if not self.depth_correlation_px >= 0:
-            raise InputError(f"expected 0 pixels or more, got {self.depth_correlation_px} for depth_correlation_px")
+            raise InputError(
+                f"expected 0 pixels or more, got {self.depth_correlation_px} for depth_correlation_px; raise it"
+            )
         if self.frames < 1 or not 1 <= self.key_frames <= self.frames:
             raise InputError(
                 f"expected 1 to {self.frames} key frames, got {self.key_frames} for a capture of {self.frames} frames; "

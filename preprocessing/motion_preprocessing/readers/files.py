@@ -126,7 +126,10 @@ def read_splits(folders: Sequence[Path], splits: Iterable[str]) -> list[tuple[st
     for split in wanted:
         for take in read_lines(folder / f"{split}.txt", "a list of takes"):
             if seen.setdefault(take, split) != split:
-                raise InputError(f"expected a take in one split, got '{take}' in {seen[take]} and {split} for {folder}")
+                raise InputError(
+                    f"expected a take in one split, got '{take}' in {seen[take]} and {split} for {folder}; take it out "
+                    "of one of the lists"
+                )
     return [(take, SPLIT_NAMES[split]) for take, split in seen.items()]
 
 

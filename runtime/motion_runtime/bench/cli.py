@@ -25,7 +25,7 @@ def _integers(_ctx: click.Context, _param: click.Parameter, value: str | None) -
     try:
         numbers = tuple(int(part) for part in value.split(",")) if value else ()
     except ValueError:
-        raise click.BadParameter(f"expected whole numbers such as 1,2, got '{value}'") from None
+        raise click.BadParameter(f"expected whole numbers such as 1,2, got '{value}'; correct it") from None
     return numbers
 
 

@@ -66,6 +66,6 @@ def measure_limits(rows: int, width: int, wide: int, threads: int, rounds: int) 
     )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
-        raise InputError(f"expected this machine's limits, got '{reason}' from a new process")
+        raise InputError(f"expected this machine's limits, got '{reason}' from a new process; mend that first")
     found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -61,7 +61,7 @@ def measure_cold(
         done = subprocess.run([sys.executable, "-c", _COLD, *arguments], capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
-            raise InputError(f"expected a motion, got '{reason}' from a new process")
+            raise InputError(f"expected a motion, got '{reason}' from a new process; mend that first")
         if number:
             kept.append(json.loads(done.stdout.splitlines()[-1]))
     assert not any(result["torch"] for result in kept)

@@ -77,10 +77,14 @@ class Hold:
 
     def __post_init__(self) -> None:
         if self.part not in BODY_PARTS:
-            raise InputError(f"expected one of {', '.join(BODY_PARTS)}, got '{self.part}' for the body part to hold")
+            known = ", ".join(BODY_PARTS)
+            raise InputError(f"expected one of {known}, got '{self.part}' for the body part to hold; choose one")
         persons, frames = self.root_m.shape[:2]
         if self.rotations.shape != (persons, frames, JOINT_COUNT, 3, 3) or self.root_m.shape[2:] != (3,):
-            raise InputError(f"expected (P, T, {JOINT_COUNT}, 3, 3), got {self.rotations.shape} for what is held")
+            raise InputError(
+                f"expected (P, T, {JOINT_COUNT}, 3, 3), got {self.rotations.shape} for what is held; "
+                "give rotations and pelvis positions of one motion"
+            )
         if not (np.isfinite(self.rotations).all() and np.isfinite(self.root_m).all()):
             raise InputError("expected finite numbers, got NaN or infinity for what is held; make the motion anew")
 

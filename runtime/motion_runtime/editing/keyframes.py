@@ -56,7 +56,9 @@ class Keyframes:
             self._check(name, mask_name, (JOINT_COUNT, *tail))
         given = [mask.shape[0] for mask in (self.joint_mask, self.rotation_mask) if mask is not None]
         if len(set(given)) > 1:
-            raise InputError(f"expected as many persons in both, got {given[0]} and {given[1]} for the keyframes")
+            raise InputError(
+                f"expected as many persons in both, got {given[0]} and {given[1]} for the keyframes; give both for all"
+            )
 
     @property
     def persons(self) -> int:

@@ -157,4 +157,7 @@ def _make(
             job = outcome.planned.job
             click.echo(f"failed: line {job.line}, {job.name}: {outcome.error}", err=True)
             if not keep_going:
-                raise InputError(f"expected every job to be made, got a failed one in line {job.line}")
+                raise InputError(
+                    f"expected every job to be made, got a failed one in line {job.line}; mend it, or leave "
+                    "--stop-on-failure away"
+                )

@@ -38,7 +38,9 @@ def read_job_file(path: Path) -> tuple[list[Job], list[Fault]]:
             f"expected a file of jobs, got '{error.strerror or 'an error'}' for {path}; check the path"
         ) from None
     except UnicodeDecodeError as error:
-        raise InputError(f"expected UTF-8 text, got {error.reason} at byte {error.start:,} for {path}") from None
+        raise InputError(
+            f"expected UTF-8 text, got {error.reason} at byte {error.start:,} for {path}; save it as UTF-8"
+        ) from None
     base = path.resolve().parent
     jobs: list[Job] = []
     faults: list[Fault] = []
@@ -89,7 +91,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"expected each field once, got '{twice:.40}' several times")
+        raise InputError(f"expected each field once, got '{twice:.40}' several times; keep one")
     return values
 
 

@@ -105,7 +105,8 @@ def _plan(job: Job, request: GenerationRequest, generator: Generator, digests: d
             try:
                 digests[path] = sha256_of(path)
             except OSError as error:
-                raise InputError(f"expected a file, got '{error.strerror or error}' for {path}") from None
+                reason = error.strerror or error
+                raise InputError(f"expected a file, got '{reason}' for {path}; check the path") from None
     files = {path.relative_to(job.base).as_posix() if path.is_relative_to(job.base) else str(path): digests[path]
              for path in job.files}  # fmt: skip
     frames = sum(window.frames for window in generator.windows_of(request))

@@ -60,7 +60,9 @@ def build_payload(shown: Sequence[Shown], scene: Scene | None, block: ArrayBlock
     for sample in shown:
         arrays = (sample.motion.joints_m, sample.motion.local_rotations, sample.motion.root_position_m)
         if sample.motion.frames < 1 or not all(np.isfinite(array).all() for array in arrays):
-            raise InputError("expected a motion of finite numbers, got NaN, infinity or no frame for the view")
+            raise InputError(
+                "expected a motion of finite numbers, got NaN, infinity or no frame for the view; make it anew"
+            )
     obstacles = None if scene is None else object_points(scene)[0]
     joints = shown[0].motion.joints_m.astype(np.float64)
     room = None if scene is None else room_view(scene)
