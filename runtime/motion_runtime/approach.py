@@ -59,7 +59,8 @@ _RESTS_ON: Final = re.compile(
 )
 _OTHERS: Final = re.compile(
     r"\b(together|each other|one another|another|others?|somebody|someone else|both|two (?:people|persons)"
-    r"|helps?|helping|helped|carer|hands? (?:over|to)|hugs?|with help|him|her|them)\b"
+    r"|helps?|helping|helped|carer|hands? (?:over|to)|hugs?|with help|him|her|them|couple|salsa"
+    r"|push(?:es|ed|ing)?|rid(?:es?|ing) in a wheelchair)\b"
 )
 
 _STANDS_IN: Final = {

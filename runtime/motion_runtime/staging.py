@@ -46,6 +46,10 @@ _ARRIVED: Final = 0.85
 """Part of the motion's time that a way with corners takes; the rest is for what is done at its end."""
 _PEOPLE_M: Final = 0.8
 """Nobody starts nearer to somebody else."""
+_OPEN_M: Final = 1.8
+"""From neighbour to neighbour where there is no room. Beyond 2.5 m they would not see each other any more."""
+_OPEN_DEG: Final = 40.0
+"""How far somebody may be turned from facing out of the circle."""
 _BESIDE_M: Final = (0.35, 1.5)
 """How far from a thing's outline somebody stands for whom there is no place at it."""
 _AT_HAND_M: Final = 2.5
@@ -81,6 +85,8 @@ def staged(request: GenerationRequest, room: Room | None, last_s: float) -> Gene
     posed = edits is not None and edits.start_pose is not None
     if room is not None and (edits is None or (any(goals) and not posed)):
         request = _Stage(request, room, prompts, goals, last_s).fill()
+    if room is None and edits is None and not any(goals) and not any(map(names_others, prompts)):
+        request = _in_the_open(request)
     if not any(goals):
         return request
     if goals[0] is not None and request.start_m is None and room is None and not posed:
@@ -92,6 +98,27 @@ def staged(request: GenerationRequest, room: Room | None, last_s: float) -> Gene
         for start, goal in zip(starts, goals, strict=False)
     ]
     return replace(request, goals=(), edits=replace(edits or Edits(), paths=tuple(paths)), staged=True)
+
+
+def _in_the_open(request: GenerationRequest) -> GenerationRequest:
+    """Put people who have nothing to do with each other on a circle, facing out, so that none is in another's way.
+
+    Left to the model, they start where its recorded pairs do, within reach of each other, and are pushed apart from
+    then on. Who was told where to start stays there, and so does everybody with them.
+    """
+    if request.persons == 1 or request.start_m is not None or any(request.others):
+        return request
+    rng = np.random.Generator(np.random.Philox(key=[request.seed, draw(request)]))
+    between = 2 * math.pi / request.persons
+    radius = _OPEN_M / (2 * math.sin(between / 2))
+    first = rng.uniform(-math.pi, math.pi)
+    starts = []
+    for person in range(request.persons):
+        angle = first + between * person
+        turn = rng.uniform(-_OPEN_DEG, _OPEN_DEG)
+        starts.append(Start((radius * math.cos(angle), radius * math.sin(angle)), math.degrees(angle) + turn))
+    heading = starts[0].heading_deg if request.heading_deg is None else request.heading_deg
+    return replace(request, start_m=starts[0].place_m, heading_deg=heading, others=tuple(starts[1:]), staged=True)
 
 
 def _goals(request: GenerationRequest, room: Room | None, prompts: Sequence[str]) -> list[_Goal | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Room
 from motion_runtime.route import find_route
+from motion_runtime.stage import Start
 from motion_runtime.staging import parse_place, staged
 
 WARD = Path(__file__).parents[2] / "examples" / "ward.ply"
@@ -308,3 +310,37 @@ def test_further_people_really_start_there(ward: Scene) -> None:
     (start,) = wanted.others
     assert start is not None
     assert math.dist(motion.joints_m[1, 0, 0, :2], start.place_m) < 0.1
+
+
+@pytest.mark.parametrize("persons", [2, 3, 4])
+def test_in_the_open_nobody_starts_in_anothers_way(persons: int) -> None:
+    request = GenerationRequest(("a person walks forward",), ("person",) * persons, seconds=4.0, seed=3)
+    found = staged(request, None, 3.95)
+    starts = [Start(found.start_m, found.heading_deg), *found.others]
+    places = np.array([start.place_m for start in starts])
+    facing = [(math.cos(math.radians(start.heading_deg)), math.sin(math.radians(start.heading_deg))) for start in starts]
+    for p in range(persons):
+        for q in range(p):
+            assert np.linalg.norm(places[p] - places[q]) >= 1.8 - 1e-9
+            # Walking on, each at a pace of one's own, they only get farther from each other.
+            for a in (0, 1, 3):
+                for b in (0, 1, 3):
+                    way = places[p] + a * np.array(facing[p]) - places[q] - b * np.array(facing[q])
+                    assert np.linalg.norm(way) > 0.9
+    assert staged(request, None, 3.95) == found
+    assert staged(replace(request, sample=1), None, 3.95).start_m != found.start_m
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompts": ("a nurse pushes a wheelchair", "a patient sits in a wheelchair that is pushed")},
+        {"prompts": ("a person walks forward", "a carer helps a patient stand up")},
+        {"start_m": (1.0, 2.0)},
+        {"person_classes": ("person",)},
+    ],
+)
+def test_in_the_open_company_and_what_is_told_stay_as_they_are(changes: dict[str, object]) -> None:
+    request = replace(GenerationRequest(("a person walks forward",), ("staff", "patient"), seconds=4.0), **changes)
+    found = staged(request, None, 3.95)
+    assert (found.start_m, found.others) == (request.start_m, ())
