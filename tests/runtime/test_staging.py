@@ -318,7 +318,9 @@ def test_in_the_open_nobody_starts_in_anothers_way(persons: int) -> None:
     found = staged(request, None, 3.95)
     starts = [Start(found.start_m, found.heading_deg), *found.others]
     places = np.array([start.place_m for start in starts])
-    facing = [(math.cos(math.radians(start.heading_deg)), math.sin(math.radians(start.heading_deg))) for start in starts]
+    facing = [
+        (math.cos(math.radians(start.heading_deg)), math.sin(math.radians(start.heading_deg))) for start in starts
+    ]
     for p in range(persons):
         for q in range(p):
             assert np.linalg.norm(places[p] - places[q]) >= 1.8 - 1e-9
