@@ -21,7 +21,7 @@ from motion_export import graphs
 from motion_export.fusion import fuse_attention
 from motion_export.inputs import Drawing
 from motion_export.kernels import ConditionKernel, StepKernel, TextKernel, traceable
-from motion_export.motion_gate import MOTIONS
+from motion_export.motion_gate import MOTIONS, Embed
 from motion_export.precisions import VARIANTS_OF, check_precisions, converted_to, precision_providers
 from motion_export.text_graph import trace_text
 from motion_export.weights import WeightsFile
@@ -116,6 +116,7 @@ def write_bundle(
     branches: tuple[int, ...] = BRANCHES,
     precisions: tuple[str, ...] = (FP32,),
     motions: int = MOTIONS,
+    embed: Embed | None = None,
     overwrite: bool = False,
     report: Report = lambda line: None,
 ) -> Bundle:
@@ -129,6 +130,7 @@ def write_bundle(
         branches: Numbers of guidance branches K to make kernels for.
         precisions: Arithmetic of the step kernels, of `motion_runtime.manifest.PRECISIONS`; fp32 is always with them.
         motions: How many motions a reduced precision is compared over.
+        embed: An evaluator's embedding, by which they are compared too.
         overwrite: Replace an existing folder.
         report: Told about each step in a line.
 
@@ -157,7 +159,7 @@ def write_bundle(
             model.denoiser, manifest, NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
         )
         parity, measured = check_precisions(
-            Bundle(folder, manifest, sha256=""), drawing, model.tower, providers, motions, report
+            Bundle(folder, manifest, sha256=""), drawing, model.tower, providers, motions, report, embed
         )
         provider = providers[FP32]
         manifest = replace(

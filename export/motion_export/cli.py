@@ -58,6 +58,10 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
     "--motions", type=click.IntRange(1, 4096), default=64, show_default=True,
     help="Motions that a reduced precision is compared over.",
 )  # fmt: skip
+@click.option(
+    "--evaluator", type=click.Path(path_type=Path),
+    help="Folder of 'motion-evaluate train-evaluator': precisions are compared by its features too.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
 @click.option("--text-tower", type=click.Path(path_type=Path), help="Text tower's folder; default: the training's.")
@@ -79,6 +83,7 @@ def main(
     frames: tuple[int, ...] | None,
     precisions: tuple[str, ...],
     motions: int,
+    evaluator: Path | None,
     out: Path,
     overwrite: bool,
     text_tower: Path | None,
@@ -118,6 +123,11 @@ def main(
         credits=_read(credits_file),
         default=SamplingDefaults(sampler, steps, guidance),
     )
+    embed = None
+    if evaluator is not None:
+        from motion_train.evaluation.embedder import Evaluator
+
+        embed = Evaluator.load(evaluator).embed_first
     if frames is None:
         frames = (int(model.training["config"]["data"]["frames"]),)
     bundle = write_bundle(
@@ -127,6 +137,7 @@ def main(
         frames=frames,
         precisions=precisions,
         motions=motions,
+        embed=embed,
         overwrite=overwrite,
         report=click.echo,
     )

@@ -1,13 +1,14 @@
 """Does a reduced precision make the same motion? Figures of 64 motions beside those of fp32 from the same noise.
 
 Tensor differences do not tell whether feet begin to slide: a precision goes into a bundle only if its motions' mean
-figures stay within `LIMITS` of fp32's and their jerk has the same distribution within `JERK_KS`. One person for
+figures stay within `LIMITS` of fp32's and their jerk has the same distribution within `JERK_KS`; with an evaluator at
+hand, so must their embeddings, within `FEATURES` (Frechet distance, Heusel et al. 2017, eq. 6). One person for
 `SECONDS`, the bundle's own sampler and guidance, `STEPS` steps at most: fewer steps mend less of an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +35,10 @@ LIMITS: Final = {
 """Figure -> how far its mean may lie from fp32's: this share of it, or this much where that is more."""
 JERK_KS: Final = 0.02
 """Largest Kolmogorov-Smirnov distance between the distributions of jerk."""
+FEATURES: Final = 0.02
+"""Largest Frechet distance between embeddings, as a share of the variance of fp32's: both are squared lengths."""
+Embed = Callable[[Sequence[Motion]], np.ndarray]
+"""Motions of one person -> embeddings (N, D)."""
 PROMPTS: Final = (
     "a person walks forward",
     "a person walks backward",
@@ -64,15 +69,20 @@ class MotionFigures:
     """Jerk of every joint and frame, m/s^3."""
     joints_m: tuple[np.ndarray, ...]
     """(P, T, 22, 3) of each motion."""
+    features: np.ndarray | None = None
+    """(N, D) embeddings of the motions; None without an evaluator."""
 
 
-def measure_motion(bundle: Bundle, provider: Provider, motions: int = MOTIONS) -> MotionFigures:
+def measure_motion(
+    bundle: Bundle, provider: Provider, motions: int = MOTIONS, embed: Embed | None = None
+) -> MotionFigures:
     """Generate motions in the provider's precision and measure them.
 
     Args:
         bundle: Holds graphs for the precision.
         provider: Where to run them.
         motions: How many; prompts and seeds are the same for every precision.
+        embed: An evaluator's embedding, if there is one.
     """
     generator = Generator(bundle, provider)
     manifest = bundle.manifest
@@ -91,7 +101,8 @@ def measure_motion(bundle: Bundle, provider: Provider, motions: int = MOTIONS) -
     ]
     means = {name: _mean([row[name] for row in rows]) for name in LIMITS}
     jerk = np.concatenate([jerk_m_s3(person, motion.fps).ravel() for motion in made for person in motion.joints_m])
-    return MotionFigures(means, jerk, tuple(motion.joints_m for motion in made))
+    features = embed(made) if embed is not None else None
+    return MotionFigures(means, jerk, tuple(motion.joints_m for motion in made), features)
 
 
 def compare(found: MotionFigures, exact: MotionFigures) -> dict[str, Any]:
@@ -105,7 +116,7 @@ def compare(found: MotionFigures, exact: MotionFigures) -> dict[str, Any]:
             "limit": _rounded(max(share * abs(there), least)) if np.isfinite(there) else None,
         }
     distance = [np.linalg.norm(a - b, axis=-1).mean() for a, b in zip(found.joints_m, exact.joints_m, strict=True)]
-    return {
+    result = {
         "motions": len(found.joints_m),
         "figures": figures,
         "jerk_ks": {"found": _rounded(float(ks_distance(found.jerk, exact.jerk))), "limit": JERK_KS},
@@ -114,6 +125,14 @@ def compare(found: MotionFigures, exact: MotionFigures) -> dict[str, Any]:
             "worst motion": _rounded(1000 * float(np.max(distance))),
         },
     }
+    if found.features is not None and exact.features is not None:
+        from motion_train.evaluation.distribution import frechet_distance
+
+        result["feature_distance"] = {
+            "found": _rounded(frechet_distance(found.features, exact.features)),
+            "limit": _rounded(FEATURES * float(exact.features.var(axis=0, ddof=1).sum())),
+        }
+    return result
 
 
 def check(precision: str, comparison: dict[str, Any]) -> None:
@@ -131,6 +150,9 @@ def check(precision: str, comparison: dict[str, Any]) -> None:
             beyond.append(f"{name} {here} instead of {there} +- {limit}")
     if comparison["jerk_ks"]["found"] > comparison["jerk_ks"]["limit"]:
         beyond.append(f"jerk_ks {comparison['jerk_ks']['found']} above {comparison['jerk_ks']['limit']}")
+    features = comparison.get("feature_distance")
+    if features is not None and not features["found"] <= features["limit"]:
+        beyond.append(f"feature_distance {features['found']} above {features['limit']}")
     if beyond:
         raise ParityError(
             f"expected {precision} to move like fp32 over {comparison['motions']} motions, got {', '.join(beyond)}; "

@@ -13,7 +13,7 @@ import onnx
 
 from motion_export.half import to_half
 from motion_export.inputs import Drawing
-from motion_export.motion_gate import check, compare, measure_motion
+from motion_export.motion_gate import Embed, check, compare, measure_motion
 from motion_export.parity import Array, Draw, Parity, Reference, measure, measure_reduced
 from motion_export.quantise import quantise
 from motion_preprocessing.errors import InputError
@@ -63,6 +63,7 @@ def check_precisions(
     providers: Mapping[str, Provider],
     motions: int,
     report: Callable[[str], None],
+    embed: Embed | None = None,
 ) -> tuple[dict[str, Parity], dict[str, Any]]:
     """Compare every graph with PyTorch and the motions of every precision with fp32's.
 
@@ -73,7 +74,7 @@ def check_precisions(
         ParityError: A graph or a precision differs by more than it may.
     """
     # Motions first: they are what a reduced precision fails by, if it does.
-    moved = _compare_motions(bundle, providers, motions, report)
+    moved = _compare_motions(bundle, providers, motions, report, embed)
     parity: dict[str, Parity] = {}
     shares: dict[str, list[float]] = {precision: [] for precision in providers}
     answers: dict[tuple[Any, ...], _Remembered] = {}
@@ -105,21 +106,28 @@ def check_precisions(
 
 
 def _compare_motions(
-    bundle: Bundle, providers: Mapping[str, Provider], motions: int, report: Callable[[str], None]
+    bundle: Bundle,
+    providers: Mapping[str, Provider],
+    motions: int,
+    report: Callable[[str], None],
+    embed: Embed | None,
 ) -> dict[str, Any]:
     """Lay the motions of every reduced precision beside fp32's."""
     result: dict[str, Any] = {}
     if len(providers) == 1:
         return result
     report(f"fp32: {motions} motions to compare with")
-    exact = measure_motion(bundle, providers[FP32], motions)
+    exact = measure_motion(bundle, providers[FP32], motions, embed)
     for precision, provider in providers.items():
         if precision == FP32:
             continue
-        comparison = compare(measure_motion(bundle, provider, motions), exact)
+        comparison = compare(measure_motion(bundle, provider, motions, embed), exact)
         figures = {name: (row["found"], row[FP32]) for name, row in comparison["figures"].items()}
         words = ", ".join(f"{name} {found} (fp32 {there})" for name, (found, there) in figures.items())
-        report(f"{precision}: {words}, jerk KS {comparison['jerk_ks']['found']}")
+        words += f", jerk KS {comparison['jerk_ks']['found']}"
+        if "feature_distance" in comparison:
+            words += f", feature distance {comparison['feature_distance']['found']}"
+        report(f"{precision}: {words}")
         check(precision, comparison)
         result[precision] = comparison
     return result

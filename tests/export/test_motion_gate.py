@@ -13,7 +13,7 @@ import pytest
 
 from motion_export import motion_gate, precisions
 from motion_export.bundle_writer import Model, write_bundle
-from motion_export.motion_gate import JERK_KS, LIMITS, MotionFigures, check, compare, measure_motion
+from motion_export.motion_gate import FEATURES, JERK_KS, LIMITS, Embed, MotionFigures, check, compare, measure_motion
 from motion_export.parity import RELATIVE_RMS
 from motion_preprocessing.errors import InputError, ParityError
 from motion_runtime.backends.openvino_graph import import_openvino
@@ -80,13 +80,32 @@ def test_joints_apart_are_measured_between_the_same_motions() -> None:
     assert compare(moved, figures())["joints_apart_mm"] == {"mean": 1.25, "worst motion": 5.0}
 
 
+def test_embeddings_of_another_place_fail() -> None:
+    """Two clouds of one shape: the Frechet distance is the squared distance of their means."""
+    rows = np.random.default_rng(1).normal(size=(200, 3))
+    exact = replace(figures(), features=rows)
+    spread = rows.var(axis=0, ddof=1).sum()
+    for share, passes in ((0.9, True), (1.1, False)):
+        shift = np.sqrt(share * FEATURES * spread)
+        comparison = compare(replace(figures(), features=rows + [shift, 0, 0]), exact)
+        assert comparison["feature_distance"]["found"] == pytest.approx(shift**2, rel=1e-3)
+        assert comparison["feature_distance"]["limit"] == pytest.approx(FEATURES * spread, rel=1e-4)
+        if passes:
+            check(INT8, comparison)
+        else:
+            with pytest.raises(ParityError, match="feature_distance"):
+                check(INT8, comparison)
+    assert "feature_distance" not in compare(figures(), exact)
+
+
 @pytest.fixture(scope="module")
 def reduced(toy_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """fp32, fp16 and int8 of one shape, with one and two branches."""
     folder = tmp_path_factory.mktemp("reduced") / "toy"
     return write_bundle(
-        toy_model, folder, people=(1,), frames=(10,), branches=(1, 2), precisions=("int8", "fp16"), motions=6
-    )
+        toy_model, folder, people=(1,), frames=(10,), branches=(1, 2), precisions=("int8", "fp16"), motions=6,
+        embed=lambda motions: np.stack([motion.root_position_m[0].mean(axis=0) for motion in motions]),
+    )  # fmt: skip
 
 
 def test_bundle_holds_graphs_and_figures_of_every_precision(reduced: Bundle) -> None:
@@ -98,6 +117,7 @@ def test_bundle_holds_graphs_and_figures_of_every_precision(reduced: Bundle) -> 
         motion = measured[precision]["motion"]
         assert motion["motions"] == 6
         assert set(motion["figures"]) == set(LIMITS)
+        assert 0 <= motion["feature_distance"]["found"] <= motion["feature_distance"]["limit"]
         assert motion["jerk_ks"]["found"] <= motion["jerk_ks"]["limit"]
     assert measured["fp16"]["relative_rms"] < measured["int8"]["relative_rms"]
     for branches in (1, 2):
@@ -152,8 +172,8 @@ def test_a_precision_that_moves_otherwise_is_refused_and_nothing_is_written(
 ) -> None:
     real = motion_gate.measure_motion
 
-    def shaken(bundle: Bundle, provider: Provider, motions: int) -> MotionFigures:
-        found = real(bundle, provider, motions)
+    def shaken(bundle: Bundle, provider: Provider, motions: int, embed: Embed | None) -> MotionFigures:
+        found = real(bundle, provider, motions, embed)
         return found if provider.precision == "fp32" else replace(found, jerk=found.jerk * 1.5)
 
     monkeypatch.setattr(precisions, "measure_motion", shaken)

@@ -18,6 +18,7 @@ from motion_preprocessing.canonical import canonical_move, move_points
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.pose_vector import encode
 from motion_preprocessing.rotations import about_z
+from motion_runtime.motion import Motion
 from motion_train.contrastive import ContrastiveConfig
 from motion_train.motion_encoder import MotionEncoder
 from motion_train.text_run import CONFIG_FILE, TextRun, resolve_text_run, train_text
@@ -99,6 +100,12 @@ class Evaluator:
                 stacked[row, : len(pose)], mask[row, : len(pose)] = pose, True
             found.append(self.motion(torch.from_numpy(stacked), torch.from_numpy(mask)).numpy())
         return _unit(np.concatenate(found))
+
+    def embed_first(self, motions: Sequence[Motion]) -> NDArray[np.float64]:
+        """Unit vectors (N, D) of the first persons of generated motions."""
+        return self.embed_motion(
+            [canonical_pose(m.joints_m[0], m.local_rotations[0], m.root_position_m[0], m.fps) for m in motions]
+        )
 
 
 def canonical_pose(
