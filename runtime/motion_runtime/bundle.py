@@ -14,7 +14,8 @@ from typing import Final
 
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import BundleError
-from motion_runtime.manifest import PLAIN, STEP, GraphSpec, Manifest, parse_manifest
+from motion_runtime.manifest import PLAIN, STEP, GraphSpec, Manifest
+from motion_runtime.manifest_reader import parse_manifest
 
 MANIFEST_FILE: Final = "manifest.json"
 WEIGHTS_FILE: Final = "weights.bin"

@@ -14,7 +14,8 @@ import pytest
 
 from motion_preprocessing.errors import BundleError
 from motion_runtime.bundle import Bundle
-from motion_runtime.manifest import FORMAT_VERSION, parse_manifest, to_dict
+from motion_runtime.manifest import FORMAT_VERSION, to_dict
+from motion_runtime.manifest_reader import parse_manifest
 
 TOY = Path(__file__).with_name("toy_bundle")
 Edit = Callable[[dict[str, Any]], None]
