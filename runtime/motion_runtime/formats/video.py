@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 import click
 
@@ -121,22 +121,31 @@ def _encode(
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         assert process.stdin is not None
-        # A program that gave up closes its end of the pipe; its exit code and last words say why.
         try:
-            with suppress(BrokenPipeError):
-                for frame in frames:
-                    process.stdin.write(frame.tobytes())
+            taken = all(_takes(process.stdin, frame) for frame in frames)
         except BaseException:
             process.kill()
             raise
         finally:
-            with suppress(BrokenPipeError):
+            with suppress(OSError):
                 process.stdin.close()
             code = process.wait()
         said.seek(0)
         words = last_words(said.read().decode("utf-8", "replace"))
-    if code or not path.stat().st_size:
+    if code or not taken or not path.stat().st_size:
         raise OutputError(
             f"expected ffmpeg to write {shown_name}, got exit code {code} and '{words}' for {program} with {encoder}; "
             f"set {VARIABLE} to another ffmpeg, or take the GIF"
         )
+
+
+def _takes(pipe: IO[bytes], frame: Pixels) -> bool:
+    """Write a frame; False where the program gave up, which its exit code and last words explain.
+
+    It closed its end of the pipe then: a `BrokenPipeError`, but on Windows a plain `OSError` with EINVAL.
+    """
+    try:
+        pipe.write(frame.tobytes())
+    except OSError:
+        return False
+    return True

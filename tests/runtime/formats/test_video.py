@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -100,6 +103,42 @@ def test_an_ffmpeg_that_fails_is_one_line_and_leaves_nothing(
         video.render_video(out / "v.mp4", pair, size=(320, 240), style="stick")
     assert said in str(caught.value)
     assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("does", "said"), [("fail", "exit code 69 and 'Conversion failed!'"), ("write", "exit code 0 and 'nothing said'")]
+)
+def test_a_pipe_that_breaks_as_on_windows_keeps_the_programs_words(
+    tmp_path: Path, stand_in: Path, pair: Motion, monkeypatch: pytest.MonkeyPatch, does: str, said: str
+) -> None:
+    """There a write to a pipe whose other end is closed is no BrokenPipeError."""
+
+    class Broken(io.BytesIO):
+        def __init__(self, pipe: IO[bytes]) -> None:
+            super().__init__()
+            self.pipe = pipe
+
+        def write(self, _: object) -> int:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+        def close(self) -> None:
+            self.pipe.close()
+
+    class Windows(subprocess.Popen[bytes]):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)  # type: ignore[call-overload]
+            assert self.stdin is not None
+            self.stdin = Broken(self.stdin)
+
+    (stand_in / "do").write_text(does)
+    ffmpeg = video.find_ffmpeg()
+    monkeypatch.setattr(video, "find_ffmpeg", lambda: ffmpeg)
+    monkeypatch.setattr(subprocess, "Popen", Windows)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(OutputError, match="^expected ffmpeg to write v.mp4[^\n]*$") as caught:
+        video.render_video(tmp_path / "out" / "v.mp4", pair, size=(320, 240), style="stick")
+    assert said in str(caught.value)
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_an_interrupted_video_leaves_neither_file_nor_program(
