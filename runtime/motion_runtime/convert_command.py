@@ -15,11 +15,10 @@ from rich.progress import track
 from motion_preprocessing.atomic_output import as_output_error, atomic_folder
 from motion_preprocessing.bodies.model_files import load_body_model
 from motion_preprocessing.errors import InputError, OutputError
-from motion_preprocessing.scene import load_scene
 from motion_runtime.formats.export import Export, check_programs
 from motion_runtime.formats.motion_file import read_motion
 from motion_runtime.formats.names import FORMATS, files_of, parse_formats
-from motion_runtime.room_units import label_table
+from motion_runtime.room_units import label_table, load_room
 
 OWN_FILES: Final = files_of(tuple(FORMATS))
 _SHOWN: Final = 3
@@ -63,7 +62,7 @@ def convert(
     body = None if body_path is None else load_body_model(body_path)
     scene = None
     if scene_path is not None:
-        scene = load_scene(scene_path, up=up, units=units, labels=label_table(labels))
+        scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=saying == "text")
     with atomic_folder(out, overwrite=True) as folder:
         for name, path in _progress(places.items(), saying):
             place = folder if len(places) == 1 else folder / name

@@ -15,7 +15,13 @@ from motion_preprocessing.scene_file import read_label_table
 
 
 def load_room(
-    path: Path, *, up: str, units: str, labels: Mapping[int, str] | Literal["ignore"] | None, ask: bool
+    path: Path,
+    *,
+    up: str,
+    units: str,
+    labels: Mapping[int, str] | Literal["ignore"] | None,
+    ask: bool,
+    said_with: str = "--units",
 ) -> Scene:
     """Read a room as `load_scene` does, and settle its unit.
 
@@ -25,6 +31,7 @@ def load_room(
         units: Its unit, or 'auto'.
         labels: What label numbers mean.
         ask: Whether somebody may be asked, given that stdin is a terminal.
+        said_with: What the unit can be named with.
 
     Raises:
         InputError: The file is no room.
@@ -36,7 +43,7 @@ def load_room(
     heights = {name: floor.height_m / UNITS[floor.units] * UNITS[name] for name in (floor.units, *floor.other_units)}
     meant = " or ".join(f"{name} ({height:.1f} m high)" for name, height in heights.items())
     if not (ask and sys.stdin.isatty()):
-        click.echo(f"warning: {path} may be in {meant}; {floor.units} is taken, say which with --units", err=True)
+        click.echo(f"warning: {path} may be in {meant}; {floor.units} is taken, say which with {said_with}", err=True)
         return scene
     choice = click.Choice(list(heights))
     unit = str(click.prompt(f"{path} may be in {meant}. Which", type=choice, default=floor.units, err=True))

@@ -218,6 +218,7 @@ def describe_run(
     manifest = generator.bundle.manifest
     turn = motion.room_from_canonical
     obstacles = None if request.scene is None else object_points(request.scene)[0]
+    floor = None if request.scene is None else request.scene.floor
     return {
         "program": f"motion-run {version('scene-motion')}",
         "bundle": {"name": manifest.name, "sha256": generator.bundle.sha256, "licence": manifest.licence},
@@ -246,6 +247,8 @@ def describe_run(
             "frames": motion.frames,
             "fps": motion.fps,
             "scene": None if scene_path is None else str(scene_path),
+            "scene_up": None if floor is None else floor.up,
+            "scene_units": None if floor is None else floor.units,
             "start_m": [round(float(value), 4) for value in turn[:2, 3]],
             "heading_deg": round(math.degrees(math.atan2(turn[1, 0], turn[0, 0])), 2),
             "sampler": motion.sampler,

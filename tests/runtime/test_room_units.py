@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +14,15 @@ from click.testing import CliRunner
 from motion_preprocessing.scene import load_scene
 from motion_runtime import room_units
 from motion_runtime.cli import main
+from motion_runtime.convert_cli import main as convert_main
+from motion_runtime.jobs.rooms import KEPT_ROOMS, RoomKey, Rooms
+from motion_runtime.motion import Motion
+from motion_runtime.viewer import view_command
+from motion_runtime.viewer.cli import main as view_main
+from motion_runtime.writer import write_motion
 
 WARD = Path(__file__).parents[2] / "examples" / "ward.ply"
+TOY = Path(__file__).parent / "toy_bundle"
 
 
 @pytest.fixture
@@ -49,3 +57,68 @@ def test_on_a_terminal_it_is_asked(hall: Path, said: str, unit: str, monkeypatch
     assert "ft (1.5 m high)" in err
     assert inspect(WARD, said="ft\n")[1] == ""  # nobody is asked what is clear
     assert json.loads(inspect(hall, "--json", said="ft\n")[0])["units"] == "m"  # nor a program
+
+
+@pytest.fixture
+def sample(tmp_path: Path, walk: Callable[..., Motion]) -> Path:
+    folder = tmp_path / "out" / "sample_000"
+    folder.mkdir(parents=True)
+    write_motion(folder / "motion.npz", walk(frames=5))
+    return folder
+
+
+def test_other_commands_say_the_same_line(
+    hall: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = inspect(hall)[1]
+    convert = [str(sample), "--to", "glb", "--scene", str(hall), "--out"]
+    view = [str(sample), "--scene", str(hall), "--no-open", "--overwrite", "--out", str(tmp_path / "v.html")]
+    for command, arguments in ((convert_main, [*convert, str(tmp_path / "a")]), (view_main, view)):
+        told = CliRunner().invoke(command, arguments)
+        assert told.exit_code == 0, told.output
+        assert told.stderr == line
+        assert CliRunner().invoke(command, [*arguments, "--units", "ft", "--overwrite"]).stderr == ""
+    monkeypatch.setattr(room_units, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    assert "Which (m, ft)" in CliRunner().invoke(convert_main, [*convert, str(tmp_path / "b")], input="ft\n").stderr
+    assert "Which (m, ft)" in CliRunner().invoke(view_main, view, input="ft\n").stderr
+    # Nobody waits for an answer where a program reads what is said.
+    assert CliRunner().invoke(convert_main, [*convert, str(tmp_path / "c"), "--json"]).stderr == line
+
+
+def test_a_job_files_room_is_said_once_with_the_field_that_settles_it(
+    hall: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = inspect(hall)[1]
+    rooms, unclear = Rooms(), (str(hall), "auto", "auto", "")
+    others: list[RoomKey] = [(str(hall), "z", unit, "") for unit in ("m", "ft", "in", "cm")]
+    assert len(others) == KEPT_ROOMS
+    for key in (unclear, *others, unclear):  # in the end it is loaded again
+        rooms.get(key)
+    assert capsys.readouterr().err == line.replace("--units", "the field 'units'")
+
+
+def test_the_viewer_takes_the_unit_that_the_run_took(
+    hall: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = ["--bundle", str(TOY), "--provider", "cpu", "--seconds", "0.5", "--steps", "1", "--no-preview"]
+    out = tmp_path / "run"
+    arguments = [*quick, "--scene", str(hall), "--units", "ft", "--prompt", "walks", "--out", str(out)]
+    ran = CliRunner().invoke(main, arguments)
+    assert ran.exit_code == 0, ran.output
+    request = json.loads((out / "sample_000" / "run.json").read_text())["request"]
+    assert (request["scene_up"], request["scene_units"]) == ("z", "ft")
+    taken: list[tuple[str, str]] = []
+    load = view_command.load_room
+
+    def watched(path: Path, *, up: str, units: str, **options: object) -> object:
+        taken.append((up, units))
+        return load(path, up=up, units=units, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(view_command, "load_room", watched)
+    for more in ([], ["--units", "m"]):
+        told = CliRunner().invoke(view_main, [str(out), "--no-open", *more])
+        assert told.exit_code == 0, told.output
+        assert told.stderr == ""
+    assert taken == [("z", "ft"), ("z", "m")]
+    (out / "sample_000" / "run.json").write_text(json.dumps({"request": request | {"scene_units": ["ft"]}}))
+    assert "--units" in CliRunner().invoke(view_main, [str(out), "--no-open"]).stderr  # a foreign one says nothing

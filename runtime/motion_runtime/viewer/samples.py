@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from motion_preprocessing.errors import InputError
+from motion_preprocessing.floor import UNITS, UP_AXES
 from motion_runtime.motion import Motion
 from motion_runtime.writer import read_motion
 
 MAX_SAMPLES: Final = 9
 """More than nine views side by side are too small to see anything in, and a page of all would be too large."""
+
+AUTO: Final = "auto"
+"""An axis or a unit that is to be found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,10 @@ class Found:
     """How many there are."""
     scene_path: Path | None
     """The room they were made in, where run.json names one that is still there."""
+    up: str = AUTO
+    """Axis of the room's file that the run took for up, where run.json says so."""
+    units: str = AUTO
+    """Unit that the run took the room's file to be in, where run.json says so."""
     lost_scene: str = ""
     """The room that run.json names, where it is not there any more."""
     title: str = ""
@@ -58,7 +66,9 @@ def find_samples(path: Path, most: int = MAX_SAMPLES) -> Found:
     shown = [Shown(read_motion(file), _name(file), _run_info(file.parent)) for file in files[:most]]
     scene_path, lost = _scene_of(shown[0].run_info, files[0].parent)
     title = path.resolve().name if path.is_dir() else _name(path)
-    return Found(tuple(shown), len(files), scene_path, lost, title)
+    up = _one_of(shown[0].run_info, "scene_up", UP_AXES)
+    units = _one_of(shown[0].run_info, "scene_units", UNITS)
+    return Found(tuple(shown), len(files), scene_path, up, units, lost, title)
 
 
 def _motion_files(path: Path) -> list[Path]:
@@ -79,6 +89,13 @@ def _run_info(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return info if isinstance(info, dict) else {}
+
+
+def _one_of(info: Mapping[str, Any], key: str, known: Collection[str]) -> str:
+    """What a run's request says under a key; 'auto' where that is nothing known."""
+    request = info.get("request")
+    said = request.get(key) if isinstance(request, dict) else None
+    return said if isinstance(said, str) and said in known else AUTO
 
 
 def _scene_of(info: Mapping[str, Any], folder: Path) -> tuple[Path | None, str]:

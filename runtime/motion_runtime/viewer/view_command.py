@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from motion_preprocessing.scene import load_scene
-from motion_runtime.room_units import label_table
+from motion_runtime.room_units import label_table, load_room
 from motion_runtime.viewer.page import VIEW_FILE, content_policy, view_page, write_view
-from motion_runtime.viewer.samples import MAX_SAMPLES, Found, find_samples
+from motion_runtime.viewer.samples import AUTO, MAX_SAMPLES, Found, find_samples
 from motion_runtime.viewer.serve import HOST, make_server, open_browser, open_file
 
 if TYPE_CHECKING:
@@ -67,12 +66,17 @@ def announce(file: Path, open_it: bool) -> None:
 
 
 def _scene(found: Found, scene_path: Path | None, up: str, units: str, labels: str | None) -> Scene | None:
-    path = scene_path if scene_path is not None else found.scene_path
+    path = scene_path
+    if path is None:
+        # The run read its room in one way, which may have been asked for: what is not said here is as it was there.
+        path = found.scene_path
+        up = found.up if up == AUTO else up
+        units = found.units if units == AUTO else units
     if path is None:
         if found.lost_scene:
             _warn(f"the room {found.lost_scene} is not there any more, an empty floor is shown; name it with --scene")
         return None
-    return load_scene(path, up=up, units=units, labels=label_table(labels))
+    return load_room(path, up=up, units=units, labels=label_table(labels), ask=True)
 
 
 def _serve(page: str, port: int, open_it: bool) -> None:

@@ -110,8 +110,8 @@ def test_kernels_take_turns_once_and_rooms_load_once(tmp_path: Path, monkeypatch
     import motion_runtime.jobs.rooms as rooms
 
     loads: list[str] = []
-    load = rooms.load_scene
-    monkeypatch.setattr(rooms, "load_scene", lambda path, **values: (loads.append(str(path)), load(path, **values))[1])
+    load = rooms.load_room
+    monkeypatch.setattr(rooms, "load_room", lambda path, **values: (loads.append(str(path)), load(path, **values))[1])
     order: list[tuple[int, int]] = []
     real = make_module.make_jobs
     monkeypatch.setattr(
