@@ -108,7 +108,7 @@ def test_the_viewer_takes_the_unit_that_the_run_took(
     request = json.loads((out / "sample_000" / "run.json").read_text())["request"]
     assert (request["scene_up"], request["scene_units"]) == ("z", "ft")
     taken: list[tuple[str, str]] = []
-    load = view_command.load_room
+    load = room_units.load_room
 
     def watched(path: Path, *, up: str, units: str, **options: object) -> object:
         taken.append((up, units))

@@ -60,19 +60,19 @@ class LossConfig:
     """Weight of the forward-kinematics term (m^2)."""
     foot: float = 30.0
     """Weight of the foot term (m^2 a frame)."""
-    # Measured on a trained model's held-out windows, the next four are 20, 2, 4 and 2 % of the loss at low noise.
+    # The next four correct what two persons, objects and the floor are to each other; they do not replace the error of x0.
     distance: float = 3.0
     """Weight of the joint-distance term of two persons (m^2); InterGen's own."""
     orientation: float = 0.1
     """Weight of the relative-orientation term of two persons (0 .. 4)."""
     objects: float = 1.0
-    """Weight of the term of distances to objects (m^2). Six joints share it: beside an object it already holds a body's
-    place eight times as firmly as the error of x0 does."""
+    """Weight of the term of distances to objects (m^2). Six joints share it, so beside an object it holds a body's place
+    firmly as it is."""
     floor: float = 30.0
     """Weight of the floor term (m^2)."""
     geometry_share: float = 0.5
     """Share of a batch's samples on which the geometric terms are computed: those with the least noise, which carry
-    nearly all of the terms' weight. Forward kinematics costs a third of a step of a small model."""
+    nearly all of the terms' weight; forward kinematics is a large part of a small model's step."""
     drop_text: float = 0.1
     """Share of samples trained without their text."""
     drop_scene: float = 0.1
