@@ -78,7 +78,7 @@ class Topics:
     """Moments of all clips by topic."""
 
     def __init__(self, records: Sequence[MotionRecord], fps: float) -> None:
-        """Detect the events of every clip; takes about ten microseconds a frame."""
+        """Detect the events of every clip, once for all windows that are drawn."""
         found: dict[str, list[tuple[Moment, str]]] = {}
         for index, record in enumerate(records):
             for event in clip_events(record, fps):
