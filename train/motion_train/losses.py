@@ -60,14 +60,13 @@ class LossConfig:
     """Weight of the forward-kinematics term (m^2)."""
     foot: float = 30.0
     """Weight of the foot term (m^2 a frame)."""
-    # The next four correct what two persons, objects and the floor are to each other; they do not replace the error of x0.
+    # The next four correct how persons, objects and the floor lie to each other, beside the error of x0.
     distance: float = 3.0
     """Weight of the joint-distance term of two persons (m^2); InterGen's own."""
     orientation: float = 0.1
     """Weight of the relative-orientation term of two persons (0 .. 4)."""
     objects: float = 1.0
-    """Weight of the term of distances to objects (m^2). Six joints share it, so beside an object it holds a body's place
-    firmly as it is."""
+    """Weight of the term of distances to objects (m^2). Six joints share it, so it is firm at this weight already."""
     floor: float = 30.0
     """Weight of the floor term (m^2)."""
     geometry_share: float = 0.5
