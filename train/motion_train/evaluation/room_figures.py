@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.furnishing.furnisher import Furnishing, furnish_people
 from motion_preprocessing.furnishing.item import Placed, to_world
+from motion_preprocessing.furnishing.library import FurnitureLibrary
 from motion_preprocessing.furnishing.rooms import HeldOutRoom, Support
 from motion_train.evaluation.estimate import Estimate, estimate, mean_of, share_of
 from motion_train.evaluation.making import Made
 from motion_train.evaluation.real import RealSet
 from motion_train.evaluation.rows import NOT_MEASURED, Row, at_least, at_most
-from motion_train.evaluation.solids import longest_run, object_depth_m, wall_depth_m
+from motion_train.evaluation.solids import longest_run, model_surface_m, object_depth_m, wall_depth_m
 
 PART: Final = "Rooms that no training saw"
 TOLERANCE_M: Final = 0.02
@@ -45,6 +46,7 @@ def room_figures(
     held_out: RealSet,
     rng: np.random.Generator,
     replications: int,
+    library: FurnitureLibrary | None = None,
 ) -> list[Row]:
     """Rows of penetration and contact.
 
@@ -55,9 +57,15 @@ def room_figures(
         held_out: Recordings, which are furnished to stand beside.
         rng: Draws furniture and halves.
         replications: For the intervals.
+        library: Whose models stand in the rooms.
     """
-    depth = {m.wanted.name: object_depth_m(m.joints_m[0], rooms[m.wanted.row].placed) for m in seen}
-    hidden = {m.wanted.name: object_depth_m(m.joints_m[0], rooms[m.wanted.row].placed) for m in blind}
+    surfaces = {} if library is None else {i: model_surface_m(room.placed, library) for i, room in rooms.items()}
+
+    def in_objects(one: Made) -> NDArray[np.float64]:
+        return object_depth_m(one.joints_m[0], rooms[one.wanted.row].placed, surfaces.get(one.wanted.row))
+
+    depth = {one.wanted.name: in_objects(one) for one in seen}
+    hidden = {one.wanted.name: in_objects(one) for one in blind}
     furnished = _furnished(held_out, rng)
     own_depth = [object_depth_m(joints, done.placed) for joints, done in furnished]
     with_room = np.array([_deep(depth[name]) for name in hidden])

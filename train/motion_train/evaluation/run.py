@@ -95,7 +95,8 @@ def evaluate(plan: Plan, say: Say, progress: Callable[[str, int, int], None]) ->
     say("drawing recordings")
     held_out = real_windows(plan.data, plan.splits, plan.count, frames, plan.seed)
     training = real_windows(plan.data, ("train",), len(held_out.windows), frames, plan.seed + 1)
-    rooms = {i: held_out_room(i, _library(plan)) for i in range(plan.rooms)}
+    library = None if plan.furniture is None else FurnitureLibrary.open(plan.furniture, split="test")
+    rooms = {i: held_out_room(i, library) for i in range(plan.rooms)}
     seconds = [len(pose) / held_out.fps for pose in held_out.poses]
     captions = requests.for_captions(held_out.captions, seconds, plan.seed)
     actions = requests.for_actions(plan.samples, plan.seed)
@@ -122,7 +123,7 @@ def evaluate(plan: Plan, say: Say, progress: Callable[[str, int, int], None]) ->
     say("measuring bodies")
     rows += body_figures(held_out, training, made, rng, plan.replications)
     say("measuring rooms")
-    rows += room_figures(rooms, seen, blind, held_out, rng, plan.replications)
+    rows += room_figures(rooms, seen, blind, held_out, rng, plan.replications, library)
     rows += company_figures(together, plan.data, rng, plan.replications)
     falls = [one for one in acted if one.wanted.name.startswith("fall_")]
     rows += fall_figures(falls, held_out_falls(plan.data, plan.splits), rng, plan.replications)
@@ -130,7 +131,9 @@ def evaluate(plan: Plan, say: Say, progress: Callable[[str, int, int], None]) ->
     memory, near, near_real = memory_figures(made, held_out, plan.data, rng, plan.replications)
     rows += memory
     say("training the classifier of actions")
-    rows += action_figures(acted, plan.data, plan.splits, plan.windows, plan.seed, rng, plan.replications, plan.threads)
+    rows += action_figures(
+        acted, together, plan.data, plan.splits, plan.windows, plan.seed, rng, plan.replications, plan.threads
+    )
     say("writing")
     jerk = (
         np.concatenate([jerk_m_s3(one.joints_m[0], one.fps).ravel() for one in made]),
@@ -140,10 +143,6 @@ def evaluate(plan: Plan, say: Say, progress: Callable[[str, int, int], None]) ->
     films = _films(acted, seen, together, rooms, plan.films)
     write_report(plan.out, Findings(rows, about, jerk, (near, near_real), films))
     return rows
-
-
-def _library(plan: Plan) -> FurnitureLibrary | None:
-    return None if plan.furniture is None else FurnitureLibrary.open(plan.furniture, split="test")
 
 
 def _about(plan: Plan, generator: Generator, evaluator: Evaluator, windows: int, motions: int) -> dict[str, Any]:
