@@ -22,17 +22,9 @@ from motion_runtime.sampler import philox_noise, plan_steps
 from motion_runtime.schedule import NoiseSchedule
 from motion_train.interaction_terms import NEAR_M, TOUCHING
 from motion_train.losses import TERMS
-from motion_train.text_tower import TextTower, TextTowerConfig
-from motion_train.tokenizer_build import tokenizer_json, vocabulary_size
 
 FRAMES = 12
 SETTINGS = """
-[model]
-width = 16
-layers = 1
-heads = 2
-feedforward = 16
-text_dim = 8
 [data]
 batch_size = 4
 windows = 8
@@ -157,7 +149,11 @@ def test_every_term_is_left_out_once(modules: tuple[ModuleType, ModuleType]) -> 
 
 
 def test_a_small_run_writes_every_variant(
-    modules: tuple[ModuleType, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    modules: tuple[ModuleType, ModuleType],
+    tiny_model: str,
+    tiny_tower: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ablations, _ = modules
     clips = []
@@ -181,11 +177,7 @@ def test_a_small_run_writes_every_variant(
             )
         )
     write_dataset(tmp_path / "data", clips, fps=20.0, credits=["Somebody."], provenance={})
-    torch.manual_seed(0)
-    tokenizer = tokenizer_json(100)
-    config = TextTowerConfig(vocabulary_size(tokenizer), width=8, heads=1, layers=1, output_dim=8)
-    TextTower.small(config, tokenizer).save(tmp_path / "tower")
-    (tmp_path / "small.toml").write_text(SETTINGS)
+    (tmp_path / "small.toml").write_text(tiny_model + SETTINGS)
 
     seen = []
     write = ablations.write_results
@@ -196,7 +188,7 @@ def test_a_small_run_writes_every_variant(
 
     monkeypatch.setattr(ablations, "write_results", note)
     options = {
-        "--data": "data", "--text": "tower", "--config": "small.toml", "--steps": 3, "--only": "full,company",
+        "--data": "data", "--text": tiny_tower, "--config": "small.toml", "--steps": 3, "--only": "full,company",
         "--singles": 3, "--pairs": 2, "--denoising-steps": 2, "--out": "results",
     }  # fmt: skip
     monkeypatch.chdir(tmp_path)

@@ -18,16 +18,8 @@ from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_train.checkpoint import check_normaliser, find, load
 from motion_train.cli import main
 from motion_train.initial import refit_text
-from motion_train.text_tower import TextTower, TextTowerConfig
-from motion_train.tokenizer_build import tokenizer_json, vocabulary_size
 
 SETTINGS = """
-[model]
-width = 16
-layers = 1
-heads = 2
-feedforward = 16
-text_dim = 8
 [data]
 batch_size = 3
 windows = 10
@@ -72,20 +64,10 @@ def dataset(folder: Path, stride_m: float = 0.05) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def tower(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tower")
-    torch.manual_seed(0)
-    tokenizer = tokenizer_json(100)
-    config = TextTowerConfig(vocabulary_size(tokenizer), width=8, heads=1, layers=1, output_dim=8)
-    TextTower.small(config, tokenizer).save(folder)
-    return folder
-
-
 @pytest.fixture
-def toml(tmp_path: Path) -> Path:
+def toml(tmp_path: Path, tiny_model: str) -> Path:
     path = tmp_path / "run.toml"
-    path.write_text(SETTINGS)
+    path.write_text(tiny_model + SETTINGS)
     return path
 
 
@@ -93,9 +75,9 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["denoiser", *map(str, arguments)])
 
 
-def test_trains_on_a_dataset_and_a_tower(tmp_path: Path, toml: Path, tower: Path) -> None:
+def test_trains_on_a_dataset_and_a_tower(tmp_path: Path, toml: Path, tiny_tower: Path) -> None:
     data, out = dataset(tmp_path / "data"), tmp_path / "run"
-    result = run("--config", toml, "--data", data, "--text", tower, "--out", out)
+    result = run("--config", toml, "--data", data, "--text", tiny_tower, "--out", out)
     assert result.exit_code == 0, result.output
     saved = load(find(out))
     assert saved.progress.step == 4
@@ -115,13 +97,13 @@ def test_trains_on_a_dataset_and_a_tower(tmp_path: Path, toml: Path, tower: Path
     assert load(find(out, "latest")).progress.step == 5
 
 
-def test_a_run_starts_from_the_weights_of_another(tmp_path: Path, toml: Path, tower: Path) -> None:
+def test_a_run_starts_from_the_weights_of_another(tmp_path: Path, toml: Path, tiny_tower: Path) -> None:
     first, data = tmp_path / "first", dataset(tmp_path / "data")
-    assert run("--config", toml, "--data", data, "--text", tower, "--out", first).exit_code == 0
+    assert run("--config", toml, "--data", data, "--text", tiny_tower, "--out", first).exit_code == 0
     begun = load(find(first, "best"))
     other = dataset(tmp_path / "other", stride_m=0.2)
     # A learning rate of nearly nothing leaves the weights where they began.
-    arguments = ("--config", toml, "--data", other, "--text", tower, "--steps", "1", "--lr", "1e-12")
+    arguments = ("--config", toml, "--data", other, "--text", tiny_tower, "--steps", "1", "--lr", "1e-12")
     result = run(*arguments, "--out", tmp_path / "second", "--init", first)
     assert result.exit_code == 0, result.output
     assert "the text tower is the same" in result.output
@@ -153,26 +135,26 @@ def test_the_text_projection_is_refitted_to_another_tower() -> None:
     assert lost < 1e-5
 
 
-def test_text_tower_of_another_width_is_refused(tmp_path: Path, toml: Path, tower: Path) -> None:
+def test_text_tower_of_another_width_is_refused(tmp_path: Path, toml: Path, tiny_tower: Path) -> None:
     data = dataset(tmp_path / "data")
     arguments = ("--config", toml, "--data", data, "--out", tmp_path / "run", "--set", "model.text_dim=9")
-    result = run(*arguments, "--text", tower)
+    result = run(*arguments, "--text", tiny_tower)
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        f"error: expected a text tower of width 9 [model.text_dim], got 8 for '{tower}'; set model.text_dim=8 or give "
-        "another --text"
+        f"error: expected a text tower of width 9 [model.text_dim], got 8 for '{tiny_tower}'; set model.text_dim=8 "
+        "or give another --text"
     ]
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
-def test_half_precision_trains_full_precision_weights(tmp_path: Path, toml: Path, tower: Path) -> None:
+def test_half_precision_trains_full_precision_weights(tmp_path: Path, toml: Path, tiny_tower: Path) -> None:
     """In processes of their own: the precision is fixed once a process."""
     data = dataset(tmp_path / "data")
     runs = {}
     for precision in ("fp32", "bf16"):
         out = tmp_path / precision
-        arguments = ["--config", toml, "--data", data, "--text", tower, "--out", out, "--precision", precision]
+        arguments = ["--config", toml, "--data", data, "--text", tiny_tower, "--out", out, "--precision", precision]
         rate = ["--lr", "3e-3", "--set", "optimiser.warmup_steps=0", "--steps", "12"]
         command = [sys.executable, "-m", "motion_train", "denoiser", *arguments, *rate]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
