@@ -145,6 +145,8 @@ def test_a_whole_evaluation(folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert "data:image/gif;base64," in page
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)
     assert "<svg" in page
+    assert "<th>steps</th><td>not given</td>" in page
+    assert "<th>splits</th><td>validation, test</td>" in page
     assert "R-precision@3" in (tmp_path / "report" / "table.md").read_text()
     made = walker.calls
     assert made == figures["about"]["motions made"]

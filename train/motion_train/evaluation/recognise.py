@@ -1,9 +1,8 @@
-"""A classifier of actions that has seen recorded and simulated clips of the training split only.
+"""A classifier of the actions of one body that has seen recorded and simulated clips of the training split only.
 
-A window of at most six seconds may show several actions, so each has its own yes or no: one forest of decision trees
-for all (scikit-learn), on statistics of joints in the body's own frame. What happens in a window is taken from what a
-simulated clip tells of itself, else from the event detectors; falls from clips of falls alone, helping and pushing a
-wheelchair from who does it of the two. Thresholds come from the trees that did not see a window.
+A window of at most six seconds may show several actions, so each has its own yes or no, from statistics of joints in
+the body's own frame. What happens in a window is taken from what a simulated clip tells of itself, else from the event
+detectors; falls from clips of falls alone. What takes two people is recognised in both: `recognise_two.py`.
 """
 
 from __future__ import annotations
@@ -16,28 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.canonical import heading_rad
-from motion_preprocessing.dataset import MotionDataset, MotionRecord
+from motion_preprocessing.dataset import MotionRecord
 from motion_preprocessing.events import detect
 from motion_preprocessing.motion_features import measure
-from motion_preprocessing.pose_vector import POSITIONS, root_orientation
-from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
-from motion_train.window_topics import Moment, Topics, place
+from motion_preprocessing.pose_vector import root_orientation
+from motion_preprocessing.skeleton import JOINT_INDEX
+from motion_train.evaluation.clips import KINDS_OF_TWO, Clips, enough, shows_its_own
+from motion_train.evaluation.forest import Forest
 
 Floats = NDArray[np.floating[Any]]
-KINDS: Final = (
-    "walk", "turn", "sit_down", "stand_up", "lie_down", "get_up", "fall", "reach", "bend", "wave", "help", "wheelchair",
-)  # fmt: skip
-"""Actions that are told apart; the last two are those of who helps and who pushes, not of the other one."""
-FRAMES: Final = 120
+KINDS: Final = ("walk", "turn", "sit_down", "stand_up", "lie_down", "get_up", "fall", "reach", "bend", "wave")
+"""Actions that are told apart."""
 _SIMULATED: Final = ("walk", "sit_down", "lie_down")
-_OF_CLIPS: Final = ("help", "wheelchair", "reach")
-"""Actions that clips are made of. No detector knows the first two, and few other clips show the third, so that windows
-of such clips are added to those that are drawn around events."""
+_OF_CLIPS: Final = (*KINDS_OF_TWO, "reach")
+"""Actions that clips are made of. Few other clips reach, or move as those who help and push do, so that windows of such
+clips are added to those that are drawn around events."""
 _CLIP_SHARE: Final = 1 / 15
 """So many windows are added for each, of all."""
-_ENOUGH_S: Final = 1.0
-"""A window that shows no more than this of an action that a clip tells does not count as showing it."""
-_TREES: Final = 160
 _ELBOWS: Final = [JOINT_INDEX["left_elbow"], JOINT_INDEX["right_elbow"]]
 _WRISTS: Final = [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]
 _SWING_S: Final = 0.9
@@ -53,29 +47,23 @@ class Labelled:
     """(N, K) of `KINDS`."""
 
 
-def labelled_windows(data: MotionDataset, count: int, seed: int) -> Labelled:
+def labelled_windows(clips: Clips, count: int, seed: int) -> Labelled:
     """Cut windows around events of every kind, drawn as training draws them, and say what each shows.
 
     Clips made of one action come on top, one window each.
     """
-    records = [data[i] for i in range(len(data))]
-    topics = Topics(records, data.fps)
+    topics = clips.topics
     rng = np.random.Generator(np.random.Philox(key=[seed, 2**44]))
     windows, shows = [], []
     moments = [topics.draw(rng) for _ in range(count if len(topics) else 0)]
     for kind in _OF_CLIPS:
-        having = [moment for i, record in enumerate(records) if (moment := _made_of(record, i, kind, data.fps))]
+        having = clips.made_of(kind)
         chosen = rng.permutation(len(having))[: round(count * _CLIP_SHARE)]
         moments += [having[i] for i in chosen]
     for moment in moments:
-        record = records[moment.record]
-        length = min(FRAMES, len(record.pose))
-        start = place(moment, len(record.pose), length, data.fps, rng)
-        joints = np.asarray(record.pose[start : start + length, POSITIONS], dtype=np.float64).reshape(
-            -1, JOINT_COUNT, 3
-        )
+        joints, start = clips.cut(moment, rng)
         windows.append(joints)
-        shows.append(shown(record, joints, start, data.fps))
+        shows.append(shown(clips.records[moment.record], joints, start, clips.fps))
     return Labelled(windows, np.array(shows, dtype=np.bool_).reshape(-1, len(KINDS)))
 
 
@@ -107,10 +95,8 @@ def shown(record: MotionRecord, joints_m: Floats, start: int, fps: float) -> lis
         kinds.add("bend")  # with a hand near the floor
     if record.action == "wheelchair" and record.person_class == "patient":
         kinds -= {"walk", "turn"}  # who is wheeled along does neither
-    for kind in _OF_CLIPS:
-        moment = _made_of(record, 0, kind, fps)
-        if moment and _enough(moment.start / fps, moment.stop / fps, start / fps, (start + len(joints_m)) / fps):
-            kinds.add(kind)
+    if shows_its_own(record, "reach", start, len(joints_m), fps):
+        kinds.add("reach")
     return [kind in kinds for kind in KINDS]
 
 
@@ -120,25 +106,8 @@ def _told(record: MotionRecord, start_s: float, stop_s: float) -> set[str]:
     return {
         event.name
         for event, end in zip(record.events, ends, strict=False)
-        if _enough(event.time_s, end, start_s, stop_s)
+        if enough(event.time_s, end, start_s, stop_s)
     }
-
-
-def _enough(begin_s: float, end_s: float, start_s: float, stop_s: float) -> bool:
-    """Whether a window shows more than a second of something, or all of what is shorter."""
-    return min(end_s, stop_s) - max(begin_s, start_s) > min(_ENOUGH_S, 0.99 * (end_s - begin_s))
-
-
-def _made_of(record: MotionRecord, index: int, kind: str, fps: float) -> Moment | None:
-    """When the person of a clip does the action that it is made of; None where another does it, or nobody."""
-    if record.action != kind or (kind != "reach" and record.person_class != "staff"):
-        return None
-    if kind != "help":
-        return Moment(index, 0, len(record.pose))
-    # Who helps stands before and after.
-    begin = next((event.time_s for event in record.events if event.name == "other"), 0.0)
-    later = (event.time_s for event in record.events if event.time_s > begin)
-    return Moment(index, int(begin * fps), min(len(record.pose), int(next(later, len(record.pose) / fps) * fps)))
 
 
 def _detected(joints_m: Floats, fps: float, kind: str) -> bool:
@@ -190,46 +159,18 @@ class Recogniser:
 
     def __init__(self, training: Labelled, fps: float, threads: int = 1) -> None:
         """Learn from labelled windows; actions that fewer than five windows show are left out."""
-        from sklearn.ensemble import RandomForestClassifier
-
         self.fps = fps
-        counts = training.shows.sum(axis=0)
-        self.kinds = tuple(kind for kind, n in zip(KINDS, counts, strict=True) if 5 <= n < len(training.shows))
-        columns = [KINDS.index(kind) for kind in self.kinds]
-        target = training.shows[:, columns].astype(np.int64)
-        self.thresholds = np.zeros(len(columns))
-        if not columns:
-            return
-        self._forest = RandomForestClassifier(
-            _TREES, min_samples_leaf=2, max_features=0.2, oob_score=True, n_jobs=threads, random_state=0
-        )
-        # scikit-learn shapes a single answer another way: a second one that is alike keeps it to one.
-        target = np.concatenate([target, target[:, :1]], axis=1)
-        self._forest.fit(self.describe(training.joints_m), target)
-        unseen = np.asarray(self._forest.oob_decision_function_)  # (N, 2, K + 1)
-        self.thresholds = np.array([best_threshold(unseen[:, 1, k], target[:, k] == 1) for k in range(len(columns))])
-
-    def describe(self, windows: Sequence[Floats]) -> NDArray[np.float32]:
-        """Features (N, F)."""
-        return np.stack([features(window, self.fps) for window in windows])
+        self._forest = Forest(self._describe(training.joints_m), training.shows, KINDS, threads)
+        self.kinds = self._forest.kinds
 
     def sees(self, windows: Sequence[Floats]) -> dict[str, NDArray[np.bool_]]:
         """Which windows (N,) show each action."""
-        if not self.kinds:
-            return {}
-        chances = self._forest.predict_proba(self.describe(windows))[:-1]
-        return {
-            kind: chance[:, 1] >= threshold
-            for kind, chance, threshold in zip(self.kinds, chances, self.thresholds, strict=True)
-        }
+        return self._forest.sees(self._describe(windows))
+
+    def _describe(self, windows: Sequence[Floats]) -> NDArray[np.float32]:
+        return stacked([features(window, self.fps) for window in windows])
 
 
-def best_threshold(chance: Floats, truth: NDArray[np.bool_]) -> float:
-    """The threshold with the greatest mean of sensitivity and specificity, half way to the next chance below."""
-    levels = np.unique(chance)
-    if not truth.any() or truth.all() or len(levels) < 2:
-        return 0.5
-    cuts = (levels[1:] + levels[:-1]) / 2
-    above = chance[None] >= cuts[:, None]
-    score = above[:, truth].mean(axis=1) + (~above[:, ~truth]).mean(axis=1)
-    return float(cuts[int(score.argmax())])
+def stacked(described: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Descriptions (F,) as rows; (0, 0) of none."""
+    return np.stack(described) if described else np.zeros((0, 0), dtype=np.float32)

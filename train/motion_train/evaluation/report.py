@@ -74,7 +74,7 @@ def page(findings: Findings) -> str:
     rows = findings.rows
     asked = [row for row in rows if row.target]
     about = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>"
+        f"<tr><th>{html.escape(name)}</th><td>{html.escape(_told(value))}</td></tr>"
         for name, value in findings.about.items()
     )
     parts = {row.part: [r for r in rows if r.part == row.part] for row in rows}
@@ -95,6 +95,13 @@ def page(findings: Findings) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
+
+
+def _told(value: Any) -> str:
+    """A setting in words."""
+    if value is None:
+        return "not given"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _plot(part: str, findings: Findings) -> str:
