@@ -7,13 +7,18 @@ whatever interrupts the writing (a full disk, Ctrl-C) leaves nothing behind. An 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from motion_preprocessing.errors import OutputError
+
+_TEMPORARY: Final = r"(?<=[/\\])\.([^/\\]{1,39})\.[^./\\]+\.partial(?=[/\\])"
+"""A folder's name while it is being written: an error names the place that was asked for. One that was cut stays."""
 
 
 @contextmanager
@@ -126,7 +131,10 @@ def as_output_error(path: Path) -> Iterator[None]:
 
 def _output_error(path: Path, error: OSError) -> OutputError:
     reason = error.strerror or str(error) or type(error).__name__
+    if re.fullmatch(r"\d+ requested and \d+ written", reason):  # what numpy says of a full disk
+        reason = "only a part was taken"
+    shown = re.sub(_TEMPORARY, r"\1", str(path))
     return OutputError(
-        f"expected to write {path}, got '{reason}' from the operating system for the output; "
+        f"expected to write {shown}, got '{reason}' from the operating system for the output; "
         "free some space or choose a place you may write to"
     )

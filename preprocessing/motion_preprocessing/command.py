@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from motion_preprocessing.errors import MotionError
+from motion_preprocessing.usage_errors import in_our_words, refuse_nan
 
 _SIGNAL_EXIT: Final = 128
 """Shells report a program that a signal ended as 128 + its number."""
@@ -43,6 +44,12 @@ class Stopped(BaseException):
 
 class OneLineCommand(click.Command):
     """A command whose expected failures are one line on stderr."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; NaN is in no range."""
+        rest = super().parse_args(ctx, args)
+        refuse_nan(ctx, self.params)
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command's function; SIGTERM unwinds it as Ctrl-C does."""
@@ -73,7 +80,7 @@ class OneLineCommand(click.Command):
             if isinstance(error, _NO_ARGUMENTS):
                 click.echo(error.format_message(), err=True)
                 sys.exit(error.exit_code)
-            _fail(error.format_message(), error.exit_code)
+            _fail(in_our_words(error), error.exit_code)
         if standalone_mode:
             sys.exit(code if isinstance(code, int) else 0)
         return code
@@ -81,6 +88,8 @@ class OneLineCommand(click.Command):
 
 class OneLineGroup(OneLineCommand, click.Group):
     """A group of commands whose expected failures are one line on stderr."""
+
+    command_class = OneLineCommand
 
 
 def _fail(message: str, code: int) -> NoReturn:

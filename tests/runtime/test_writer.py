@@ -314,6 +314,23 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert everything_in(tmp_path) == ["a.txt"]
 
 
+def test_an_error_names_the_place_that_was_asked_for(tmp_path: Path) -> None:
+    def fail(error: OSError) -> None:
+        with (
+            atomic_folder(tmp_path / "out.v2") as folder,
+            atomic_folder(folder / "sample") as inner,
+            atomic_file(inner / "a.npy"),
+        ):
+            raise error
+
+    with pytest.raises(OutputError) as caught:
+        fail(OSError(errno.ENOSPC, "disk full"))
+    place = tmp_path / "out.v2" / "sample" / "a.npy"
+    assert str(caught.value).startswith(f"expected to write {place}, got 'disk full'")
+    with pytest.raises(OutputError, match="got 'only a part was taken' from the operating system"):
+        fail(OSError("76800 requested and 16320 written"))
+
+
 def test_a_disk_that_is_really_full_gives_the_same_line(tmp_path: Path) -> None:
     # /dev/full refuses every byte with a true ENOSPC.
     if not Path("/dev/full").exists():
