@@ -79,11 +79,15 @@ def _places(motions: Sequence[Path]) -> dict[str, Path]:
     """File of each motion by its name: that of its folder where the file is called motion.npz as they all are.
 
     Raises:
-        InputError: Two motions have one name.
+        InputError: Two motions have one name, or a folder holds none.
     """
     places: dict[str, Path] = {}
     for given in motions:
         path = given / "motion.npz" if given.is_dir() else given
+        if given.is_dir() and not path.exists():
+            samples = any(given.glob("*/motion.npz"))
+            instead = f"name its samples, such as {given / '*'}" if samples else "check the path"
+            raise InputError(f"expected a motion.npz or a folder that holds one, got {given} without one; {instead}")
         name = path.stem if path.name != "motion.npz" else path.absolute().parent.name or "motion"
         if name in places:
             raise InputError(

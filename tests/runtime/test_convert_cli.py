@@ -171,6 +171,8 @@ def test_mistakes_in_the_arguments_are_one_line(tmp_path: Path, source: Path) ->
     refused(run(source, "--to", "glb,gltf2", "--out", out), 2, "'gltf2'")
     refused(run(source, "--to", ",", "--out", out), 2, "','")
     refused(run(tmp_path / "nothing.npz", "--to", "bvh", "--out", out), 2, "nothing.npz")
+    refused(run(source.parents[1], "--to", "bvh", "--out", out), 2, f"name its samples, such as {source.parents[1]}/*")
+    refused(run(tmp_path, "--to", "bvh", "--out", out), 2, f"got {tmp_path} without one; check the path")
     refused(run(source, "--to", "bvh", "--out", out, "--up", "y"), 2, "--scene")
     refused(run(source, "--to", "glb", "--out", out, "--scene", tmp_path / "no.ply"), 2, "no.ply")
     refused(run(source, "--to", "glb", "--out", out, "--body", source), 2, "v_template")

@@ -101,7 +101,9 @@ def _shapes(bundle: Bundle, people: Sequence[int], frames: Sequence[int]) -> lis
     found = [(p, t) for p, t in there if (not people or p in people) and (not frames or t in frames)]
     if not found:
         has = ", ".join(f"{p} x {t}" for p, t in there)
+        wanted = " x ".join("/".join(map(str, counts)) or "any" for counts in (people, frames))
         raise InputError(
-            f"expected kernels of the bundle (people x frames: {has}), got none of them; choose among these"
+            f"expected kernels of the bundle (people x frames: {has}), got {wanted} for --people and --frames; "
+            "choose among these"
         )
     return found

@@ -50,6 +50,8 @@ def main(
     """Show motions in their room in a browser: PATH is a motion.npz, a sample's folder or a folder of samples."""
     if no_scene and scene_path is not None:
         raise click.UsageError("expected --scene or --no-scene, got both; leave one out")
+    if no_scene and (up, units, labels) != ("auto", "auto", None):
+        raise click.UsageError("expected a room beside --up, --units or --labels, got --no-scene; leave it out")
     if port is not None and (out is not None or overwrite):
         raise click.UsageError("expected --serve or --out, got both; --serve writes no file")
     from motion_runtime.viewer.view_command import view

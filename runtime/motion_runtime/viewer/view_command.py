@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from motion_preprocessing.errors import InputError
 from motion_runtime.room_units import label_table, load_room
 from motion_runtime.viewer.page import VIEW_FILE, content_policy, view_page, write_view
 from motion_runtime.viewer.samples import AUTO, MAX_SAMPLES, Found, find_samples
@@ -75,6 +76,11 @@ def _scene(found: Found, scene_path: Path | None, up: str, units: str, labels: s
     if path is None:
         if found.lost_scene:
             _warn(f"the room {found.lost_scene} is not there any more, an empty floor is shown; name it with --scene")
+        elif (up, units, labels) != (AUTO, AUTO, None):
+            raise InputError(
+                f"expected a room beside --up, --units or --labels, got none in run.json for {found.title}; "
+                "name it with --scene"
+            )
         return None
     return load_room(path, up=up, units=units, labels=label_table(labels), ask=True)
 

@@ -80,6 +80,9 @@ def test_a_run_a_sample_and_a_file_are_shown(ran: Path, tmp_path: Path, opened: 
 
     lone = tmp_path / "mine.npz"
     shutil.copy(ran / "sample_000" / "motion.npz", lone)
+    result = view(lone, "--units", "ft", "--no-open")
+    assert result.exit_code == 2
+    assert "expected a room beside --up, --units or --labels, got none in run.json for mine; name" in result.stderr
     result = view(lone, "--out", tmp_path / "mine.html", "--no-open")
     assert result.exit_code == 0
     assert "to look at it, open" in result.output
@@ -127,6 +130,7 @@ def test_of_many_motions_the_first_nine_are_shown(ran: Path) -> None:
         (["out", "--out", "notes.txt"], 7, "got another file at notes.txt"),
         (["out", "--out", "missing/view.html"], 7, "missing"),
         (["out", "--scene", "missing.ply"], 2, "missing.ply"),
+        (["out", "--no-scene", "--units", "ft"], 2, "expected a room beside --up, --units or --labels, got --no-scene"),
     ],
 )
 def test_mistakes_are_one_line(
