@@ -14,7 +14,8 @@ from motion_preprocessing.pose_vector import encode
 from motion_preprocessing.sequence import MotionSequence
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_train.config import DataConfig
-from motion_train.window_pool import MIN_DISTANCE_M, Window, WindowMaker
+from motion_train.window_parts import MIN_DISTANCE_M
+from motion_train.window_pool import Window, WindowMaker
 from motion_train.windows import WindowSampler, normaliser_of, padded, places_together
 
 CONFIG = DataConfig(

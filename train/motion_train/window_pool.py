@@ -27,12 +27,12 @@ from motion_preprocessing.furnishing.words import with_objects
 from motion_preprocessing.groups import scene_tokens
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.labels import PERSON_CLASSES
-from motion_preprocessing.mirror import mirror_motion, mirror_text
 from motion_preprocessing.pose_vector import POSITIONS, encode
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_preprocessing.stitch import join, unpack
 from motion_train.config import DataConfig
+from motion_train.window_parts import TRIES, Part, beside, mirrored
 from motion_train.window_topics import Topics, agrees, balanced, place
 
 FloatArray = NDArray[np.floating[Any]]
@@ -68,11 +68,8 @@ CLASS_SHARES: Final[dict[str, tuple[float, ...]]] = {
 }
 """By the class a clip tells, how often each row of the class table is drawn."""
 
-MIN_DISTANCE_M: Final = 0.65
-"""Composed persons' pelves keep at least this far apart over the whole window."""
 _COMPANIONS: Final = ((2, 0.6), (3, 0.2), (4, 0.2))
 """How many persons a composed window has, and how often."""
-_TRIES: Final = 12
 
 
 @dataclass(frozen=True)
@@ -110,19 +107,6 @@ class Window:
     def measured_captions(self) -> tuple[str, ...]:
         """Those of person 0."""
         return self.people[0].measured_captions
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One person's motion before it is put into a window."""
-
-    rotations: FloatArray
-    """(T, 22, 3, 3)."""
-    root: FloatArray
-    """(T, 3)."""
-    captions: tuple[str, ...]
-    person_class: str
-    actions: frozenset[str]
 
 
 class WindowMaker:
@@ -171,12 +155,12 @@ class WindowMaker:
         counts, shares = zip(*(pair for pair in _COMPANIONS if pair[0] <= max(2, self.config.people)), strict=True)
         wanted = int(rng.choice(counts, p=np.array(shares) / sum(shares)))
         length = self._length(rng)
-        parts: list[_Part] = []
-        for _ in range(_TRIES * wanted):
+        parts: list[Part] = []
+        for _ in range(TRIES * wanted):
             part = self._part(length, rng)
             if parts and len(part.root) < self.config.min_frames:
                 continue
-            placed = _beside(part, parts, rng)
+            placed = beside(part, parts, rng)
             if placed is not None:
                 parts.append(placed)
             if len(parts) == wanted:
@@ -192,13 +176,13 @@ class WindowMaker:
         frames = min(len(members[i].pose) for i in order)
         length = min(self.config.frames, frames)
         start = int(rng.integers(0, frames - length + 1))
-        mirrored = rng.uniform() < self.config.mirror_fraction
+        swap_sides = rng.uniform() < self.config.mirror_fraction
         parts = []
         for i in order:
             record = members[i]
             rotations, root = unpack(np.asarray(record.pose[start : start + length], dtype=np.float32))
-            part = _Part(rotations, root, record.captions, record.person_class, frozenset({record.action}))
-            parts.append(_mirror(part) if mirrored else part)
+            part = Part(rotations, root, record.captions, record.person_class, frozenset({record.action}))
+            parts.append(mirrored(part) if swap_sides else part)
         return self._window(parts, rng)
 
     def _rng(self, kind: str, index: int) -> np.random.Generator:
@@ -215,7 +199,7 @@ class WindowMaker:
             return int(rng.integers(self.config.min_frames, self.config.frames + 1))
         return self.config.frames
 
-    def _part(self, length: int, rng: np.random.Generator) -> _Part:
+    def _part(self, length: int, rng: np.random.Generator) -> Part:
         """Cut one person's motion of at most `length` frames, continued where it is too short."""
         record, start = self._choose(length, rng)
         rotations, root = unpack(np.asarray(record.pose[start : start + length], dtype=np.float32))
@@ -225,8 +209,8 @@ class WindowMaker:
             actions |= others
             if others - {record.action}:  # what the clip's captions leave out is now part of the window
                 captions = ()
-        part = _Part(rotations, root, captions, record.person_class, frozenset(actions))
-        return _mirror(part) if rng.uniform() < self.config.mirror_fraction else part
+        part = Part(rotations, root, captions, record.person_class, frozenset(actions))
+        return mirrored(part) if rng.uniform() < self.config.mirror_fraction else part
 
     def _choose(self, length: int, rng: np.random.Generator) -> tuple[MotionRecord, int]:
         """Choose a clip and the first frame of its window."""
@@ -275,7 +259,7 @@ class WindowMaker:
                 actions.add(other.action)
         return rotations[:length], root[:length], actions
 
-    def _window(self, parts: Sequence[_Part], rng: np.random.Generator) -> Window:
+    def _window(self, parts: Sequence[Part], rng: np.random.Generator) -> Window:
         length = min(len(part.root) for part in parts)
         first, _ = forward_kinematics(parts[0].rotations[:1], parts[0].root[:1])
         yaw, shift = canonical_move(first[0])
@@ -304,7 +288,7 @@ class WindowMaker:
         tokens = scene_tokens(points, classes, max_tokens=budget, radius_m=self.config.scene_radius_m)
         return Window(np.stack(poses), tuple(people), tokens.points, tokens.classes, tokens.mask)
 
-    def _described(self, part: _Part, joints: NDArray[np.float32], rng: np.random.Generator) -> Described:
+    def _described(self, part: Part, joints: NDArray[np.float32], rng: np.random.Generator) -> Described:
         """Describe one person from the part's words and from joints (T, 22, 3)."""
         # Only clips of falls have any: lying down fast, or from the knees, measures alike.
         told = describe(joints, self.fps, rng, without=() if "fall" in part.actions else ("fall", "roll"))
@@ -320,36 +304,6 @@ class WindowMaker:
 def _amount(record: MotionRecord) -> float:
     """Frames of a clip, idle ones counted by their weight."""
     return float(np.sum(record.frame_weights)) if len(record.frame_weights) else float(len(record.pose))
-
-
-def _mirror(part: _Part) -> _Part:
-    rotations, root = mirror_motion(part.rotations, part.root)
-    return replace(
-        part, rotations=rotations, root=root, captions=tuple(mirror_text(sentence) for sentence in part.captions)
-    )
-
-
-def _beside(part: _Part, others: Sequence[_Part], rng: np.random.Generator) -> _Part | None:
-    """Move a person to where their path keeps clear of the others', near the first; None where that fails."""
-    if not others:
-        return part
-    for attempt in range(_TRIES):
-        distance = rng.uniform(0.8, 1.8 + 0.3 * attempt)
-        angle, yaw = rng.uniform(-np.pi, np.pi), rng.uniform(-np.pi, np.pi)
-        place = others[0].root[0, :2] + distance * np.array([np.cos(angle), np.sin(angle)])
-        turned = move_points(part.root, yaw, np.zeros(2))
-        root = turned + np.array([*(place - turned[0, :2]), 0.0], dtype=turned.dtype)
-        if min(_gap(root[:, :2], other.root[:, :2]) for other in others) > MIN_DISTANCE_M:
-            rotations = np.array(part.rotations)
-            rotations[:, 0] = about_z(np.asarray(yaw)) @ rotations[:, 0]
-            return replace(part, rotations=rotations, root=root)
-    return None
-
-
-def _gap(a: FloatArray, b: FloatArray) -> float:
-    """Smallest distance of two paths (T, 2) at equal times, as long as both go on."""
-    frames = min(len(a), len(b))
-    return float(np.sqrt(((a[:frames] - b[:frames]) ** 2).sum(axis=1)).min())
 
 
 _maker: WindowMaker | None = None
