@@ -40,7 +40,8 @@ from motion_preprocessing.captures.read import read_capture
 from motion_preprocessing.captures.synthetic import SyntheticCapture, SyntheticConfig, synthesise_of_set
 from motion_preprocessing.captures.walks import MotionSource
 from motion_preprocessing.captures.write import write_capture
-from motion_preprocessing.depth.placing import OFF_FLOOR_M, UPRIGHT
+from motion_preprocessing.depth.placing import OFF_FLOOR_M
+from motion_preprocessing.depth.placing_problem import UPRIGHT
 from motion_preprocessing.skeleton import FEET, rest_joints
 
 OURS = "this project"

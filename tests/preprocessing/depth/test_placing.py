@@ -13,15 +13,8 @@ from motion_preprocessing.body_capsules import body_capsules, point_segment_dist
 from motion_preprocessing.captures.camera import Intrinsics
 from motion_preprocessing.captures.walks import procedural_walk
 from motion_preprocessing.depth.body_surface import PersonDepth, depth_ahead, surface_pixels
-from motion_preprocessing.depth.placing import (
-    PlacingConfig,
-    Problem,
-    cost_of,
-    floor_report,
-    minimise,
-    place_person,
-    standing,
-)
+from motion_preprocessing.depth.placing import floor_report, place_person
+from motion_preprocessing.depth.placing_problem import PlacingConfig, Problem, cost_of, minimise, standing
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.planes import Plane
 from motion_preprocessing.poses.track import PersonTrack
