@@ -97,7 +97,7 @@ def test_help_is_seen_in_both_and_rising_in_the_other(figures: Any) -> None:
     assert rows["help"].met is False
     assert "false alarms on 50.0% of 2 others" in rows["help"].note
     assert "seen in 50% of 2 motions that were asked for other things" in rows["help"].note  # those of two people
-    assert f"where one {ELSEWHERE} (1)" in rows["help"].note
+    assert f"(who {ELSEWHERE}: 1)" in rows["help"].note
     assert "seen in 40% of 5 people in company" in rows["help"].note
     assert rows["wheelchair"].model.value == 0.0
     assert rows["wheelchair"].met is None  # no held-out clip shows it

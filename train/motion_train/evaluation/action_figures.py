@@ -16,7 +16,7 @@ from motion_train.evaluation.clips import KINDS_OF_TWO, Clips
 from motion_train.evaluation.estimate import mean_of, share_of
 from motion_train.evaluation.making import Made
 from motion_train.evaluation.recognise import KINDS, Labelled, Recogniser, hands_held, labelled_windows
-from motion_train.evaluation.recognise_two import DOES, PairRecogniser, Pairs, pair_windows
+from motion_train.evaluation.recognise_two import PairRecogniser, Pairs, pair_windows
 from motion_train.evaluation.requests import ACTIONS
 from motion_train.evaluation.rows import NOT_MEASURED, Row, at_least
 
@@ -39,8 +39,10 @@ class _Seen:
     """(M,)."""
     truth: Bools
     """(M,)."""
-    more: str = ""
-    """What else is to be told of it."""
+    alarms: str = ""
+    """In which held-out windows it is seen wrongly."""
+    strangers: str = ""
+    """In how many people in company it is seen."""
 
 
 def action_figures(
@@ -109,15 +111,13 @@ def _of_two(
     rows = {}
     for kind in recogniser.kinds:
         truth = windows.shows[:, KINDS_OF_TWO.index(kind)]
-        alarms = Counter(
-            sort for sort, yes in zip(windows.sorts, seen[kind] & ~truth, strict=True) if yes and sort != DOES
-        )
-        more = "; a false alarm where one " + ", ".join(f"{s} ({n})" for s, n in alarms.items()) if alarms else ""
-        if strangers:
-            more += f"; seen in {np.mean([one[kind] for one in strangers]):.0%} of {len(strangers)} people in company"
-        rows[kind] = _Seen(
-            np.array([one[kind] for one in found], dtype=np.bool_), asked == kind, seen[kind], truth, more
-        )
+        wrong = np.flatnonzero(seen[kind] & ~truth)
+        sorts = Counter(windows.does[i] or windows.sorts[i] for i in wrong)
+        alarms = " (who " + ", ".join(f"{sort}: {n}" for sort, n in sorts.items()) + ")" if sorts else ""
+        made_so = np.array([one[kind] for one in found], dtype=np.bool_)
+        share = np.mean([one[kind] for one in strangers]) if strangers else 0.0
+        told = f"; seen in {share:.0%} of {len(strangers)} people in company" if strangers else ""
+        rows[kind] = _Seen(made_so, asked == kind, seen[kind], truth, alarms, told)
     return rows
 
 
@@ -130,7 +130,7 @@ def _row(action: str, seen: _Seen | None, rng: np.random.Generator, replications
         return Row(PART, action, label, "%", NOT_MEASURED, target=target, note="not asked for")
     model = share_of(seen.made[seen.asked], rng, replications)
     others = seen.made[~seen.asked]
-    more = seen.more
+    more = seen.strangers
     if others.size:
         more = f"; seen in {others.mean():.0%} of {others.size} motions that were asked for other things" + more
     if not seen.truth.any():  # a classifier that was never tried proves nothing
@@ -139,7 +139,7 @@ def _row(action: str, seen: _Seen | None, rng: np.random.Generator, replications
     own = share_of(seen.held_out[seen.truth], rng, replications)
     wrong = seen.held_out[~seen.truth]
     alarms = f"{wrong.mean():.1%} of {wrong.size} others" if wrong.size else "none of others"
-    note = f"real: sensitivity on {int(seen.truth.sum())} held-out windows, false alarms on {alarms}"
+    note = f"real: sensitivity on {int(seen.truth.sum())} held-out windows, false alarms on {alarms}{seen.alarms}"
     return Row(PART, action, label, "%", model, own, target, at_least(model, REACH), note + more)
 
 

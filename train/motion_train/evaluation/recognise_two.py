@@ -1,8 +1,8 @@
 """A classifier of what somebody does with another: helps them up, pushes their wheelchair.
 
 It sees windows of two people only, so that company alone tells it nothing: both bodies by themselves, and what is
-between them (`pair_features.py`). It learns from takes of the training split, and from as many windows each of people
-who have little to do with each other, made so that neither body, nor the place, nor nearness gives the answer away.
+between them (`pair_features.py`). It learns from takes of the training split, and from as many windows of every sort of
+people who have little to do with each other, made so that neither body, nor the place, nor nearness gives it away.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from motion_train.window_topics import Moment, place
 Floats = NDArray[np.floating[Any]]
 Joints = NDArray[np.float64]
 DOES: Final = "does it"
-EXCHANGED: Final = "the other one of the two"
+EXCHANGED: Final = "is the other one of the two"
 DANCES: Final = "dances with the other"
 MEETS: Final = "is near somebody"
 STANDS_BY: Final = "is where a helper would be"
@@ -38,7 +38,9 @@ _BEYOND_M: Final = (0.8, 2.0)
 _CLEAR_M: Final = 0.35
 """Pelves of people who are put together keep this far apart: about as near as those of a carer and a patient come."""
 _FEWEST: Final = 20
+"""Frames of a window."""
 _TRIES: Final = 12
+"""To put two together who keep clear of each other."""
 
 
 @dataclass(eq=False)
