@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.components import cell_keys
+from motion_preprocessing.errors import InputError
 from motion_preprocessing.labels import CEILING, WALL
 from motion_preprocessing.mesh import Mesh
 from motion_preprocessing.scene import Scene, wall_planes
@@ -71,10 +72,19 @@ def room_of_mesh(scene: Scene, mesh: Mesh, most: int = MAX_FACES) -> Room:
 
 
 def merged(mesh: Mesh, most: int) -> Mesh:
-    """Return a mesh of at most `most` triangles: vertices of one cubic cell become one in their middle."""
+    """Return a mesh of at most `most` triangles: vertices of one cubic cell become one in their middle.
+
+    Raises:
+        InputError: There are more, and none of them has an area that would say how large cells should be.
+    """
     if len(mesh.faces) <= most:
         return mesh
     _, areas = _face_normals(mesh.vertices, mesh.faces)
+    if not areas.any():
+        raise InputError(
+            f"expected triangles with an area, got {len(mesh.faces)} without for the room's mesh; "
+            "export it again, or give its points as .ply"
+        )
     cell = math.sqrt(2 * float(areas.sum()) / most)  # two triangles for each cell that a surface passes through
     while True:
         _, first, cluster = np.unique(cell_keys(mesh.vertices, cell), return_index=True, return_inverse=True)

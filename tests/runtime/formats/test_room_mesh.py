@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from motion_preprocessing.errors import InputError
 from motion_preprocessing.mesh import Mesh
 from motion_preprocessing.scene import Scene, load_scene
 from motion_runtime.formats.export import Export
@@ -150,6 +151,14 @@ def test_named_things_have_their_colours_and_a_named_ceiling_is_apart(tmp_path: 
     on_bed = (np.abs(room.points_m[:, 2] - 0.5) < 0.02) & (room.normals[:, 2] > 0.9)  # type: ignore[index]
     assert on_bed.sum() == 4
     np.testing.assert_allclose(room.colors[on_bed], lightened(np.array([CLASS_PALETTE[0]] * 4)), atol=1e-6)
+
+
+def test_too_many_triangles_without_any_area_are_refused() -> None:
+    line = np.column_stack([np.arange(6.0), np.zeros((6, 2))])  # three corners of each on one line
+    mesh = Mesh(line, np.array([[0, 1, 2], [1, 2, 3], [3, 4, 5]]), None, None)
+    with pytest.raises(InputError, match="expected triangles with an area, got 3 without"):
+        merged(mesh, 2)
+    assert merged(mesh, 3) is mesh
 
 
 def test_too_many_triangles_are_merged_near_where_they_were() -> None:
