@@ -147,7 +147,7 @@ def broken(kind: str, source: Path, path: Path) -> None:
 
 
 BROKEN = {
-    "text": "", "empty": "", "truncated": "", "other arrays": "format_version", "one array": "", "pickled": "",
+    "text": "", "empty": "", "truncated": "", "other arrays": "no array format_version", "one array": "", "pickled": "",
     "newer": "version 1, got 99", "nan": "NaN or infinity in 1 of", "infinite rotation": "NaN or infinity",
     "no rotation": "not of length 1", "shapes": "shape", "no frames": "0 frames", "fps": "", "negative fps": "-20.0",
     "letters": "",

@@ -10,12 +10,13 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from motion_preprocessing.dataset import MotionDataset, write_dataset
+from motion_preprocessing.errors import InputError
 from motion_preprocessing.pose_vector import encode
 from motion_preprocessing.sequence import MotionSequence
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_train.config import DataConfig
 from motion_train.window_parts import MIN_DISTANCE_M
-from motion_train.window_pool import Window, WindowMaker
+from motion_train.window_pool import Window, WindowMaker, make_windows
 from motion_train.windows import WindowSampler, normaliser_of, padded, places_together
 
 CONFIG = DataConfig(
@@ -73,6 +74,14 @@ def test_windows_are_canonical_consistent_and_a_function_of_their_number(folder)
         speed = window.pose[0, :, 66:132].reshape(-1, 22, 3)
         np.testing.assert_allclose(speed[:-1], np.diff(joints, axis=0) * 20.0, atol=2e-3)
     assert not np.array_equal(makers[0].single(0).pose, makers[0].single(1).pose)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_folder_that_is_no_dataset_is_said_by_workers_too(tmp_path, folder, workers):
+    with pytest.raises(InputError, match="dataset.json"):
+        list(make_windows(tmp_path, "train", CONFIG, 3, {"single": 2}, workers))
+    with pytest.raises(InputError, match="got none for the windows"):
+        list(make_windows(folder, "test", CONFIG, 3, {"single": 2}, workers))
 
 
 def test_mirrored_windows_have_mirrored_words(folder):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.canonical import canonical_move, move_points
 from motion_preprocessing.dataset import MotionDataset, MotionRecord
 from motion_preprocessing.describe import describe
-from motion_preprocessing.errors import InputError
+from motion_preprocessing.errors import InputError, MotionError
 from motion_preprocessing.furnishing.furnisher import furnish_people
 from motion_preprocessing.furnishing.library import FurnitureLibrary, Split
 from motion_preprocessing.furnishing.words import with_objects
@@ -306,15 +306,20 @@ def _amount(record: MotionRecord) -> float:
     return float(np.sum(record.frame_weights)) if len(record.frame_weights) else float(len(record.pose))
 
 
-_maker: WindowMaker | None = None
+_maker: WindowMaker | MotionError | None = None
 
 
 def _start_worker(folder: str, split: str, config: DataConfig, seed: int) -> None:
     global _maker
-    _maker = WindowMaker(MotionDataset.open(Path(folder), split=split), config, seed, split)
+    try:
+        _maker = WindowMaker(MotionDataset.open(Path(folder), split=split), config, seed, split)
+    except MotionError as error:  # raised here it would only break the pool, which keeps the reason to itself
+        _maker = error
 
 
 def _make_chunk(kind: str, first: int, last: int) -> list[tuple[str, Window]]:
+    if isinstance(_maker, MotionError):
+        raise _maker
     assert _maker is not None
     if kind == "pair" and not _maker.pairs:
         return []
@@ -340,6 +345,9 @@ def make_windows(
         counts: How many of each kind (see `KINDS`); no pairs are yielded where the split has no takes of two persons.
         workers: Processes; 1 makes them in this one.
         progress: Called with the number of windows made so far.
+
+    Raises:
+        MotionError: The dataset is none, or the split is empty.
     """
     chunks = [
         (kind, first, min(first + _CHUNK, count)) for kind, count in counts.items() for first in range(0, count, _CHUNK)

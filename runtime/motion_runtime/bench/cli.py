@@ -42,7 +42,10 @@ def _words(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--precision", "precisions", callback=_words, metavar="NAME,..", help="Default: all of the bundle.")
 @click.option("--threads", type=click.IntRange(1), help="Default: as many as the process is granted cores.")
 @click.option("--rounds", type=click.IntRange(1), default=30, show_default=True, help="Rounds of the step times.")
-@click.option("--seconds", type=float, default=6.0, show_default=True, help="Length of whole motions.")
+@click.option(
+    "--seconds", type=click.FloatRange(0, 3600, min_open=True), default=6.0, show_default=True,
+    help="Length of whole motions.",
+)  # fmt: skip
 @click.option("--cold/--no-cold", default=True, show_default=True, help="Start new processes too.")
 @click.option("--bulk", type=click.IntRange(0), default=8, show_default=True, help="Motions to make in bulk; 0 = none.")
 @click.option(

@@ -75,6 +75,8 @@ def read_motion(path: Path) -> Motion:
         return _motion(stored)
     except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, IndexError) as error:
         words = error.strerror if isinstance(error, OSError) else str(error)
+        if isinstance(error, KeyError):
+            words = f"no array {error.args[0]}"
         remedy = "check the path" if isinstance(error, OSError) else "make it anew"
         reason = " ".join((words or "").split()) or "nothing in it"
         raise InputError(f"expected a motion.npz, got '{reason}' for {path}; {remedy}") from error
