@@ -33,11 +33,13 @@ import torch
 from recorded import write_results
 from torch import Tensor
 
+from motion_preprocessing.errors import ProviderError
 from motion_runtime import GenerationRequest, Generator
 from motion_runtime.bench.report import draw_bars, draw_steps
 from motion_runtime.bench.step import GUIDANCE, interleaved, step_inputs
 from motion_runtime.bench.whole import PROMPT, measure_cold
 from motion_runtime.bundle import Bundle
+from motion_runtime.guidance import ALL_STEPS
 from motion_runtime.manifest import FP32, FUSED, PLAIN, STEP
 from motion_runtime.sampler import philox_noise, plan_steps
 from motion_runtime.schedule import NoiseSchedule
@@ -151,20 +153,30 @@ def measure_motion(bundle: Bundle, network: Network, provider: Provider, rounds:
             t = torch.tensor([float(step.t)])
             x = network.step({**inputs, "x": x, "noise": noise, "coefficients": coefficients, "t": t})
 
-    def ours(generator: Generator, sampler: str, steps: int) -> Callable[[], Any]:
-        request = GenerationRequest(prompts=(PROMPT,), seconds=SECONDS, sampler=sampler, steps=steps)
+    def ours(generator: Generator, **setting: Any) -> Callable[[], Any]:
+        request = GenerationRequest(prompts=(PROMPT,), seconds=SECONDS, **setting)
         return lambda: generator.generate(request)
 
-    settings = f"{default.sampler}, {default.steps} steps, {best.precision}"
+    low, high = default.guidance_interval
+    guided = "" if (low, high) == ALL_STEPS else f" guided from {low:.0%} to {high:.0%}"
+    settings = f"{default.sampler}, {default.steps} steps{guided}"
+    reduced = {}
+    try:
+        fast = choose_provider("openvino", provider.threads, "auto", bundle.manifest.precisions)
+    except ProviderError as error:
+        click.echo(f"OpenVINO is left out: {error}", err=True)
+    else:
+        reduced[f"the same through OpenVINO ({fast.precision})"] = ours(Generator(bundle, fast))
     return {
         "seconds": SECONDS,
         "kernel": list(kernel),
         "times": interleaved(
             {
                 f"{TORCH}, 50 DDPM steps": torch_motion,
-                "ONNX Runtime fp32, 50 DDPM steps": ours(exact, "ddpm", 50),
-                f"motion-run's default ({settings})": ours(usual, default.sampler, default.steps),
-            },
+                "ONNX Runtime fp32, 50 DDPM steps": ours(exact, sampler="ddpm", steps=50, guidance_interval=ALL_STEPS),
+                f"motion-run's default ({settings}, {best.precision})": ours(usual),
+            }
+            | reduced,
             rounds,
         ),
     }

@@ -72,9 +72,11 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--name", default="scene-motion", show_default=True, help="What the model is called.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights (SPDX).")
 @click.option("--credits", "credits_file", type=click.Path(path_type=Path), help="Text file; default: the dataset's.")
-@click.option("--sampler", default="dpm++", show_default=True, help="Default sampler: ddpm, ddim or dpm++.")
+@click.option("--sampler", default="dpm++", show_default=True, help="Default sampler: ddpm, ddim, dpm++, sde-dpm++.")
 @click.option("--steps", type=click.IntRange(1, 1000), default=20, show_default=True, help="Default denoising steps.")
 @click.option("--guidance", type=click.FloatRange(0, 100), default=2.5, show_default=True, help="Default guidance.")
+@click.option("--guidance-interval", type=(float, float), default=(0.0, 1.0), show_default=True, metavar="LO HI",
+              help="Steps that guidance counts in by default: 0 = the first, 1 = the last.")  # fmt: skip
 @click.version_option(package_name="scene-motion", prog_name="motion-export")
 def main(
     checkpoint: Path,
@@ -95,6 +97,7 @@ def main(
     sampler: str,
     steps: int,
     guidance: float,
+    guidance_interval: tuple[float, float],
 ) -> None:
     """Export a trained model to ONNX, check it against PyTorch and write it as a bundle.
 
@@ -107,6 +110,7 @@ def main(
     from motion_export.bundle_writer import write_bundle
     from motion_export.checkpoint_model import load_model
     from motion_export.graphs import check_opset
+    from motion_runtime.guidance import Guidance
     from motion_runtime.manifest import SamplingDefaults
     from motion_runtime.sampler import SAMPLERS
 
@@ -121,7 +125,7 @@ def main(
         licence=licence,
         fps=fps,
         credits=_read(credits_file),
-        default=SamplingDefaults(sampler, steps, guidance),
+        default=SamplingDefaults(sampler, steps, guidance, Guidance(guidance, guidance, guidance_interval).interval),
     )
     embed = None
     if evaluator is not None:

@@ -53,8 +53,10 @@ def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     return numbers
 
 
-def _interval(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[float, float]:
+def _interval(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
     """Parse 'lo,hi'."""
+    if value is None:
+        return None
     try:
         low, high = (float(part) for part in value.split(","))
     except ValueError:
@@ -90,13 +92,13 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--heading", type=float, help="Where they face, degrees: 0 = +x, 90 = +y; default: chosen.")
 @click.option("--goal", "goals", multiple=True, metavar="X,Y|THING",
               help="Where a person ends: a place, 'chair 2', 'object 3' ...; once a person, '-' for none.")  # fmt: skip
-@click.option("--sampler", type=click.Choice(["ddpm", "ddim", "dpm++"]), help="Default: the bundle's.")
+@click.option("--sampler", type=click.Choice(["ddpm", "ddim", "dpm++", "sde-dpm++"]), help="Default: the bundle's.")
 @click.option("--steps", type=int, help="Denoising steps; default: the bundle's.")
 @click.option("--guidance", type=float, help="1 follows the prompt plainly, more exaggerates; default: the bundle's.")
 @click.option("--guidance-text", type=float, help="The same for the prompt alone; default: as --guidance.")
 @click.option("--guidance-scene", type=float, help="The same for the room alone; default: as --guidance.")
-@click.option("--guidance-interval", metavar="LO,HI", default="0,1", show_default=True, callback=_interval,
-              help="Steps that guidance counts in: 0 = the first, 1 = the last.")  # fmt: skip
+@click.option("--guidance-interval", metavar="LO,HI", callback=_interval,
+              help="Steps that guidance counts in: 0 = the first, 1 = the last; default: the bundle's.")  # fmt: skip
 @click.option("--keyframes", multiple=True, type=click.Path(path_type=Path), help="Joints known at some times, .npz.")
 @click.option("--start-pose", metavar="FILE[@S]", help="First pose: a motion.npz's last one, or the one at S seconds.")
 @click.option("--end-pose", metavar="FILE[@S]", help="Last pose: a motion.npz's first one, or the one at S seconds.")
@@ -106,7 +108,9 @@ def _check_beside_jobs(ctx: click.Context) -> None:
               help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
 @click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
 @click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats or sinks for good.")
+@click.option("--feet/--no-feet", default=True, show_default=True, help="Who walks goes as far as their feet carry.")
 @click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies comes to be on the furniture.")
+@click.option("--solid/--no-solid", default=True, show_default=True, help="Nobody is inside of the room's things.")
 @click.option("--apart", type=float, default=0.45, show_default=True, help="People keep apart, metres; 0 = off.")
 @click.option("--low-pass", type=float, default=0.035, show_default=True, help="Gaussian smoothing, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
@@ -148,7 +152,7 @@ def main(
     guidance: float | None,
     guidance_text: float | None,
     guidance_scene: float | None,
-    guidance_interval: tuple[float, float],
+    guidance_interval: tuple[float, float] | None,
     keyframes: tuple[Path, ...],
     start_pose: str | None,
     end_pose: str | None,
@@ -157,7 +161,9 @@ def main(
     low_pass: float,
     walls: bool,
     ground: bool,
+    feet: bool,
     use: bool,
+    solid: bool,
     apart: float,
     bundle: Path | None,
     provider: str,
@@ -222,7 +228,9 @@ def main(
         low_pass_s=low_pass,
         walls=walls,
         ground=ground,
+        feet=feet,
         use=use,
+        solid=solid,
         apart_m=apart,
         seed=seed,
         start_m=None if start is None else (start[0], start[1]),

@@ -46,6 +46,7 @@ from motion_runtime.editing.windows import (
     with_guides,
 )
 from motion_runtime.guidance import KEPT, Guidance
+from motion_runtime.keep_off import keep_off
 from motion_runtime.low_pass import low_pass
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
@@ -142,6 +143,9 @@ class Generator:
         fps = self.bundle.manifest.fps
         steady = low_pass(made.pose_vectors, request.low_pass_s * fps)
         rotations, root = _pose_in_room(steady, made.placement)
+        room = self._room_of(request)
+        if room is not None and request.solid:
+            rotations, root = keep_off(rotations, root, room.solids, fps)
         if made.known is not None:
             rotations, root = meet(rotations, root, made.known, fps)
         joints, _ = forward_kinematics(rotations, root)
@@ -233,7 +237,8 @@ class Generator:
             corrections = [] if past is None else [fade_in(past, window.frames)]
             number = windows.index(window)
             ways = passed.setdefault(number, [])
-            hold = partial(stay, here, request, room, people, fps, first=past is None, passed=ways)
+            kept = 0 if past is None else past.shape[1]
+            hold = partial(stay, here, request, room, people, fps, kept=kept, passed=ways)
             corrections += hold()
             if guides is not None:
                 seen = guides.window(window.first, window.end).of(people).in_frame(here)
@@ -259,7 +264,7 @@ class Generator:
                     "check the bundle, or try --provider cpu"
                 )
             x = self.bundle.manifest.normaliser.denormalise(clean).astype(np.float64)
-            if past is None and request.uses and guides is None:
+            if guides is None:
                 for correction in hold(finished=True):
                     x = correction(x)
             passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
@@ -295,7 +300,8 @@ class Generator:
         text = scale if request.guidance_text is None else request.guidance_text
         scene = scale if request.guidance_scene is None else request.guidance_scene
         # Without a room there is nothing to tell apart: one branch less to run.
-        return Guidance(text, text if request.scene is None else scene, request.guidance_interval)
+        interval = request.guidance_interval or self.bundle.manifest.default.guidance_interval
+        return Guidance(text, text if request.scene is None else scene, interval)
 
     def _noise(
         self, request: GenerationRequest, persons: int, shape: KernelShape, frames: int, stream: int

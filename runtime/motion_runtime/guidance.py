@@ -20,6 +20,8 @@ Weights = tuple[float, float, float]
 
 KEPT: Final[tuple[tuple[bool, bool], ...]] = ((True, True), (False, True), (False, False))
 """(text, scene) that each branch is told: all, the scene alone, nothing."""
+ALL_STEPS: Final = (0.0, 1.0)
+"""The interval that leaves out no step."""
 CONDITIONAL: Final[Weights] = (1.0, 0.0, 0.0)
 """All conditions, plainly."""
 
@@ -32,7 +34,7 @@ class Guidance:
     """Scale of the prompt."""
     scene: float
     """Scale of the room."""
-    interval: tuple[float, float] = (0.0, 1.0)
+    interval: tuple[float, float] = ALL_STEPS
     """Steps in which it counts, as shares of the way from noise (0) to motion (1)."""
 
     def __post_init__(self) -> None:

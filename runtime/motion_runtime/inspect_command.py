@@ -120,6 +120,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "sampler": manifest.default.sampler,
         "steps": manifest.default.steps,
         "guidance": manifest.default.guidance,
+        "guidance_interval": list(manifest.default.guidance_interval),
         "scene_tokens": manifest.scene_tokens,
         "person_classes": list(manifest.person_classes),
         "prompt_tokens": manifest.text.context_length,
@@ -164,13 +165,15 @@ def _bundle_lines(found: dict[str, Any]) -> list[str]:
             if isinstance(value, (str, int, float))
         )
 
+    low, high = found["guidance_interval"]
+    when = "" if (low, high) == (0, 1) else f" in steps {low:.0%} to {high:.0%}"
     lines = [
         f"{found['folder']}: {found['name']}, format {found['format_version']}, {found['megabytes']} MB, "
         f"sha256 {found['sha256'][:12]}",
         f"  people      {', '.join(map(str, found['people']))} ({', '.join(found['person_classes'])})",
         f"  length      up to {found['seconds']:g} s a window at {found['fps']:g} frames a second",
         f"  precisions  {', '.join(found['precisions'])}",
-        f"  sampling    {found['sampler']}, {found['steps']} steps, guidance {found['guidance']:g}, "
+        f"  sampling    {found['sampler']}, {found['steps']} steps, guidance {found['guidance']:g}{when}, "
         f"{' and '.join(map(str, found['branches']))} branches",
         f"  reads       {found['prompt_tokens']} tokens of a prompt, {found['scene_tokens']} groups of a room's points",
         f"  licence     {' '.join(found['licence'].split())}",

@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_runtime.guidance import ALL_STEPS
+
 FORMAT_VERSION: Final = 2
 
 STEP: Final = "step"
@@ -115,11 +117,13 @@ class SamplingDefaults:
     """Settings that are used where a request leaves them open."""
 
     sampler: str
-    """'ddpm', 'ddim' or 'dpm++'."""
+    """'ddpm', 'ddim', 'dpm++' or 'sde-dpm++'."""
     steps: int
     """Denoising steps."""
     guidance: float
     """Scale of classifier-free guidance."""
+    guidance_interval: tuple[float, float] = ALL_STEPS
+    """Steps in which it counts, as shares of the way from noise (0) to motion (1)."""
 
 
 @dataclass(frozen=True)

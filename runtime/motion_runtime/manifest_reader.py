@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from motion_preprocessing.errors import BundleError
+from motion_runtime.guidance import ALL_STEPS
 from motion_runtime.manifest import (
     CONDITION,
     FORMAT_VERSION,
@@ -104,7 +105,11 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         person_classes=top.texts("person_classes"),
         object_classes=top.texts("object_classes"),
         default=SamplingDefaults(
-            default.choice("sampler", SAMPLERS), default.integer("steps"), default.number("guidance")
+            default.choice("sampler", SAMPLERS),
+            default.integer("steps"),
+            default.number("guidance"),
+            # Bundles of before this was a setting guide in every step.
+            default.interval("guidance_interval") if "guidance_interval" in default.values else ALL_STEPS,
         ),
         licence=top.text("licence"),
         credits=top.text("credits"),

@@ -55,6 +55,15 @@ class Reader:
         good = isinstance(value, list) and all(_is_integer(item, least) for item in value) and (empty or value)
         return tuple(value) if good else self._refuse(key, wanted, value)
 
+    def interval(self, key: str) -> tuple[float, float]:
+        """Read two numbers lo <= hi within 0 and 1."""
+        wanted = "two numbers lo <= hi within 0 and 1"
+        value = self._get(key, wanted)
+        good = isinstance(value, list) and len(value) == 2 and all(type(item) in (int, float) for item in value)
+        if not good or not 0 <= value[0] <= value[1] <= 1:
+            self._refuse(key, wanted, value)
+        return float(value[0]), float(value[1])
+
     def texts(self, key: str) -> tuple[str, ...]:
         """Read a list of strings, at least one."""
         wanted = "a list of strings"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.skeleton import JOINT_COUNT
-from motion_runtime.guidance import Guidance
+from motion_runtime.guidance import ALL_STEPS, Guidance
 from motion_runtime.timeline import Timeline, motion_seconds
 from motion_runtime.tokenizer import check_prompt
 
@@ -44,7 +44,7 @@ class GenerationRequest:
     scene: Scene | None = None
     """The room; None = an empty one, the first person starting at the origin."""
     sampler: str | None = None
-    """'ddpm', 'ddim' or 'dpm++'; None = the bundle's default."""
+    """'ddpm', 'ddim', 'dpm++' or 'sde-dpm++'; None = the bundle's default."""
     steps: int | None = None
     """Denoising steps; None = the bundle's default."""
     guidance: float | None = None
@@ -53,8 +53,9 @@ class GenerationRequest:
     """The same for the prompt alone; None = as `guidance`."""
     guidance_scene: float | None = None
     """The same for the room alone; None = as `guidance`."""
-    guidance_interval: tuple[float, float] = (0.0, 1.0)
-    """Steps in which conditions are exaggerated, as shares of the way from noise (0) to motion (1)."""
+    guidance_interval: tuple[float, float] | None = None
+    """Steps in which conditions are exaggerated, as shares of the way from noise (0) to motion (1); None = the bundle's
+    default."""
     low_pass_s: float = 0.035
     """Standard deviation of the Gaussian that takes the network's noise off every frame, seconds; 0 = off."""
     eta: float = 0.0
@@ -73,6 +74,8 @@ class GenerationRequest:
     """People keep their pelves this far apart; 0 = they may meet and cross."""
     ground: bool = True
     """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole."""
+    feet: bool = True
+    """Whether who walks gets only as far as their feet carry them, instead of sliding; not where the way is given."""
     edits: Edits | None = None
     """What is known of the motion beforehand: keyframes, poses, held body parts, paths."""
     goals: tuple[str, ...] = ()
@@ -80,6 +83,8 @@ class GenerationRequest:
     'object 3', 'bed'), or '-' for nowhere in particular. Without a start people start in reach."""
     use: bool = True
     """Whether who sits or lies on a thing of the room that their prompt names is led onto it."""
+    solid: bool = True
+    """Whether the room's things are solid: bodies that are inside of one are moved out of it."""
     others: tuple[Start | None, ...] = ()
     """Where the second, third ... person starts; None, or left out = where the model has them."""
     uses: tuple[Use | None, ...] = ()
@@ -113,7 +118,7 @@ class GenerationRequest:
             timeline.starts(self.seconds)
         for scale in (self.guidance, self.guidance_text, self.guidance_scene):
             _check_range("guidance", scale, 0.0, 100.0)
-        Guidance(1.0, 1.0, self.guidance_interval)
+        Guidance(1.0, 1.0, self.guidance_interval or ALL_STEPS)
         _check_range("eta", self.eta, 0.0, 1.0)
         _check_range("low pass", self.low_pass_s, 0.0, 1.0)
         _check_range("distance", self.apart_m, 0.0, 5.0)

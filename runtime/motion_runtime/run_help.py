@@ -15,7 +15,13 @@ from motion_preprocessing.command import OneLineCommand
 INSPECT: Final = "inspect"
 SECTIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("What happens", ("prompts", "persons", "seconds", "num_samples", "seed", "jobs", "keep_going")),
-    ("Room", ("scene_path", "up", "units", "labels", "start", "heading", "goals", "walls", "ground", "use", "apart")),
+    (
+        "Room",
+        (
+            "scene_path", "up", "units", "labels", "start", "heading", "goals", "walls", "ground", "feet", "use",
+            "solid", "apart",
+        ),
+    ),
     ("What is known beforehand", ("keyframes", "start_pose", "end_pose", "holds", "paths")),
     (
         "Model",

@@ -54,7 +54,7 @@ def describe_plan(
         "kernel": {"people": shape.people, "frames": shape.frames},
         "sampler": request.sampler or default.sampler,
         "steps": request.steps or default.steps,
-        "guidance": {"text": guidance.text, "scene": guidance.scene},
+        "guidance": {"text": guidance.text, "scene": guidance.scene, "interval": list(guidance.interval)},
         "scene": None if scene_path is None else str(scene_path),
         "objects": [] if request.scene is None else [thing.name for thing in request.scene.furniture],
         "start_m": None if first.start_m is None else [round(value, 3) for value in first.start_m],
@@ -103,10 +103,12 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
             way = " ".join(f"{t:g}:{x:g},{y:g}" for t, x, y in places)
             lines.append(f"  way       of person {number}: {way}")
     provider, scales = plan["provider"], plan["guidance"]
+    low, high = scales["interval"]
+    when = "" if (low, high) == (0, 1) else f" in steps {low:.0%} to {high:.0%}"
     lines += [
         f"  model     {plan['bundle']['name']} on {provider['name']} in {provider['precision']} ({provider['why']})",
         f"  sampling  {plan['sampler']}, {plan['steps']} steps, guidance {scales['text']:g}, "
-        f"{scales['scene']:g} for the room, {plan['windows']} {'window' if plan['windows'] == 1 else 'windows'} "
+        f"{scales['scene']:g} for the room{when}, {plan['windows']} {'window' if plan['windows'] == 1 else 'windows'} "
         f"of up to {plan['kernel']['frames']} frames, seed {plan['seed']}",
         f"  files     {', '.join(plan['formats'])}",
     ]

@@ -1,4 +1,4 @@
-"""From noise to motion: DDPM, DDIM and DPM-Solver++(2M) as coefficients of one and the same step.
+"""From noise to motion: DDPM, DDIM, DPM-Solver++(2M) and its SDE form as coefficients of one and the same step.
 
 The network predicts the clean motion x0 from a noisy x, in branches k that are told all or some of the conditions.
 Whatever the sampler, a denoising step from noise level t to the next lower one, t', is
@@ -81,9 +81,35 @@ def trailing_timesteps(schedule_steps: int, steps: int) -> list[int]:
     return [int(level) for level in levels]
 
 
-def _levels(schedule: NoiseSchedule, steps: int) -> list[tuple[int, float, float]]:
+def balanced_timesteps(schedule: NoiseSchedule, steps: int) -> list[int]:
+    """Spread `steps` levels halfway between trailing ones and ones equally far apart in lambda, the log of the SNR.
+
+    What a step has to bridge is a distance in lambda (Lu et al. 2022, section 4.3), of which trailing levels leave most
+    to the last step: with ten of a thousand it leads from level 99 to the motion. Levels equally far apart in lambda
+    end well, but spend half of the steps above level 950. The last one is that of fifty trailing steps.
+
+    Raises:
+        InputError: As `trailing_timesteps`.
+    """
+    trailing = trailing_timesteps(schedule.steps, steps)
+    log_snr = _log_snr(schedule.alphas_cumprod.astype(np.float64))
+    targets = np.linspace(log_snr[-1], log_snr[schedule.steps // 50], steps)
+    # log_snr falls with the level, np.interp wants it to rise.
+    even = np.interp(targets, log_snr[::-1], np.arange(schedule.steps - 1, -1, -1.0))
+    levels: list[int] = []
+    for k, level in enumerate(np.round((np.array(trailing) + even) / 2).astype(int).tolist()):
+        highest = levels[-1] - 1 if levels else schedule.steps - 1
+        levels.append(min(max(level, steps - 1 - k), highest))  # no level twice, and one left for every step to come
+    return levels
+
+
+def _log_snr(abar: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Lambda = log(sqrt(abar) / sqrt(1 - abar))."""
+    return np.asarray(0.5 * np.log(abar / (1 - np.asarray(abar))))
+
+
+def _levels(schedule: NoiseSchedule, timesteps: list[int]) -> list[tuple[int, float, float]]:
     """List (t, abar, abar') of every step."""
-    timesteps = trailing_timesteps(schedule.steps, steps)
     abar = [float(schedule.alphas_cumprod[t]) for t in timesteps]
     return list(zip(timesteps, abar, [*abar[1:], 1.0], strict=True))
 
@@ -94,7 +120,7 @@ def ddpm(schedule: NoiseSchedule, steps: int) -> list[Step]:
     Fewer steps than the schedule has make a coarser chain through the same abar, with 1 - abar / abar' for its beta.
     """
     plan = []
-    for t, abar, abar_next in _levels(schedule, steps):
+    for t, abar, abar_next in _levels(schedule, trailing_timesteps(schedule.steps, steps)):
         alpha = abar / abar_next
         beta = 1 - alpha
         plan.append(
@@ -116,7 +142,7 @@ def ddim(schedule: NoiseSchedule, steps: int, eta: float = 0.0) -> list[Step]:
     DDPM.
     """
     plan = []
-    for t, abar, abar_next in _levels(schedule, steps):
+    for t, abar, abar_next in _levels(schedule, trailing_timesteps(schedule.steps, steps)):
         s = eta * ((1 - abar_next) / (1 - abar) * (1 - abar / abar_next)) ** 0.5
         a = max(1 - abar_next - s * s, 0.0) ** 0.5 / (1 - abar) ** 0.5
         plan.append(Step(t, a=a, b=abar_next**0.5 - a * abar**0.5, c=0.0, s=s))
@@ -131,10 +157,9 @@ def dpm_solver(schedule: NoiseSchedule, steps: int) -> list[Step]:
     """
     plan: list[Step] = []
     h_before = 0.0
-    for t, abar, abar_next in _levels(schedule, steps):
+    for t, abar, abar_next in _levels(schedule, trailing_timesteps(schedule.steps, steps)):
         last = abar_next == 1.0
-        log_snr = 0.5 * np.log(abar / (1 - abar))
-        h = np.inf if last else 0.5 * np.log(abar_next / (1 - abar_next)) - log_snr
+        h = np.inf if last else float(_log_snr(abar_next) - _log_snr(abar))
         weight = -(abar_next**0.5) * np.expm1(-h)
         extrapolate = 0.0 if last or not plan else h / (2 * h_before)  # 1 / (2 r)
         plan.append(
@@ -146,11 +171,37 @@ def dpm_solver(schedule: NoiseSchedule, steps: int) -> list[Step]:
                 s=0.0,
             )
         )
-        h_before = float(h)
+        h_before = h
     return plan
 
 
-SAMPLERS: Final = ("ddpm", "ddim", "dpm++")
+def sde_dpm_solver(schedule: NoiseSchedule, steps: int) -> list[Step]:
+    """SDE-DPM-Solver++(2M) (Lu et al. 2022, eq. 14 and appendix B): DPM-Solver++ with as much fresh noise as DDPM's.
+
+    Like DDPM it corrects at one level what the network got wrong at the one before; like DPM-Solver++ it follows x0
+    from step to step, and so takes a third of the steps. Levels are those of `balanced_timesteps`.
+    """
+    plan: list[Step] = []
+    h_before = 0.0
+    for t, abar, abar_next in _levels(schedule, balanced_timesteps(schedule, steps)):
+        last = abar_next == 1.0
+        h = np.inf if last else float(_log_snr(abar_next) - _log_snr(abar))
+        weight = -(abar_next**0.5) * np.expm1(-2 * h)
+        extrapolate = 0.0 if last or not plan else h / (2 * h_before)
+        plan.append(
+            Step(
+                t,
+                a=float(((1 - abar_next) / (1 - abar)) ** 0.5 * np.exp(-h)),
+                b=float(weight * (1 + extrapolate)),
+                c=float(-weight * extrapolate),
+                s=float((-(1 - abar_next) * np.expm1(-2 * h)) ** 0.5),
+            )
+        )
+        h_before = h
+    return plan
+
+
+SAMPLERS: Final = ("ddpm", "ddim", "dpm++", "sde-dpm++")
 
 
 def plan_steps(
@@ -174,6 +225,8 @@ def plan_steps(
         plan = ddim(schedule, steps, eta)
     elif sampler == "dpm++":
         plan = dpm_solver(schedule, steps)
+    elif sampler == "sde-dpm++":
+        plan = sde_dpm_solver(schedule, steps)
     else:
         raise InputError(f"expected one of {', '.join(SAMPLERS)}, got '{sampler}' for the sampler; choose one of these")
     guide = guidance if isinstance(guidance, Guidance) else Guidance(guidance, guidance)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 
 from motion_preprocessing.errors import BundleError
 from motion_runtime.bundle import Bundle
+from motion_runtime.generator import Generator
 from motion_runtime.manifest import FORMAT_VERSION, to_dict
 from motion_runtime.manifest_reader import parse_manifest
+from motion_runtime.motion import GenerationRequest
 
 TOY = Path(__file__).with_name("toy_bundle")
 Edit = Callable[[dict[str, Any]], None]
@@ -126,6 +129,19 @@ def test_manifest_that_is_none(copy: Path, content: bytes) -> None:
     assert "manifest.json" in refused(copy)
 
 
+def test_a_bundle_says_in_which_steps_it_guides(copy: Path) -> None:
+    def older(values: dict[str, Any]) -> None:
+        values["default"].pop("guidance_interval", None)
+
+    rewrite(copy, older)
+    assert Bundle.open(copy).manifest.default.guidance_interval == (0.0, 1.0)
+    rewrite(copy, lambda values: values["default"].update(guidance_interval=[0, 0.5]))
+    generator = Generator.load(copy, "cpu")
+    asked = GenerationRequest(("a person walks",), seconds=1.0)
+    assert generator.guidance_of(asked).interval == (0.0, 0.5)
+    assert generator.guidance_of(replace(asked, guidance_interval=(0.2, 0.4))).interval == (0.2, 0.4)
+
+
 def test_no_folder(tmp_path: Path) -> None:
     assert "motion-export" in refused(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
@@ -170,6 +186,10 @@ def step(values: dict[str, Any]) -> dict[str, Any]:
         (lambda v: v["schedule"].update(steps=10**9), "'steps'"),
         (lambda v: v["default"].update(sampler="euler"), "'euler'"),
         (lambda v: v["default"].update(steps=v["schedule"]["steps"] + 1), "default steps"),
+        (lambda v: v["default"].update(guidance_interval=[0.5, 0.2]), "'guidance_interval'"),
+        (lambda v: v["default"].update(guidance_interval=[0, 1.5]), "'guidance_interval'"),
+        (lambda v: v["default"].update(guidance_interval=[0.5]), "'guidance_interval'"),
+        (lambda v: v["default"].update(guidance_interval="all"), "'guidance_interval'"),
         (lambda v: v.update(identities=1), "identities"),
         (lambda v: v.update(opset=17.5), "'opset'"),
         (lambda v: v.update(person_classes=[]), "'person_classes'"),

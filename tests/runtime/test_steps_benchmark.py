@@ -40,6 +40,24 @@ def test_a_difference_is_relative_paired_and_knows_what_is_too_little(modules: t
     assert np.isfinite(figures.difference(np.array([1.0, np.nan]), np.array([1.0, 2.0])).relative)
 
 
+def test_coming_nearer_to_recordings_is_no_loss(modules: tuple[ModuleType, ModuleType]) -> None:
+    steps, figures = modules
+
+    def setting(seen: float, **values: float) -> object:
+        shown = {"foot_skate_ratio": 0.1, "penetration_mm": 1.0, "float_mm": 40.0, "jerk_mean_m_s3": 40.0} | values
+        wanted = np.arange(100) < 100 * seen
+        return figures.Setting({name: np.full(100, value) for name, value in shown.items()}, wanted, 1.0, 1.0)
+
+    real = {"foot_skate_ratio": 0.08, "penetration_mm": 1.0, "float_mm": 40.0, "jerk_mean_m_s3": 60.0}
+    reference = setting(0.8)
+    assert steps.no_worse(reference, reference, real)
+    assert steps.no_worse(setting(0.8, jerk_mean_m_s3=75.0, foot_skate_ratio=0.07), reference, real)
+    assert not steps.no_worse(setting(0.8, jerk_mean_m_s3=81.0), reference, real)
+    assert not steps.no_worse(setting(0.8, foot_skate_ratio=0.103), reference, real)
+    assert steps.no_worse(setting(0.79), reference, real)
+    assert not steps.no_worse(setting(0.77), reference, real)
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say(modules: tuple[ModuleType, ModuleType]) -> None:
     _, figures = modules
     rng, hits = np.random.default_rng(1), 0

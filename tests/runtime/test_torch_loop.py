@@ -82,7 +82,7 @@ def test_the_runtime_equals_the_torch_loop(maker: Any, tmp_path: Path) -> None:
     prompts = ("a person walks", "a person sits")
     request = GenerationRequest(
         prompts, seconds=FRAMES / maker.FPS, steps=STEPS, guidance=GUIDANCE, sampler="ddpm", seed=SEED, low_pass_s=0.0,
-        walls=False, apart_m=0.0, ground=False, staged=True,
+        walls=False, apart_m=0.0, ground=False, feet=False, staged=True,
     )  # fmt: skip
     ours = Generator.load(tmp_path / "fresh", "cpu").generate(request)
     with torch.no_grad():

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
 from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.editing.feet_carry import FeetCarry
 from motion_runtime.editing.on_furniture import OnFurniture
 from motion_runtime.editing.on_the_ground import OnTheGround
 from motion_runtime.editing.stand_at import StandAt
@@ -35,7 +36,7 @@ _ROUNDS: Final = 4
 
 def stay(
     placement: Placement, request: GenerationRequest, room: Room | None, people: Sequence[int], fps: float,
-    *, first: bool = True, finished: bool = False, passed: Sequence[Array] = (),
+    *, kept: int = 0, finished: bool = False, passed: Sequence[Array] = (),
 ) -> list[Callable[[Array], Array]]:  # fmt: skip
     """What holds the people of a window back and leads them onto the furniture, if anything does.
 
@@ -45,13 +46,16 @@ def stay(
         room: The room.
         people: Who of the request is in the window.
         fps: Frames a second.
-        first: Whether the motion starts with this window.
+        kept: Frames at the start of the window that are the end of the one before; 0 = the motion starts with it.
         finished: Whether the motion is no longer denoised.
         passed: Pelves (T, 2) in the room of people who were made before these, over the window.
     """
     bounds = room.bounds if room is not None and request.walls else None
     apart_m = request.apart_m if len(people) > 1 or passed else 0.0
     held: list[Callable[[Array], Array]] = []
+    first = kept == 0
+    if finished and request.feet:
+        held.append(FeetCarry(fps, kept))
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
     if first and any(others):
         # The first person of a window starts at its origin, but in company the model does not always see to it.
@@ -59,7 +63,7 @@ def stay(
     if request.ground:
         held.append(OnTheGround(placement, room.supports if room is not None else None))
     uses = [request.uses[person] if person < len(request.uses) else None for person in people]
-    if any(uses):
+    if any(uses) and (first or not finished):
         space = None if room is None else room.free_space
         held.append(OnFurniture(uses, placement, fps, space, first=first, finished=finished))
     if bounds is not None or apart_m > 0:

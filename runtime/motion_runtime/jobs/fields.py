@@ -27,7 +27,7 @@ REQUEST: Final = {
     "seconds": "seconds", "seed": "seed", "sampler": "sampler", "steps": "steps", "guidance": "guidance",
     "guidance_text": "guidance_text", "guidance_scene": "guidance_scene", "guidance_interval": "guidance_interval",
     "eta": "eta", "low_pass": "low_pass_s", "start": "start_m", "heading": "heading_deg", "goal": "goals",
-    "walls": "walls", "apart": "apart_m", "ground": "ground", "use": "use",
+    "walls": "walls", "apart": "apart_m", "ground": "ground", "feet": "feet", "use": "use", "solid": "solid",
 }  # fmt: skip
 """Fields that a request takes as they are, and what it calls them."""
 
@@ -247,7 +247,9 @@ KINDS: Final[dict[str, Callable[[str, Any], Value]]] = {
     "walls": _flag,
     "apart": _number,
     "ground": _flag,
+    "feet": _flag,
     "use": _flag,
+    "solid": _flag,
     "sampler": _one_of(*SAMPLERS),
     "steps": _integer,
     "guidance": _number,

@@ -32,7 +32,7 @@ def generator() -> Generator:
 
 def request(*prompts: str, **values: Any) -> GenerationRequest:
     # Without the corrections of height, walls and distance, which see a whole window and have tests of their own.
-    plain = {"seconds": 2.0, "ground": False, "walls": False, "apart_m": 0.0}
+    plain = {"seconds": 2.0, "ground": False, "feet": False, "walls": False, "apart_m": 0.0}
     return GenerationRequest(prompts or ("a person walks",), **(plain | values))
 
 

@@ -123,7 +123,7 @@ def test_files_are_named_from_the_job_file(tmp_path: Path) -> None:
         ({"prompt": "walks", "guidance_interval": [1]}, "expected two numbers, got '[1]'"),
         ({"prompt": "walks", "start": "here"}, "degrees faced, got 'here' for 'start'"),
         ({"prompt": "walks", "walls": "no"}, "expected true or false"),
-        ({"prompt": "walks", "sampler": "euler"}, "expected one of ddpm, ddim, dpm++, got 'euler' for 'sampler'"),
+        ({"prompt": "walks", "sampler": "euler"}, "dpm++, sde-dpm++, got 'euler' for 'sampler'"),
         ({"prompt": "walks", "name": "../up"}, "expected a folder's name"),
         ({"prompt": "walks", "name": "index.jsonl"}, "expected a folder's name"),
         ({"prompt": "walks", "up": "y"}, "expected a scene beside 'up'"),
