@@ -49,6 +49,7 @@ from motion_train.trainer import Trainer, make_accelerator
 VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "full": (),
     "relative": ("relative",),
+    "forearms": ("forearms",),
     "velocity": ("velocity",),
     "bone": ("bone",),
     "skeleton": ("kinematics", "foot"),
