@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -37,8 +37,8 @@ class Stopped(BaseException):
     Like KeyboardInterrupt no `Exception`: it may come anywhere, and whoever catches all errors must not swallow it.
     """
 
-    def __init__(self, number: int) -> None:
-        super().__init__("interrupted, nothing was written")
+    def __init__(self, number: int, left: str = "nothing was written") -> None:
+        super().__init__(f"interrupted, {left}")
         self.number = number
 
 
@@ -57,8 +57,6 @@ class OneLineCommand(click.Command):
             try:
                 return super().invoke(ctx)
             except KeyboardInterrupt:  # before click answers it with an empty line and exit code 1
-                if sys.stderr.isatty():
-                    click.echo(err=True)  # past the ^C that the terminal shows
                 raise Stopped(signal.SIGINT) from None
 
     def main(
@@ -75,6 +73,8 @@ class OneLineCommand(click.Command):
         except MotionError as error:
             _fail(str(error), error.exit_code)
         except Stopped as error:
+            if error.number == signal.SIGINT and sys.stderr.isatty():
+                click.echo(err=True)  # past the ^C that the terminal shows
             _fail(str(error), _SIGNAL_EXIT + error.number)
         except click.ClickException as error:
             if isinstance(error, _NO_ARGUMENTS):
@@ -96,6 +96,19 @@ def _fail(message: str, code: int) -> NoReturn:
     """Print one line and exit."""
     click.echo(f"error: {' '.join(message.splitlines())}", err=True)
     sys.exit(code)
+
+
+@contextmanager
+def kept_when_stopped(what: Callable[[], str]) -> Iterator[None]:
+    """Let an interruption of the block say what it leaves, where that is not nothing.
+
+    Args:
+        what: Called when it happens; completes 'interrupted, ...'.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Stopped) as error:
+        raise Stopped(error.number if isinstance(error, Stopped) else signal.SIGINT, what()) from None
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from motion_preprocessing.captures.report import REPORT_FILE, Totals, write_repo
 from motion_preprocessing.captures.results import ROOM_FILE, read_result
 from motion_preprocessing.captures.run import Outcome, do_all, remove_leftovers, tasks_of
 from motion_preprocessing.captures.sequences import sequences_of
-from motion_preprocessing.command import Stopped
+from motion_preprocessing.command import kept_when_stopped
 from motion_preprocessing.dataset import SCENES_FOLDER, write_dataset
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.sequence import MotionSequence
@@ -57,11 +57,8 @@ def run_captures(
             rate = 60 * made / max(time.monotonic() - begin, 1e-9)
             progress.update(bar, advance=1, rate=f"{rate:.1f} a minute" if made else "kept")
 
-        try:
+        with kept_when_stopped(lambda: "finished captures are kept, the same command goes on from there"):
             outcomes = do_all(tasks, workers, advance)
-        except (KeyboardInterrupt, Stopped):
-            progress.console.print("finished captures are kept; the same command goes on from there")
-            raise
     totals = Totals()
     skipped = [
         (outcome.folder.relative_to(captures).as_posix(), outcome.message)

@@ -13,6 +13,7 @@ from motion_preprocessing.captures.synthetic import SyntheticConfig, synthesise_
 from motion_preprocessing.captures.validate import check_set
 from motion_preprocessing.captures.walks import MotionSource
 from motion_preprocessing.captures.write import write_capture
+from motion_preprocessing.command import kept_when_stopped
 from motion_preprocessing.errors import InputError
 
 
@@ -56,7 +57,8 @@ def run_synthesise(out: Path, *, captures: int, seed: int, motions: Path | None,
         config: What they are like.
     """
     source = MotionSource(motions)
-    with _progress() as progress:
+    kept = "finished captures are kept, the same command goes on from there"
+    with _progress() as progress, kept_when_stopped(lambda: kept):
         task = progress.add_task("captures", total=captures)
         for index in range(captures):
             room, time = f"room_{index:04d}", f"seed_{seed}"

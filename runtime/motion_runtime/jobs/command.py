@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from motion_preprocessing.atomic_output import as_output_error
+from motion_preprocessing.command import kept_when_stopped
 from motion_preprocessing.errors import InputError, MotionError, OutputError
 from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import parse_formats
@@ -68,12 +69,17 @@ def run_jobs(
         left = _left(planned, out, settings, overwrite)
         throughput = Throughput.of(left)
         failed: list[Outcome] = []
+
+        def done() -> str:
+            made = f"{throughput.motions} of {throughput.motions_to_make} motions were made and are kept"
+            return f"{made}, the same command goes on from there"
+
         try:
-            _make(left, generator, rooms, out, settings, throughput, failed, keep_going=keep_going)
+            with kept_when_stopped(done):
+                _make(left, generator, rooms, out, settings, throughput, failed, keep_going=keep_going)
         except MotionError as error:
             _index_what_is_there(out, planned)
-            done = f"{throughput.motions} of {throughput.motions_to_make} motions were made and are kept"
-            raise type(error)(f"{error}; {done}, the same command goes on from there") from None
+            raise type(error)(f"{error}; {done()}") from None
         except BaseException:  # Ctrl-C
             _index_what_is_there(out, planned)
             raise

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from motion_preprocessing.camera_floor import WorldFromCamera
-from motion_preprocessing.captures import run
+from motion_preprocessing.captures import commands, run
 from motion_preprocessing.captures.captures_command import run_captures
 from motion_preprocessing.captures.lifting import LiftConfig, LiftedPerson
 from motion_preprocessing.captures.results import ROOM_FILE, Result, read_result
@@ -123,7 +123,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
         return lift(capture, config)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run, "lift", die_second)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped, match="interrupted, finished captures are kept"):
         run_captures(three, out, workers=0, config=CONFIG, licence="ours", debug_plots=False)
     assert not (out / "dataset").exists()
     half = out / "captures/house/.room_2.x.partial"
@@ -193,15 +193,15 @@ def test_a_bug_in_one_capture_ends_no_run(three: Path, tmp_path: Path, monkeypat
 
 
 def test_a_request_to_stop_is_no_fault_of_a_capture(
-    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(capture: object, config: LiftConfig) -> object:
         raise Stopped(signal.SIGTERM)
 
     monkeypatch.setattr(run, "lift", stop)
-    with pytest.raises(Stopped):
+    with pytest.raises(Stopped, match="the same command goes on from there") as caught:
         run_captures(three, tmp_path / "out", workers=0, config=CONFIG, licence="", debug_plots=False)
-    assert "the same command goes on from there" in capsys.readouterr().err
+    assert caught.value.number == signal.SIGTERM
 
 
 def test_a_full_disk_ends_the_run(three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,3 +344,12 @@ def test_a_room_keeps_to_one_split() -> None:
     assert 0.7 < splits.count("train") / 400 < 0.9
     assert splits.count("validation") > 20
     assert splits.count("test") > 20
+
+
+def test_stopping_a_synthesis_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "synthesise_of_set", stop)
+    with pytest.raises(Stopped, match="interrupted, finished captures are kept"):
+        commands.run_synthesise(tmp_path, captures=2, seed=0, motions=None, config=SyntheticConfig())

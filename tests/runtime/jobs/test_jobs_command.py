@@ -175,6 +175,23 @@ def test_killed_in_the_middle_it_goes_on_with_the_same_bytes(tmp_path: Path) -> 
     assert bytes_below(tmp_path / "out") == bytes_below(tmp_path / "whole")
 
 
+def test_ctrl_c_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_jobs(tmp_path, *({"prompt": "walks", "seconds": 0.5, "seed": number} for number in range(3)))
+    real = make_module.make_jobs
+
+    def interrupted(*given: Any) -> Any:
+        yield next(real(*given))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_module, "make_jobs", interrupted)
+    result = run(tmp_path)
+    assert result.exit_code == 130
+    assert one_line(result) == (
+        "error: interrupted, 1 of 3 motions were made and are kept, the same command goes on from there"
+    )
+    assert len((tmp_path / "out" / "index.jsonl").read_text().splitlines()) >= 1
+
+
 def test_a_bad_line_stops_everything_before_it_starts(tmp_path: Path) -> None:
     (tmp_path / "broken.ply").write_text("no scene", encoding="utf-8")
     write_jobs(
