@@ -22,6 +22,7 @@ from motion_preprocessing.rotations import about_z
 from motion_preprocessing.scene import OBJECT_CLASSES, object_points
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.room_bounds import RoomBounds, Supports
+from motion_runtime.room_solids import Solids
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
@@ -90,6 +91,11 @@ class Room:
     def supports(self) -> Supports:
         """What can carry people."""
         return Supports.from_scene(self.scene, self.free_space)
+
+    @cached_property
+    def solids(self) -> Solids:
+        """What bodies cannot be inside of."""
+        return Solids.from_scene(self.scene)
 
     def stands(self) -> Array:
         """Places (N, 2) where a body has room to stand.

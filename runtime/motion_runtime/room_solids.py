@@ -1,0 +1,149 @@
+"""Where a room's things are solid, as columns: what is in a body's way, and which way leads out of it.
+
+A scan shows surfaces, mostly from above. In each cell of a fine grid a thing is taken to fill the heights from its
+lowest point, or from the floor where nobody can reach in below it, up to its highest. How deep a sphere of radius r at
+p goes in follows from the columns around it. With p outside of all of them it is r - |p - q|, q the nearest point of a
+column, and the way out is p - q. With p inside, one gets out over the top or sideways to the nearest cell that is open
+at that height, whichever is nearer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.body_capsules import RADII_M
+from motion_preprocessing.occupancy import distance_to
+from motion_preprocessing.room_objects import RoomObject
+
+if TYPE_CHECKING:
+    from motion_preprocessing.scene import Scene
+
+Array = NDArray[np.float64]
+
+CELL_M: Final = 0.05
+OPEN_BELOW: Final = frozenset({"chair", "stool", "table", "desk", "wheelchair", "walker", "lamp", "sink"})
+"""Feet and knees may be under these; anything else is solid down to the floor."""
+_CLOSE_M: Final = 0.08
+"""Gaps between the points of a thing up to twice as wide are closed."""
+_THICK_M: Final = 0.04
+"""A top is at least as thick: its underside is rarely seen."""
+_HIGHEST_M: Final = 2.0
+_REACH: Final = 5
+"""Cells around a sphere's centre that are looked at: 25 cm, more than twice a body's thickest capsule."""
+_AT_ONCE: Final = 4096
+"""Spheres measured in one go, for memory."""
+
+
+@dataclass(frozen=True)
+class Solids:
+    """Columns on a grid; cell [i, j] has its centre at `origin_m` + `CELL_M` * (i, j)."""
+
+    origin_m: tuple[float, float]
+    low_m: Array
+    """(X, Y) underside of the column; infinite where there is none."""
+    high_m: Array
+    """(X, Y) its top; minus infinity where there is none."""
+
+    @classmethod
+    def from_scene(cls, scene: Scene) -> Solids:
+        """Fill the things of a room."""
+        return cls.of(scene.furniture, scene.points_m)
+
+    @classmethod
+    def of(cls, things: tuple[RoomObject, ...], points_m: NDArray[np.float32]) -> Solids:
+        """Fill things whose `members` are rows of `points_m`."""
+        margin = _REACH + 1
+        xy = np.concatenate([points_m[thing.members, :2] for thing in things]) if things else np.zeros((1, 2))
+        origin = xy.min(axis=0).astype(np.float64) - margin * CELL_M
+        shape = np.ceil((xy.max(axis=0) - origin) / CELL_M).astype(int) + margin + 1
+        low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+        for thing in things:
+            points = points_m[thing.members].astype(np.float64)
+            points = points[points[:, 2] < _HIGHEST_M]
+            cells = tuple(np.round((points[:, :2] - origin) / CELL_M).astype(np.int64).T)
+            own_low, own_high = np.full(shape, np.inf), np.full(shape, -np.inf)
+            np.minimum.at(own_low, cells, points[:, 2])
+            np.maximum.at(own_high, cells, points[:, 2])
+            own_low, own_high = _closed(own_low, own_high)
+            own_low = np.minimum(own_low, own_high - _THICK_M)
+            if thing.object_class not in OPEN_BELOW:
+                own_low = np.where(np.isfinite(own_high), 0.0, own_low)
+            low, high = np.minimum(low, own_low), np.maximum(high, own_high)
+        return cls((float(origin[0]), float(origin[1])), low, high)
+
+    def depth(self, centres_m: Array, radii_m: Array) -> tuple[Array, Array]:
+        """How deep spheres (N, 3) of radii (N,) go in, (N,), and the unit ways out (N, 3); 0 where they do not."""
+        depth, way = np.zeros(len(centres_m)), np.zeros((len(centres_m), 3))
+        cell = np.round((centres_m[:, :2] - np.array(self.origin_m)) / CELL_M).astype(np.int64)
+        last = np.array(self.high_m.shape) - 1 - _REACH
+        inside = ((cell >= _REACH) & (cell <= last)).all(axis=1)
+        near = np.flatnonzero(inside)
+        near = near[self._tops[tuple(cell[near].T)] > centres_m[near, 2] - radii_m[near]]
+        for some in np.array_split(near, -(-len(near) // _AT_ONCE)) if len(near) else []:
+            depth[some], way[some] = self._measured(centres_m[some], radii_m[some], cell[some])
+        return depth, way
+
+    @cached_property
+    def _tops(self) -> Array:
+        """(X, Y) the highest top among the cells that a sphere of a body can touch."""
+        reach = math.ceil(RADII_M.max() / CELL_M)
+        padded = np.pad(self.high_m, reach, constant_values=-np.inf)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1, 2 * reach + 1))
+        return np.asarray(windows.max(axis=(2, 3)))
+
+    def _measured(self, p: Array, r: Array, cell: NDArray[np.int64]) -> tuple[Array, Array]:
+        i, j = np.meshgrid(_AROUND, _AROUND, indexing="ij")
+        around = np.stack([i.ravel(), j.ravel()], axis=-1)  # (W, 2)
+        cells = cell[:, None] + around  # (N, W, 2)
+        low, high = self.low_m[cells[..., 0], cells[..., 1]], self.high_m[cells[..., 0], cells[..., 1]]
+        offset = p[:, None, :2] - (np.array(self.origin_m) + CELL_M * cells)
+        side = np.sign(offset) * np.maximum(np.abs(offset) - CELL_M / 2, 0.0)  # from the column's box to p
+        over = np.maximum(p[:, 2:] - high, 0.0) - np.maximum(low - p[:, 2:], 0.0)
+        flat = np.sum(side * side, axis=-1)
+        gap = np.sqrt(flat + over * over)  # infinite where there is no column
+        nearest = gap.argmin(axis=1)
+        row = np.arange(len(p))
+        distance = gap[row, nearest]
+        towards = np.concatenate([side[row, nearest], over[row, nearest, None]], axis=-1)
+        depth = r - distance
+        way = np.where(distance[:, None] > 0, towards / np.maximum(distance, 1e-9)[:, None], 0.0)
+        within = distance <= 0
+        if within.any():
+            depth[within], way[within] = self._out(p[within], r[within], side[within], low[within], high[within])
+        depth = np.maximum(np.where(np.isfinite(depth), depth, 0.0), 0.0)
+        return depth, np.where(depth[:, None] > 0, way, 0.0)
+
+    def _out(self, p: Array, r: Array, side: Array, low: Array, high: Array) -> tuple[Array, Array]:
+        """The same for spheres whose centres are in a column."""
+        row, middle = np.arange(len(p)), side.shape[1] // 2
+        up = high[:, middle] - p[:, 2]
+        aside = np.where((low < p[:, 2:]) & (p[:, 2:] < high), np.inf, np.linalg.norm(side, axis=-1))
+        exit_ = aside.argmin(axis=1)
+        away = aside[row, exit_]
+        sideways = -side[row, exit_] / np.maximum(away, 1e-9)[:, None]  # from p to the open cell
+        by_top = up <= away
+        way = np.where(by_top[:, None], [0.0, 0.0, 1.0], np.column_stack([sideways, np.zeros(len(p))]))
+        return np.minimum(up, away) + r, way
+
+
+_AROUND: Final = np.arange(-_REACH, _REACH + 1)
+
+
+def _closed(low: Array, high: Array) -> tuple[Array, Array]:
+    """Close the gaps between a thing's cells: what lies between others takes their mean top and underside."""
+    known = np.isfinite(high)
+    near = distance_to(np.pad(known, 3), CELL_M) <= _CLOSE_M
+    closed = (distance_to(~near, CELL_M) > _CLOSE_M)[3:-3, 3:-3]
+    filled = closed & ~known
+    for values in (low, high):
+        own = np.where(known, values, 0.0)
+        sums = [np.lib.stride_tricks.sliding_window_view(np.pad(v, 2), (5, 5)).sum(axis=(2, 3)) for v in (own, known)]
+        some = filled & (sums[1] > 0)
+        values[some] = sums[0][some] / sums[1][some]
+    return low, high
