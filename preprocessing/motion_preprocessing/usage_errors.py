@@ -79,5 +79,5 @@ def _named(error: click.BadParameter) -> str:
     if isinstance(error.param, click.Option):
         return max(error.param.opts, key=len)
     if error.param is not None:
-        return error.param.make_metavar(error.ctx) if error.ctx is not None else str(error.param.name)
+        return error.param.human_readable_name
     return str(error.param_hint).strip("'")

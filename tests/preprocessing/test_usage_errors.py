@@ -45,7 +45,7 @@ def make(fps: float) -> None:
     ("arguments", "line"),
     [
         (["a"], "expected --out, got nothing for it; see 'lone --help'"),
-        (["--out", "o"], "expected PLACES..., got nothing for it; see 'lone --help'"),
+        (["--out", "o"], "expected PLACES, got nothing for it; see 'lone --help'"),
         (["a", "--out"], "expected a value, got none for --out; --help lists the options"),
         (["a", "--out", "o", "--zzz"], "expected an option of lone, got '--zzz'; see 'lone --help'"),
         (["a", "--out", "o", "--count", "x"], "expected an integer range, got 'x' for --count; correct it"),
