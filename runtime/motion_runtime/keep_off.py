@@ -3,7 +3,7 @@
 The network knows roughly where things are: it sits down a hand too deep, draws a shin through the edge of a bed, lays
 an arm into a rest. Here each body's spheres that are inside of something are moved out by damped least squares, as in
 `editing.reach`: the turns d of the joints and the shift of the pelvis solve min |J d - e|^2 + lambda^2 |d|^2, where a
-row of J is what a turn moves a sphere along its way out and e is how deep it is. Feet on the floor are held by rows of
+row of J is what a turn moves a sphere along its way out and e is how deep it is. Feet of who stands are held by rows of
 their own. All frames are solved at once; the turns are smoothed over time, and what that leaves inside is solved again.
 """
 
@@ -38,7 +38,11 @@ _LONGEST_STEP_M: Final = 0.05
 _STANDS_M: Final = 0.15
 """A foot or ankle lower than this stays where it is ..."""
 _HOLD: Final = 0.7
-"""... as much as this, against a sphere's 1."""
+"""... as much as this, against a sphere's 1, where the person stands,"""
+_HOLD_SEATED: Final = 0.1
+"""... and as this where they sit: on a high seat feet leave the floor rather than the pelvis the seat."""
+_SEATED_M: Final = (0.75, 0.85)
+"""Heights of the pelvis below and above which somebody sits and stands."""
 _SHIFT: Final = np.array([0.3, 0.3, 0.4])
 """Metres of the pelvis' shift that cost as much as a radian of a joint's turn: who sits is to stay on the seat."""
 _FREE: Final = tuple(
@@ -153,6 +157,7 @@ def _feet_rows(joints: Array, feet: Array) -> tuple[Array, Array]:
     now = joints[:, _FEET]
     places = np.repeat(now, 3, axis=1)
     carriers = np.broadcast_to(np.repeat([PARENTS[joint] for joint in _FEET], 3), places.shape[:2])
-    weight = np.repeat(np.where(feet[..., 2] < _STANDS_M, _HOLD, 0.0), 3, axis=1)
+    held = np.interp(joints[:, 0, 2], _SEATED_M, (_HOLD_SEATED, _HOLD))[:, None]
+    weight = np.repeat(np.where(feet[..., 2] < _STANDS_M, held, 0.0), 3, axis=1)
     rows = _rows(joints, places, ways, carriers)
     return weight[..., None] * rows, weight * (feet - now).reshape(frames, -1)
