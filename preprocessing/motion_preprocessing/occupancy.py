@@ -93,6 +93,12 @@ class FreeSpace:
         floor = distance_to(~gap, cell_m) > _GAP_M
         return cls((float(low[0]), float(low[1])), cell_m, floor | (counts[0] > 0), obstacles, body_radius_m)
 
+    @property
+    def bounds_m(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Least and greatest (x, y) of the grid's cell centres."""
+        low = np.array(self.origin_m)
+        return low, low + self.cell_m * (np.array(self.floor.shape) - 1)
+
     @cached_property
     def clearance_m(self) -> NDArray[np.float64]:
         """(X, Y) distance to the nearest obstacle or end of the floor, at most 5 m; 0 where one cannot be."""

@@ -95,7 +95,7 @@ class Room:
     @cached_property
     def solids(self) -> Solids:
         """What bodies cannot be inside of."""
-        return Solids.from_scene(self.scene)
+        return Solids.from_scene(self.scene, self.free_space.bounds_m)
 
     def stands(self) -> Array:
         """Places (N, 2) where a body has room to stand.

@@ -34,6 +34,8 @@ _CLOSE_M: Final = 0.08
 _THICK_M: Final = 0.04
 """A top is at least as thick: its underside is rarely seen."""
 _HIGHEST_M: Final = 2.0
+_BESIDE_M: Final = 3.0
+"""A bed along a wall hides the floor below it: things are looked for as far beyond the floor that was seen."""
 _REACH: Final = 5
 """Cells around a sphere's centre that are looked at: 25 cm, more than twice a body's thickest capsule."""
 _AT_ONCE: Final = 4096
@@ -46,35 +48,48 @@ class Solids:
 
     origin_m: tuple[float, float]
     low_m: Array
-    """(X, Y) underside of the column; infinite where there is none."""
+    """(X, Y) underside of the column; infinity where there is none."""
     high_m: Array
     """(X, Y) its top; minus infinity where there is none."""
 
     @classmethod
-    def from_scene(cls, scene: Scene) -> Solids:
-        """Fill the things of a room."""
-        return cls.of(scene.furniture, scene.points_m)
+    def from_scene(cls, scene: Scene, floor_m: tuple[Array, Array]) -> Solids:
+        """Fill the things of a room that are on its floor, from least to greatest (x, y), or not far beside it."""
+        low, high = floor_m
+        return cls.of(scene.furniture, scene.points_m, (low - _BESIDE_M, high + _BESIDE_M))
 
     @classmethod
-    def of(cls, things: tuple[RoomObject, ...], points_m: NDArray[np.float32]) -> Solids:
-        """Fill things whose `members` are rows of `points_m`."""
+    def of(
+        cls,
+        things: tuple[RoomObject, ...],
+        points_m: NDArray[np.float32],
+        within_m: tuple[Array, Array] | None = None,
+    ) -> Solids:
+        """Fill things whose `members` are rows of `points_m`.
+
+        Args:
+            things: The room's.
+            points_m: (N, 3) the scan.
+            within_m: Least and greatest (x, y) of what is filled, so that a hedge seen through a window does not blow
+                the grid up; None = everything.
+        """
+        clouds = [_below_the_ceiling(points_m[thing.members], within_m) for thing in things]
+        every = np.concatenate([cloud[:, :2] for cloud in clouds] + [np.zeros((0, 2))])
+        if not len(every):
+            every = np.zeros((1, 2))
         margin = _REACH + 1
-        xy = np.concatenate([points_m[thing.members, :2] for thing in things]) if things else np.zeros((1, 2))
-        origin = xy.min(axis=0).astype(np.float64) - margin * CELL_M
-        shape = np.ceil((xy.max(axis=0) - origin) / CELL_M).astype(int) + margin + 1
+        origin = every.min(axis=0) - margin * CELL_M
+        shape = np.ceil((every.max(axis=0) - origin) / CELL_M).astype(int) + margin + 1
         low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
-        for thing in things:
-            points = points_m[thing.members].astype(np.float64)
-            points = points[points[:, 2] < _HIGHEST_M]
-            cells = tuple(np.round((points[:, :2] - origin) / CELL_M).astype(np.int64).T)
-            own_low, own_high = np.full(shape, np.inf), np.full(shape, -np.inf)
-            np.minimum.at(own_low, cells, points[:, 2])
-            np.maximum.at(own_high, cells, points[:, 2])
-            own_low, own_high = _closed(own_low, own_high)
-            own_low = np.minimum(own_low, own_high - _THICK_M)
-            if thing.object_class not in OPEN_BELOW:
-                own_low = np.where(np.isfinite(own_high), 0.0, own_low)
-            low, high = np.minimum(low, own_low), np.maximum(high, own_high)
+        for thing, cloud in zip(things, clouds, strict=True):
+            if not len(cloud):
+                continue
+            cells = np.round((cloud[:, :2] - origin) / CELL_M).astype(np.int64)
+            first, last = cells.min(axis=0), cells.max(axis=0)
+            # A thing has a grid of its own size: there may be hundreds in a large room.
+            own_low, own_high = _columns(cells - first, cloud[:, 2], thing.object_class in OPEN_BELOW)
+            part = tuple(slice(a, b + 1) for a, b in zip(first, last, strict=True))
+            low[part], high[part] = np.minimum(low[part], own_low), np.maximum(high[part], own_high)
         return cls((float(origin[0]), float(origin[1])), low, high)
 
     def depth(self, centres_m: Array, radii_m: Array) -> tuple[Array, Array]:
@@ -94,8 +109,9 @@ class Solids:
         """(X, Y) the highest top among the cells that a sphere of a body can touch."""
         reach = math.ceil(RADII_M.max() / CELL_M)
         padded = np.pad(self.high_m, reach, constant_values=-np.inf)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1, 2 * reach + 1))
-        return np.asarray(windows.max(axis=(2, 3)))
+        for axis in (0, 1):  # one after the other: 7 + 7 cells instead of 7 x 7
+            padded = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis).max(axis=-1)
+        return padded
 
     def _measured(self, p: Array, r: Array, cell: NDArray[np.int64]) -> tuple[Array, Array]:
         i, j = np.meshgrid(_AROUND, _AROUND, indexing="ij")
@@ -104,7 +120,7 @@ class Solids:
         low, high = self.low_m[cells[..., 0], cells[..., 1]], self.high_m[cells[..., 0], cells[..., 1]]
         offset = p[:, None, :2] - (np.array(self.origin_m) + CELL_M * cells)
         side = np.sign(offset) * np.maximum(np.abs(offset) - CELL_M / 2, 0.0)  # from the column's box to p
-        over = np.maximum(p[:, 2:] - high, 0.0) - np.maximum(low - p[:, 2:], 0.0)
+        over = np.where(p[:, 2:] > high, p[:, 2:] - high, np.minimum(p[:, 2:] - low, 0.0))
         flat = np.sum(side * side, axis=-1)
         gap = np.sqrt(flat + over * over)  # infinite where there is no column
         nearest = gap.argmin(axis=1)
@@ -133,6 +149,28 @@ class Solids:
 
 
 _AROUND: Final = np.arange(-_REACH, _REACH + 1)
+
+
+def _below_the_ceiling(points_m: NDArray[np.float32], within_m: tuple[Array, Array] | None) -> Array:
+    """The points that are low enough, and within bounds, to be in a body's way."""
+    points = points_m.astype(np.float64)
+    keep = points[:, 2] < _HIGHEST_M
+    if within_m is not None:
+        keep &= ((points[:, :2] >= within_m[0]) & (points[:, :2] <= within_m[1])).all(axis=1)
+    return np.asarray(points[keep])
+
+
+def _columns(cells: NDArray[np.int64], z_m: Array, open_below: bool) -> tuple[Array, Array]:
+    """Undersides and tops (X, Y) of one thing, from its points' cells (N, 2) and heights (N,)."""
+    shape = tuple(cells.max(axis=0) + 1)
+    low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+    np.minimum.at(low, tuple(cells.T), z_m)
+    np.maximum.at(high, tuple(cells.T), z_m)
+    low, high = _closed(low, high)
+    low = np.minimum(low, high - _THICK_M)
+    if not open_below:
+        low = np.minimum(low, 0.0)
+    return np.where(np.isfinite(high), low, np.inf), high
 
 
 def _closed(low: Array, high: Array) -> tuple[Array, Array]:

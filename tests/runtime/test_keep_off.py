@@ -99,6 +99,31 @@ def test_feet_may_be_under_a_table_but_not_under_a_bed() -> None:
     assert solids(top, kind="bed").depth(foot, np.array([0.04]))[0][0] > 0.04
 
 
+@pytest.mark.parametrize("kind", ["table", "bed"])
+def test_a_thing_is_no_other_for_what_else_stands_in_the_room(kind: str) -> None:
+    one = ((0.0, 0.0, 0.7), (1.2, 0.8, 0.75))
+    more = [((x, 0.0, 0.7), (x + 1.2, 0.8, 0.75)) for x in (-3.0, 3.0)]
+    places = lattice((-0.2, -0.2, 0.05), (1.4, 1.0, 0.9), 0.1)
+    radii = np.full(len(places), 0.06)
+    alone, in_company = (solids(*boxes, kind=kind).depth(places, radii)[0] for boxes in ([one], [one, *more]))
+    np.testing.assert_allclose(in_company, alone, atol=CELL_M)  # cells may lie otherwise, by less than one
+    legs = (places[:, 2] < 0.5) & (np.abs(places[:, :2] - [0.6, 0.4]) < [0.5, 0.3]).all(axis=1)
+    assert set(in_company[legs] > 0) == {kind == "bed"}
+
+
+def test_things_far_off_do_not_blow_the_grid_up() -> None:
+    near, far = shell((0.0, 0.0, 0.0), (1.0, 1.0, 0.5)), shell((9000.0, 9000.0, 0.0), (9001.0, 9001.0, 0.5))
+    clouds = np.concatenate([near, far]).astype(np.float32)
+    bed = RoomObject(
+        1, "bed", "bed", True, np.arange(len(near)), (0.5, 0.5), (1.0, 1.0, 0.5), 0.0, 0.5, (0.5, 0.5), (0.0, 0.0)
+    )
+    hedge = replace(bed, number=2, members=np.arange(len(near), len(clouds)))
+    bounds = np.array([-2.0, -2.0]), np.array([3.0, 3.0])
+    both = Solids.of((bed, hedge), clouds, bounds)
+    assert both.high_m.size < 10_000
+    np.testing.assert_array_equal(both.high_m, Solids.of((bed,), clouds).high_m)
+
+
 def test_holes_in_a_scan_are_closed() -> None:
     points = lattice((0.0, 0.0, 0.5), (1.0, 1.0, 0.5), 0.03)
     points = points[np.random.default_rng(1).uniform(size=len(points)) < 0.3]
