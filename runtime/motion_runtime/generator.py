@@ -299,8 +299,8 @@ class Generator:
         scale = self.bundle.manifest.default.guidance if request.guidance is None else request.guidance
         text = scale if request.guidance_text is None else request.guidance_text
         scene = scale if request.guidance_scene is None else request.guidance_scene
-        # Without a room there is nothing to tell apart: one branch less to run.
         interval = request.guidance_interval or self.bundle.manifest.default.guidance_interval
+        # Without a room there is nothing to tell apart: one branch less to run.
         return Guidance(text, text if request.scene is None else scene, interval)
 
     def _noise(
@@ -407,9 +407,10 @@ class Generator:
         """The request's room; what was worked out for the last one is kept, since samples mostly share it."""
         if request.scene is None:
             return None
-        if self._room is None or self._room.scene is not request.scene:
-            self._room = Room(request.scene)
-        return self._room
+        room = self._room  # read once: a job's bodies are fitted in another thread while the next job is predicted
+        if room is None or room.scene is not request.scene:
+            room = self._room = Room(request.scene)
+        return room
 
     def _scene_tokens(self, room: Room | None, placement: Placement, shape: KernelShape) -> SceneTokens:
         """Scene tokens in the canonical frame, with object classes as rows of the bundle's table."""

@@ -17,6 +17,7 @@ from motion_preprocessing.skeleton import BONES, JOINT_INDEX, REST_OFFSETS_M
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.placement import Room
 from motion_runtime.sampler import SAMPLERS
 
 TOY = Path(__file__).with_name("toy_bundle")
@@ -48,6 +49,23 @@ def test_bones_keep_their_lengths(generator: Generator) -> None:
     for parent, child in BONES:
         length = np.linalg.norm(joints[:, :, child] - joints[:, :, parent], axis=-1)
         np.testing.assert_allclose(length, np.linalg.norm(REST_OFFSETS_M[child]), atol=1e-6)
+
+
+def test_the_room_is_the_requests_own_whatever_another_thread_asks_for() -> None:
+    """On a device one thread predicts a job while another poses the one before, in another room, by one generator."""
+    points = np.random.default_rng(0).uniform(-1, 1, size=(200, 3)).astype(np.float32)
+    label = np.zeros(200, np.int32)
+    ours, others = (Scene(points, label, label, None, ("floor",), np.eye(4)) for _ in range(2))
+
+    class Raced(Generator):
+        """Another thread sets its room right after ours is set."""
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, Room(others) if name == "_room" and value is not None else value)
+
+    found = Raced.load(TOY, "cpu")._room_of(request(scene=ours))
+    assert found is not None
+    assert found.scene is ours
 
 
 def test_a_motion_is_its_prediction_posed(generator: Generator) -> None:
