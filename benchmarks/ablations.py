@@ -303,7 +303,8 @@ def main(
         result = {
             "protocol": __doc__, "setting": setting, "config": configuration.to_dict(resolved), "requests": counts
         } | report(measured)  # fmt: skip
-        result["config"]["data"] |= {"dataset": Path(data).name, "text_tower": Path(text).name}
+        folders = {"dataset": data, "text_tower": text, "furniture": resolved.data.furniture}
+        result["config"]["data"] |= {key: Path(folder).name for key, folder in folders.items()}
         write_results(out, result, table(measured, setting))
         told = measured[name].told
         click.echo(
