@@ -38,6 +38,9 @@ NAMES: Final[tuple[str, ...]] = tuple(
 
 CAPSULE_COUNT: Final = len(NAMES)
 
+SPHERES: Final = 4
+"""Spheres a capsule, where a body is taken for a row of these: both ends and between."""
+
 RADII_M: Final[Array] = np.array(
     [_RADII_M[name.split("_")[-1]] for name in NAMES[: len(BONES)]] + [radius for *_, radius in _EXTENSIONS]
 )
@@ -67,6 +70,14 @@ def body_capsules(joints_m: NDArray[np.floating[Any]]) -> Capsules:
         starts.append(joints[..., JOINT_INDEX[start], :])
         ends.append(joints[..., JOINT_INDEX[start], :] + length * unit)
     return Capsules(np.stack(starts, axis=-2), np.stack(ends, axis=-2), RADII_M)
+
+
+def body_spheres(joints_m: NDArray[np.floating[Any]]) -> tuple[Array, Array]:
+    """Centres (T, N, 3) and radii (N,) of the spheres that a body's capsules hold; joints are (T, 22, 3)."""
+    capsules = body_capsules(joints_m)
+    along = np.linspace(0.0, 1.0, SPHERES)[:, None]
+    centres = capsules.starts_m[:, :, None] * (1 - along) + capsules.ends_m[:, :, None] * along  # (T, C, K, 3)
+    return centres.reshape(len(centres), -1, 3), np.repeat(capsules.radii_m, SPHERES)
 
 
 def point_segment_distance(points: Array, starts: Array, ends: Array) -> Array:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.body_capsules import NAMES, RADII_M, body_capsules
+from motion_preprocessing.body_capsules import NAMES, SPHERES, body_spheres
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.rotations import matrix_from_rotation_vector, rotation_vector_from_matrix
 from motion_preprocessing.skeleton import BONES, JOINT_COUNT, JOINT_INDEX, PARENTS
@@ -23,8 +23,6 @@ from motion_runtime.room_solids import Solids
 
 Array = NDArray[np.float64]
 
-SPHERES: Final = 4
-"""Spheres a capsule: both ends and between."""
 SMOOTH_S: Final = 0.15
 _PASSES: Final = 6
 """Of solving and smoothing."""
@@ -70,7 +68,6 @@ def _moves() -> NDArray[np.bool_]:
 
 
 _CARRIER: Final = np.repeat(_carriers(), SPHERES)  # (N,)
-_RADII: Final = np.repeat(RADII_M, SPHERES)
 _MOVES: Final = _moves()
 
 
@@ -115,11 +112,8 @@ def _kept_off(rotations: Array, root_m: Array, solids: Solids, fps: float) -> tu
 def _step(rotations: Array, root_m: Array, feet: Array, solids: Solids) -> tuple[Array, Array] | None:
     """One round; None where nothing is inside."""
     joints, world = (np.asarray(value) for value in forward_kinematics(rotations, root_m))
-    capsules = body_capsules(joints)
-    along = np.linspace(0.0, 1.0, SPHERES)[:, None]
-    centres = capsules.starts_m[:, :, None] * (1 - along) + capsules.ends_m[:, :, None] * along
-    centres = centres.reshape(len(joints), -1, 3)  # (T, N, 3)
-    depth, way = solids.depth(centres.reshape(-1, 3), np.tile(_RADII, len(joints)))
+    centres, radii = body_spheres(joints)  # (T, N, 3), (N,)
+    depth, way = solids.depth(centres.reshape(-1, 3), np.tile(radii, len(joints)))
     depth, way = depth.reshape(len(joints), -1), way.reshape(*centres.shape)
     frames = np.flatnonzero((depth > 0.002).any(axis=1))
     if not len(frames):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,17 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
             people.append(sequence(f"{action}{i}b", action, second, f"{action}{i}", BESIDE))
     write_dataset(folder, people, fps=FPS, credits=["nobody"], provenance={})
     return Clips(MotionDataset.open(folder, split="train"))
+
+
+@pytest.mark.parametrize("fps", [10.0, 40.0])
+def test_windows_are_as_long_at_any_rate(tmp_path: Path, fps: float) -> None:
+    people = [
+        replace(sequence(name, "help", who, "help", place), fps=fps)
+        for name, who, place in (("a", "staff", (0.0, 0.0)), ("b", "patient", BESIDE))
+    ]
+    write_dataset(tmp_path / "d", people, fps=fps, credits=["nobody"], provenance={})
+    pairs = pair_windows(Clips(MotionDataset.open(tmp_path / "d", split="train")), 2, 0)
+    assert {len(own) for own, sort in zip(pairs.own_m, pairs.sorts, strict=True) if sort == DOES} == {min(80, 6 * fps)}
 
 
 def test_windows_of_every_sort_are_made(clips: Clips) -> None:

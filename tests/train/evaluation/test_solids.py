@@ -7,13 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from motion_preprocessing.body_capsules import RADII_M
+from motion_preprocessing.body_capsules import RADII_M, body_spheres
 from motion_preprocessing.furnishing.item import Placed, to_item, to_world
 from motion_preprocessing.furnishing.library import FurnitureLibrary, Model
 from motion_preprocessing.furnishing.rooms import held_out_room
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_train.evaluation.solids import (
-    body_spheres,
     box_distance,
     longest_run,
     model_surface_m,

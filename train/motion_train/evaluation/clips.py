@@ -14,7 +14,8 @@ from motion_train.window_topics import Moment, Topics, place
 
 KINDS_OF_TWO: Final = ("help", "wheelchair")
 """What one does with another: the action of who helps and who pushes."""
-FRAMES: Final = 120
+LONGEST_S: Final = 6.0
+"""Windows are no longer."""
 _ENOUGH_S: Final = 1.0
 """A window that shows no more than this of an action that a clip tells does not count as showing it."""
 
@@ -25,6 +26,7 @@ class Clips:
     def __init__(self, data: MotionDataset) -> None:
         """Read them all, and detect their events."""
         self.fps = float(data.fps)
+        self.frames = round(LONGEST_S * self.fps)
         self.records = [data[i] for i in range(len(data))]
         self.topics = Topics(self.records, self.fps)
         self.takes = [members[:2] for members in data.pairs()]
@@ -32,7 +34,7 @@ class Clips:
 
     def cut(self, moment: Moment, rng: np.random.Generator) -> tuple[NDArray[np.float64], int]:
         """Cut a window (T, 22, 3) around a moment; also its first frame."""
-        length = min(FRAMES, len(self.records[moment.record].pose))
+        length = min(self.frames, len(self.records[moment.record].pose))
         start = place(moment, len(self.records[moment.record].pose), length, self.fps, rng)
         return self.joints_m(moment.record, start, length), start
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.canonical import canonical_move, move_points
-from motion_train.evaluation.clips import FRAMES, KINDS_OF_TWO, Clips, shows_its_own
+from motion_train.evaluation.clips import KINDS_OF_TWO, Clips, shows_its_own
 from motion_train.evaluation.forest import Forest
 from motion_train.evaluation.pair_features import pair_features
 from motion_train.evaluation.recognise import features, stacked
@@ -37,8 +37,8 @@ _BEYOND_M: Final = (0.8, 2.0)
 """So far is the other one moved away to be out of reach."""
 _CLEAR_M: Final = 0.35
 """Pelves of people who are put together keep this far apart: about as near as those of a carer and a patient come."""
-_FEWEST: Final = 20
-"""Frames of a window."""
+_SHORTEST_S: Final = 1.0
+"""Windows are no shorter."""
 _TRIES: Final = 12
 """To put two together who keep clear of each other."""
 
@@ -84,7 +84,7 @@ def pair_windows(clips: Clips, count: int, seed: int) -> Pairs:
         for i in rng.permutation(len(having))[:count]:
             moment = having[i]
             own, other, start = _cut(clips, moment, partner[moment.record], rng)
-            if len(own) < _FEWEST:
+            if len(own) < _SHORTEST_S * clips.fps:
                 continue
             shows = shows_its_own(clips.records[moment.record], kind, start, len(own), clips.fps)
             pairs.add(own, other, kind if shows else "", DOES)
@@ -99,7 +99,7 @@ def pair_windows(clips: Clips, count: int, seed: int) -> Pairs:
         for _ in range(count):
             for _ in range(_TRIES):
                 own, other = _together(clips, *bases[int(rng.integers(len(bases)))], sort, rng)
-                if len(own) >= _FEWEST and _clearance_m(own, other) > _CLEAR_M:
+                if len(own) >= _SHORTEST_S * clips.fps and _clearance_m(own, other) > _CLEAR_M:
                     pairs.add(own, other, "", sort)
                     break
     return pairs
@@ -108,7 +108,7 @@ def pair_windows(clips: Clips, count: int, seed: int) -> Pairs:
 def _cut(clips: Clips, moment: Moment, other: int, rng: np.random.Generator) -> tuple[Joints, Joints, int]:
     """Cut the same frames, around a moment of the one, of two people of a take; also the first frame."""
     total = min(len(clips.records[i].pose) for i in (moment.record, other))
-    length = min(FRAMES, total)
+    length = min(clips.frames, total)
     start = place(moment, total, length, clips.fps, rng)
     return clips.joints_m(moment.record, start, length), clips.joints_m(other, start, length), start
 

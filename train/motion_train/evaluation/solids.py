@@ -17,13 +17,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.body_capsules import body_capsules
+from motion_preprocessing.body_capsules import body_spheres
 from motion_preprocessing.furnishing.item import Placed, to_item, to_world
 from motion_preprocessing.furnishing.library import FurnitureLibrary, Model
 
 Floats = NDArray[np.floating[Any]]
-_SPACING: Final = 4
-"""Spheres a capsule: both ends and between."""
 _NEIGHBOURS: Final = 6
 _NEAR: Final = 2.0
 """Neighbours farther apart than so many times the usual distance are not of one surface."""
@@ -38,14 +36,6 @@ def box_distance(points_m: Floats, boxes: Floats) -> NDArray[np.float64]:
         outside = np.linalg.norm(np.maximum(q, 0.0), axis=1)
         nearest = np.minimum(nearest, outside + np.minimum(q.max(axis=1), 0.0))
     return nearest
-
-
-def body_spheres(joints_m: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centres (T, N, 3) and radii (N,) of the spheres that a body's capsules hold; joints are (T, 22, 3)."""
-    capsules = body_capsules(joints_m)
-    along = np.linspace(0.0, 1.0, _SPACING)[:, None]
-    centres = capsules.starts_m[:, :, None] * (1 - along) + capsules.ends_m[:, :, None] * along  # (T, C, K, 3)
-    return centres.reshape(len(centres), -1, 3), np.repeat(capsules.radii_m, _SPACING)
 
 
 def model_surface_m(objects: Sequence[Placed], library: FurnitureLibrary) -> NDArray[np.float64]:
