@@ -12,12 +12,13 @@ from typing import Final
 
 import click
 
+_EXISTING: Final = "an existing {kind}"
 _RULES: Final = (
-    (re.compile(r"(?P<got>.+) is not a valid (?P<kind>[aeiou].*)\."), "an {kind}"),
-    (re.compile(r"(?P<got>.+) is not a valid (?P<kind>.+)\."), "a {kind}"),
+    (re.compile(r"(?P<got>.+) is not a valid (?P<kind>[aeiou].*?)(?: range)?\."), "an {kind}"),
+    (re.compile(r"(?P<got>.+) is not a valid (?P<kind>.+?)(?: range)?\."), "a {kind}"),
     (re.compile(r"(?P<got>.+) is not in the range (?P<kind>.+)\."), "a number in {kind}"),
     (re.compile(r"(?P<got>.+) is not one of (?P<kind>.+)\."), "one of {kind}"),
-    (re.compile(r"(?P<kind>\w+) (?P<got>.+) does not exist\."), "an existing {kind}"),
+    (re.compile(r"(?P<kind>\w+) (?P<got>.+) does not exist\."), _EXISTING),
 )
 """Click's sentence -> what was expected."""
 
@@ -70,6 +71,7 @@ def _bad_value(message: str, name: str) -> str | None:
         found = pattern.fullmatch(message)
         if found:
             kind = found["kind"].replace("'", "")
+            kind = kind.lower() if expected == _EXISTING else kind  # click's 'File' starts a sentence
             return f"expected {expected.format(kind=kind)}, got {found['got']} for {name}; correct it"
     return None
 

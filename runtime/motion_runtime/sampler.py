@@ -86,7 +86,7 @@ def balanced_timesteps(schedule: NoiseSchedule, steps: int) -> list[int]:
 
     What a step has to bridge is a distance in lambda (Lu et al. 2022, section 4.3), of which trailing levels leave most
     to the last step: with ten of a thousand it leads from level 99 to the motion. Levels equally far apart in lambda
-    end well, but spend half of the steps above level 950. The last one is that of fifty trailing steps.
+    end well, but spend half of the steps above level 950. Of these the last one is about that of fifty trailing steps.
 
     Raises:
         InputError: As `trailing_timesteps`.
