@@ -95,7 +95,11 @@ class Room:
     @cached_property
     def solids(self) -> Solids:
         """What bodies cannot be inside of."""
-        return Solids.from_scene(self.scene, self.free_space.bounds_m)
+        try:
+            floor_m = self.free_space.bounds_m
+        except InputError:  # no floor was seen, of which nothing but a chosen start has need
+            floor_m = None
+        return Solids.from_scene(self.scene, floor_m)
 
     def stands(self) -> Array:
         """Places (N, 2) where a body has room to stand.

@@ -53,10 +53,16 @@ class Solids:
     """(X, Y) its top; minus infinity where there is none."""
 
     @classmethod
-    def from_scene(cls, scene: Scene, floor_m: tuple[Array, Array]) -> Solids:
-        """Fill the things of a room that are on its floor, from least to greatest (x, y), or not far beside it."""
-        low, high = floor_m
-        return cls.of(scene.furniture, scene.points_m, (low - _BESIDE_M, high + _BESIDE_M))
+    def from_scene(cls, scene: Scene, floor_m: tuple[Array, Array] | None) -> Solids:
+        """Fill the things of a room.
+
+        Args:
+            scene: The room.
+            floor_m: Least and greatest (x, y) of the floor that was seen: things far beside it are left out. None =
+                nowhere is far.
+        """
+        within = None if floor_m is None else (floor_m[0] - _BESIDE_M, floor_m[1] + _BESIDE_M)
+        return cls.of(scene.furniture, scene.points_m, within)
 
     @classmethod
     def of(

@@ -19,6 +19,7 @@ from motion_preprocessing.skeleton import JOINT_INDEX, WORLD_FROM_BODY
 from motion_runtime.generator import Generator
 from motion_runtime.keep_off import keep_off
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.placement import Room
 from motion_runtime.room_solids import CELL_M, Solids
 
 Array = NDArray[np.float64]
@@ -182,6 +183,13 @@ def test_a_way_between_two_cupboards_stays_a_way(offset: tuple[float, float]) ->
     _, moved = keep_off(rotations, root, posts, FPS)
     np.testing.assert_allclose(moved[0, :, 0], root[0, :, 0], atol=0.03)
     assert np.abs(moved[0, :, 1]).max() < 0.05
+
+
+def test_a_room_needs_no_floor_to_have_things() -> None:
+    points = shell((0.1, -0.6, 0.3), (0.9, 0.6, 1.4), 0.02).astype(np.float32)
+    label = np.ones(len(points), np.int32)
+    room = Room(Scene(points, label, label, None, ("floor", "cabinet"), np.eye(4)))
+    assert room.solids.depth(np.array([[0.5, 0.0, 0.8]]), np.array([0.05]))[0][0] > 0.3
 
 
 def test_a_generator_moves_bodies_out_of_the_rooms_things() -> None:
