@@ -49,7 +49,6 @@ from motion_train.trainer import Trainer, make_accelerator
 VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "full": (),
     "relative": ("relative",),
-    "forearms": ("forearms",),
     "velocity": ("velocity",),
     "bone": ("bone",),
     "skeleton": ("kinematics", "foot"),

@@ -5,7 +5,6 @@ is almost pure noise the best prediction is a blurred mean, which has no bones a
 
     relative     joints about the pelvis against the true ones, at every noise level: which way a body faces is told by
                  its joints' places alone, and beside metres of travel that is next to nothing in the error of x0
-    forearms     wrists about the elbows against the true ones, at every noise level: who waves moves little else
     velocity     finite differences of the predicted positions against the true ones (MDM, eq. 5)
     bone         lengths of the predicted positions' bones against the rest skeleton's (InterGen, eq. 8)
     kinematics   joints by forward kinematics of the predicted rotations, about the pelvis, against the true ones:
@@ -41,9 +40,6 @@ from motion_train.denoiser import key_bias
 from motion_train.diffusion import GaussianDiffusion, masked_mean
 from motion_train.interaction_terms import weighted_mean
 
-# Slices, not lists of indices, which would be copied to a GPU in every step; left and right lie side by side.
-_ELBOWS: Final = slice(JOINT_INDEX["left_elbow"], JOINT_INDEX["right_elbow"] + 1)
-_WRISTS: Final = slice(JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"] + 1)
 STANDING_M: float = 0.005
 """A foot that moves less than this from one frame to the next (0.1 m/s at 20 fps) counts as standing."""
 
@@ -56,8 +52,6 @@ class LossConfig:
     """What the error of the denoiser is measured on: 'x0', 'epsilon' or 'variational' (the bound's term)."""
     relative: float = 20.0
     """Weight of the term of joints about the pelvis (m^2)."""
-    forearms: float = 30.0
-    """Weight of the term of wrists about the elbows (m^2)."""
     velocity: float = 30.0
     """Weight of the velocity term (m^2 a frame)."""
     bone: float = 10.0
@@ -89,7 +83,7 @@ class LossConfig:
 
 
 TERMS: Final = (
-    "relative", "forearms", "velocity", "bone", "kinematics", "foot", "distance", "orientation", "objects", "floor"
+    "relative", "velocity", "bone", "kinematics", "foot", "distance", "orientation", "objects", "floor"
 )  # fmt: skip
 """Names of the geometric terms and of their weights."""
 
@@ -184,14 +178,12 @@ class Objective:
         result = {"simple": main}
         if c.relative:
             result["relative"] = self._relative(predicted, x0, mask)
-        if c.forearms:
-            result["forearms"] = self._forearms(predicted, x0, mask)
         if c.objects:
             joints, truth = self._positions(predicted), self._positions(x0)
             result["objects"] = interaction_terms.objects(
                 joints, truth, pose_mask.to(joints.dtype), batch["scene"], batch["scene_mask"]
             )
-        if any(getattr(c, name) for name in TERMS if name not in ("relative", "forearms", "objects")):
+        if any(getattr(c, name) for name in TERMS if name not in ("relative", "objects")):
             count = max(1, round(c.geometry_share * len(t)))
             rows = torch.argsort(t)[:count]
             result |= self._geometry(predicted[rows], x0[rows], t[rows], pose_mask[rows])
@@ -200,19 +192,10 @@ class Objective:
         return result
 
     def _relative(self, predicted: Tensor, x0: Tensor, mask: Tensor) -> Tensor:
-        error = self._error_m(predicted, x0)
+        error = (predicted - x0)[..., POSITIONS] * self.std[POSITIONS]  # metres
+        error = error.reshape(*error.shape[:-1], JOINT_COUNT, 3)
         about = error[..., 1:, :] - error[..., :1, :]  # (B, P, T, J - 1, 3)
         return masked_mean(about.flatten(-2) ** 2, mask)
-
-    def _forearms(self, predicted: Tensor, x0: Tensor, mask: Tensor) -> Tensor:
-        error = self._error_m(predicted, x0)
-        about = error[..., _WRISTS, :] - error[..., _ELBOWS, :]  # (B, P, T, 2, 3)
-        return masked_mean(about.flatten(-2) ** 2, mask)
-
-    def _error_m(self, predicted: Tensor, x0: Tensor) -> Tensor:
-        """Error of the positions (B, P, T, J, 3), metres."""
-        error = (predicted - x0)[..., POSITIONS] * self.std[POSITIONS]
-        return error.reshape(*error.shape[:-1], JOINT_COUNT, 3)
 
     def _geometry(self, predicted: Tensor, x0: Tensor, t: Tensor, pose_mask: Tensor) -> dict[str, Tensor]:
         c = self.config

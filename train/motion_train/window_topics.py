@@ -23,8 +23,8 @@ from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.skeleton import JOINT_COUNT
 
 TOPIC_WEIGHTS: Final[dict[str, float]] = {
-    "walk": 6.0, "fall": 5.0, "sit_down": 5.0, "stand_up": 5.0, "turn": 6.0, "wave": 12.0, "get_up": 3.5, "jump": 3.5,
-    "lie_down": 3.0, "run": 5.0, "climb": 3.0, "bend": 2.5, "pick_up": 2.0, "sit": 1.5, "raise_arm": 1.5, "reach": 1.5,
+    "walk": 6.0, "fall": 5.0, "sit_down": 5.0, "stand_up": 5.0, "turn": 4.0, "wave": 4.0, "get_up": 3.5, "jump": 3.5,
+    "lie_down": 3.0, "run": 3.0, "climb": 3.0, "bend": 2.5, "pick_up": 2.0, "sit": 1.5, "raise_arm": 1.5, "reach": 1.5,
     "lie": 1.0, "squat_down": 1.0, "kneel_down": 1.0, "lift_leg": 1.0, "sit_up": 1.0, "stand": 1.0, "hand_to_face": 0.7,
     "kick": 0.7, "punch": 0.7, "crawl": 0.7, "lunge": 0.7, "twist": 0.5, "roll": 0.3, "cartwheel": 0.2,
 }  # fmt: skip
