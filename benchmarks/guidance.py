@@ -24,7 +24,7 @@ from steps import real_means
 
 from motion_runtime import GenerationRequest, Generator
 
-INTERVALS = ((0.0, 1.0), (0.0, 0.5), (0.5, 1.0), (0.0, 0.0))
+INTERVALS = ((0.0, 1.0), (0.0, 0.5), (0.0, 0.3), (0.5, 1.0), (0.0, 0.0))
 """All, parts, and none: an empty interval is a scale of 1."""
 
 

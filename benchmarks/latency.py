@@ -40,7 +40,7 @@ from motion_runtime.bench.step import GUIDANCE, interleaved, step_inputs
 from motion_runtime.bench.whole import PROMPT, measure_cold
 from motion_runtime.bundle import Bundle
 from motion_runtime.guidance import ALL_STEPS
-from motion_runtime.manifest import FP32, FUSED, PLAIN, STEP
+from motion_runtime.manifest import BF16, FP32, FUSED, PLAIN, STEP
 from motion_runtime.sampler import philox_noise, plan_steps
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider, choose_provider
@@ -162,7 +162,7 @@ def measure_motion(bundle: Bundle, network: Network, provider: Provider, rounds:
     settings = f"{default.sampler}, {default.steps} steps{guided}"
     reduced = {}
     try:
-        fast = choose_provider("openvino", provider.threads, "auto", bundle.manifest.precisions)
+        fast = choose_provider("openvino", provider.threads, BF16, bundle.manifest.precisions)
     except ProviderError as error:
         click.echo(f"OpenVINO is left out: {error}", err=True)
     else:
