@@ -6,12 +6,14 @@ makes it a stance), so the whole body is moved back by what the foot slid. Poses
 as the steps that make them. Kovar et al. 2002 ("Footskate Cleanup for Motion Capture Editing") bend the leg instead,
 which keeps the way; with a way that nobody asked for, straight knees would pay for it.
 
-Left alone is whose weight rests elsewhere (who sits, lies or falls), who is in reach of another (their hands meet) and,
-by `generator`, whose way is known beforehand.
+Left alone is whose weight rests elsewhere (who sits, lies or falls), who is in reach of another (their hands meet),
+whose way ends on a thing that they use (falling short of a chair is worse than a slide) and, by `generator`, whose way
+is known beforehand.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -55,16 +57,23 @@ _ANKLES: Final = (JOINT_INDEX["left_ankle"], JOINT_INDEX["right_ankle"])
 class FeetCarry:
     """Corrects pose vectors (P, T, 258) in metres in a canonical frame."""
 
-    def __init__(self, fps: float, kept: int = 0) -> None:
-        """Prepare for one window of `fps` frames a second whose first `kept` frames must stay where they are."""
-        self._fps, self._kept = fps, kept
+    def __init__(self, fps: float, kept: int = 0, led: Sequence[bool] = ()) -> None:
+        """Prepare for one window.
+
+        Args:
+            fps: Frames a second.
+            kept: Its first frames, which must stay where they are.
+            led: Who is led somewhere and is left alone; nobody where it is empty.
+        """
+        self._fps, self._kept, self._led = fps, kept, led
 
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors."""
         joints = np.asarray(x[..., POSITIONS].reshape(*x.shape[:2], JOINT_COUNT, 3), dtype=np.float64)
         moved = joints.copy()
         for person, body in enumerate(joints):
-            if not _in_reach(joints[..., 0, :2], person):
+            led = person < len(self._led) and self._led[person]
+            if not led and not _in_reach(joints[..., 0, :2], person):
                 moved[person, :, :, :2] += self.shift_m(body)[:, None]
         result = np.array(x)
         result[..., POSITIONS] = moved.reshape(*x.shape[:2], -1)

@@ -54,15 +54,15 @@ def stay(
     apart_m = request.apart_m if len(people) > 1 or passed else 0.0
     held: list[Callable[[Array], Array]] = []
     first = kept == 0
+    uses = [request.uses[person] if person < len(request.uses) else None for person in people]
     if finished and request.feet:
-        held.append(FeetCarry(fps, kept))
+        held.append(FeetCarry(fps, kept, [use is not None for use in uses]))
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
     if first and any(others):
         # The first person of a window starts at its origin, but in company the model does not always see to it.
         held.append(StandAt([Start(placement.start_m, math.degrees(placement.heading_rad)), *others], placement))
     if request.ground:
         held.append(OnTheGround(placement, room.supports if room is not None else None))
-    uses = [request.uses[person] if person < len(request.uses) else None for person in people]
     if any(uses) and (first or not finished):
         space = None if room is None else room.free_space
         held.append(OnFurniture(uses, placement, fps, space, first=first, finished=finished))

@@ -127,6 +127,13 @@ def test_what_is_left_alone(name: str) -> None:
         assert np.abs(FeetCarry(FPS)(x) - x).max() > 0.5
 
 
+def test_who_is_led_somewhere_is_left_alone() -> None:
+    x = np.concatenate([vectors(gait(80, 1.0, 0.4)), vectors(gait(80, 1.0, 0.4) + [0, 3, 0])])
+    result = FeetCarry(FPS, led=(True, False))(x)
+    np.testing.assert_array_equal(result[0], x[0])
+    assert np.abs(result[1] - x[1]).max() > 0.5
+
+
 def test_nothing_slides_where_nothing_stands() -> None:
     assert not slide_m(gait(40, 1.0, 0.0) + [0, 0, 1], FPS).any()
 
