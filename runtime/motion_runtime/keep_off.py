@@ -18,6 +18,7 @@ from motion_preprocessing.body_capsules import NAMES, SPHERES, body_spheres
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.rotations import matrix_from_rotation_vector, rotation_vector_from_matrix
 from motion_preprocessing.skeleton import BONES, JOINT_COUNT, JOINT_INDEX, PARENTS
+from motion_runtime.editing.reach import BELOW
 from motion_runtime.low_pass import low_pass
 from motion_runtime.room_solids import Solids
 
@@ -58,17 +59,9 @@ def _carriers() -> NDArray[np.int64]:
     return np.array([parent for parent, _ in BONES] + [JOINT_INDEX[name] for name in ends[len(BONES) :]])
 
 
-def _moves() -> NDArray[np.bool_]:
-    """(22, 22): whether turning joint a moves what is carried by joint j: a itself and all below."""
-    moves = np.eye(JOINT_COUNT, dtype=np.bool_)
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            moves[joint] |= moves[parent]
-    return moves
-
-
 _CARRIER: Final = np.repeat(_carriers(), SPHERES)  # (N,)
-_MOVES: Final = _moves()
+_MOVES: Final = BELOW | np.eye(JOINT_COUNT, dtype=np.bool_)
+"""(22, 22): whether turning joint a moves what is carried by joint j: a itself and all below."""
 
 
 def keep_off(rotations: Array, root_m: Array, solids: Solids, fps: float) -> tuple[Array, Array]:

@@ -39,7 +39,8 @@ def _descent() -> Mask:
     return below
 
 
-_BELOW: Final = _descent()
+BELOW: Final = _descent()
+"""(22, 22) whether joint j lies below joint a."""
 
 
 def reach(rotations: Array, root_m: Array, places_m: Array, known: Mask, fixed: Mask) -> tuple[Array, Array]:
@@ -56,7 +57,7 @@ def reach(rotations: Array, root_m: Array, places_m: Array, known: Mask, fixed: 
         Rotations (22, 3, 3) and pelvis (3,): at the places, or as near as the body reaches.
     """
     rotations, root_m = rotations.copy(), root_m.copy()
-    goals, free = np.flatnonzero(known), np.flatnonzero(~fixed & _BELOW[known].any(axis=0))
+    goals, free = np.flatnonzero(known), np.flatnonzero(~fixed & BELOW[known].any(axis=0))
     best = (np.inf, rotations, root_m)
     for _ in range(_ROUNDS):
         joints, world = (np.asarray(value) for value in forward_kinematics(rotations, root_m))
@@ -67,7 +68,7 @@ def reach(rotations: Array, root_m: Array, places_m: Array, known: Mask, fixed: 
         if best[0] < CLOSE_M:
             break
         gap = gap * np.minimum(1.0, _LONGEST_STEP_M / np.maximum(far, 1e-12))[:, None]
-        arm = np.where(_BELOW[goals][:, free, None], joints[goals][:, None] - joints[free], 0.0)  # (G, A, 3)
+        arm = np.where(BELOW[goals][:, free, None], joints[goals][:, None] - joints[free], 0.0)  # (G, A, 3)
         turn = -_cross_matrix(arm)  # d x arm = -arm x d
         jacobian = np.concatenate(
             [
