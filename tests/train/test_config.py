@@ -114,6 +114,7 @@ def test_module_names_its_sections() -> None:
         "data",
         "diffusion",
         "loss",
+        "teacher",
         "optimiser",
         "run",
     ]

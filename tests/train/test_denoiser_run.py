@@ -122,6 +122,34 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path: Path, toml: Path, ti
     assert not (tmp_path / "third").exists()
 
 
+def test_a_run_is_taught_by_the_one_it_starts_from(tmp_path: Path, toml: Path, tiny_tower: Path) -> None:
+    first, data = tmp_path / "first", dataset(tmp_path / "data")
+    assert run("--config", toml, "--data", data, "--text", tiny_tower, "--out", first).exit_code == 0
+    lesson = ("--set", "teacher.share=0.5", "--set", "teacher.guidance=2", "--set", "teacher.guided_from=600")
+    other = ("--set", f"teacher.dataset={dataset(tmp_path / 'other', stride_m=0.2)}")
+    arguments = ("--config", toml, "--data", data, "--text", tiny_tower, "--lr", "1e-3", *lesson, *other)
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    result = run(*arguments, "--out", whole, "--init", first, "--steps", "4")
+    assert result.exit_code == 0, result.output
+    # Stopped and resumed it is the same run: the teacher is still what it began with.
+    assert run(*arguments, "--out", half, "--init", first, "--steps", "4", "--max-minutes", "1e-9").exit_code == 0
+    assert load(find(half, "latest")).progress.step < 4
+    assert run("--out", half, "--resume", "--max-minutes", "0").exit_code == 0
+    saved, resumed = load(find(whole, "latest")), load(find(half, "latest"))
+    assert resumed.progress.step == saved.progress.step == 4
+    for name, tensor in saved.model.items():
+        torch.testing.assert_close(resumed.model[name], tensor, rtol=0, atol=0)
+
+    result = run(*arguments, "--out", tmp_path / "third", "--steps", "4")
+    assert result.exit_code == 2
+    assert "expected a run to learn from, got none for teacher.share; give --init" in result.stderr.splitlines()[-1]
+    missing = ("--init", first, "--set", f"teacher.dataset={tmp_path}")
+    result = run(*arguments, "--out", tmp_path / "third", *missing)
+    assert result.exit_code == 2
+    assert "for teacher.dataset" in result.stderr.splitlines()[-1]
+    assert not (tmp_path / "third").exists()
+
+
 def test_the_text_projection_is_refitted_to_another_tower() -> None:
     torch.manual_seed(1)
     layers = torch.nn.Sequential(torch.nn.LayerNorm(6), torch.nn.Linear(6, 5))

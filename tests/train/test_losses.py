@@ -63,6 +63,18 @@ def test_a_shift_costs_position_only():
 
 
 @pytest.mark.parametrize("t", [0, 900])
+def test_the_forearm_term_is_about_the_elbow(t):
+    x = motion()
+    waved, reached = x.clone(), x.clone()
+    waved[..., 3 * 21] += 0.06  # the right wrist alone
+    reached[..., 3 * 21] += 0.06
+    reached[..., 3 * 19] += 0.06  # with its elbow
+    config = LossConfig(forearms=1.0)
+    assert float(terms(waved, x, config, t=t)["forearms"]) == pytest.approx(0.06**2 / 6)
+    assert float(terms(reached, x, config, t=t)["forearms"]) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("t", [0, 900])
 def test_the_relative_term_sees_a_body_that_faces_elsewhere_at_every_noise_level(t):
     x = motion(still=True)
     joints = x[..., :66].reshape(FRAMES, 22, 3)
@@ -208,7 +220,7 @@ def test_the_floor_term_is_that_of_the_skeleton_that_is_written():
 def test_weights_make_the_sum():
     x = company()
     wrong = x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)).double()
-    config = LossConfig()
+    config = LossConfig(forearms=30.0)
     got = terms(wrong, x, config)
     assert set(got) == {"simple", "loss", *TERMS}
     expected = got["simple"] + sum(getattr(config, name) * got[name] for name in TERMS)

@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeVar
 from motion_preprocessing.errors import InputError
 from motion_train.denoiser import DenoiserConfig
 from motion_train.losses import LossConfig
+from motion_train.teacher import TeacherConfig
 
 Config = TypeVar("Config")
 
@@ -169,6 +170,8 @@ class TrainConfig:
     """Forward process."""
     loss: LossConfig = field(default_factory=LossConfig)
     """Loss weights and condition dropout."""
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    """Batches whose target is the initial weights' answer."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     """Optimiser and moving average."""
     run: RunConfig = field(default_factory=RunConfig)
@@ -180,6 +183,8 @@ class TrainConfig:
                 f"expected data.people <= data.identities <= model.identities, got {self.data.people}, "
                 f"{self.data.identities} and {self.model.identities}; every person of a sample needs a row of its own"
             )
+        if self.teacher.share and not self.run.initial:
+            raise InputError("expected a run to learn from, got none for teacher.share; give --init")
         if self.optimiser.schedule_by == "time" and self.run.max_minutes <= 0:
             raise InputError(
                 "expected run.max_minutes above 0, got 0 for optimiser.schedule_by = 'time'; give --max-minutes"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from motion_runtime.manifest import Normaliser
 from motion_runtime.schedule import NoiseSchedule
 from motion_train import checkpoint, config
 from motion_train.checkpoint import Checkpoint, check_normaliser
-from motion_train.config import TrainConfig
+from motion_train.config import DataConfig, TrainConfig
 from motion_train.console import TrainingConsole
 from motion_train.denoiser import Denoiser
 from motion_train.diffusion import GaussianDiffusion
@@ -26,6 +27,7 @@ from motion_train.initial import load_initial, start_from
 from motion_train.loader import BatchSource
 from motion_train.losses import Objective
 from motion_train.seeds import INITIALISATION, seed_of
+from motion_train.teacher import Interleaved, Teacher
 from motion_train.text_tower import TextTower
 from motion_train.trainer import Outcome, Trainer, make_accelerator, require_unfinished
 from motion_train.windows import WindowSampler, embedder
@@ -49,7 +51,7 @@ class Run:
     changed: Sequence[str]
     """Settings that differ from those of the run before, as lines."""
     initial: Checkpoint | None = None
-    """Checkpoint of another run to start from."""
+    """Checkpoint of another run to start from, or to learn from."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def resolve_run(
     if saved is not None:
         require_unfinished(resolved.run, saved.progress)
     start = None
-    if resolved.run.initial and saved is None:
+    if resolved.run.initial and (saved is None or resolved.teacher.share):
         start = load_initial(Path(resolved.run.initial), resolved)
     return Run(resolved, resume, saved, changed, start)
 
@@ -131,10 +133,14 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
         done = start_from(model, run.initial, data.tower, data.captions)
         console.line(f"starts from {run.initial.folder}; {done}")
     diffusion = GaussianDiffusion(NoiseSchedule.named(settings.diffusion.schedule, settings.diffusion.steps))
+    teacher = None
+    if settings.teacher.share:
+        frozen = accelerator.prepare_model(deepcopy(model), evaluation_mode=True)
+        teacher = Teacher(frozen, settings.teacher, settings.diffusion.steps)
     mean, std = (torch.from_numpy(a).to(accelerator.device) for a in (data.normaliser.mean, data.normaliser.std))
     trainer = Trainer(
         model,
-        Objective(diffusion, settings.loss, mean, std),
+        Objective(diffusion, settings.loss, mean, std, teacher),
         data.training,
         data.validation,
         settings,
@@ -193,17 +199,21 @@ def load_data(
     embed = embedder(tower.encode, tower.prompt_tokenizer().encode, device=device)
     workers, seed = settings.run.threads or granted_cores(), settings.run.seed
     kept = saved or (initial.normaliser if initial is not None else None)
-    made = WindowSampler(
-        dataset,
-        "train",
-        embed,
-        settings.data,
-        seed,
-        normaliser=(kept.mean, kept.std) if kept is not None else None,
-        workers=workers,
-        device=device,
-        progress=_every_tenth(console),
-    )
+
+    def windows(folder: Path, data: DataConfig) -> WindowSampler:
+        return WindowSampler(
+            folder,
+            "train",
+            embed,
+            data,
+            seed,
+            normaliser=(kept.mean, kept.std) if kept is not None else None,
+            workers=workers,
+            device=device,
+            progress=_every_tenth(console),
+        )
+
+    made = windows(dataset, settings.data)
     # Another machine may round the last digit differently: the run goes on with what it began with.
     normaliser = kept or Normaliser(*made.found)
     check_normaliser(normaliser, settings.model.pose_dim, f"'{dataset}'")
@@ -225,7 +235,14 @@ def load_data(
             device=device,
         )
     header = MotionDataset.open(dataset).header
-    return Data(made, validation, normaliser, header, tower.cpu(), made.sentences)
+    training: BatchSource = made
+    if settings.teacher.share:
+        taught = made
+        if settings.teacher.dataset:
+            folder = _folder(settings.teacher.dataset, "dataset.json", "teacher.dataset", "motion-preprocess")
+            taught = windows(folder, settings.data)
+        training = Interleaved(made, taught, settings.teacher.share)
+    return Data(training, validation, normaliser, header, tower.cpu(), made.sentences)
 
 
 def _folder(path: str, marker: str, flag: str, maker: str) -> Path:

@@ -36,7 +36,8 @@ def load_initial(folder: Path, settings: TrainConfig) -> Checkpoint:
     """
     saved = checkpoint.load(checkpoint.find(folder, "best"))
     for line in differences(saved.config, settings):
-        if line.startswith(("model.", "diffusion.")):
+        # Dropout is no part of the weights: who only learns from a teacher does without.
+        if line.startswith(("model.", "diffusion.")) and not line.startswith("model.dropout"):
             raise InputError(f"expected the settings of '{folder}', got {line} for --init; set it as there")
     return saved
 

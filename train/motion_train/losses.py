@@ -5,6 +5,7 @@ is almost pure noise the best prediction is a blurred mean, which has no bones a
 
     relative     joints about the pelvis against the true ones, at every noise level: which way a body faces is told by
                  its joints' places alone, and beside metres of travel that is next to nothing in the error of x0
+    forearms     wrists about the elbows against the true ones, at every noise level: who waves moves little else
     velocity     finite differences of the predicted positions against the true ones (MDM, eq. 5)
     bone         lengths of the predicted positions' bones against the rest skeleton's (InterGen, eq. 8)
     kinematics   joints by forward kinematics of the predicted rotations, about the pelvis, against the true ones:
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -39,7 +41,11 @@ from motion_train import interaction_terms
 from motion_train.denoiser import key_bias
 from motion_train.diffusion import GaussianDiffusion, masked_mean
 from motion_train.interaction_terms import weighted_mean
+from motion_train.teacher import TAUGHT, Teacher
 
+# Slices, not lists of indices, which would be copied to a GPU in every step; left and right lie side by side.
+_ELBOWS: Final = slice(JOINT_INDEX["left_elbow"], JOINT_INDEX["right_elbow"] + 1)
+_WRISTS: Final = slice(JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"] + 1)
 STANDING_M: float = 0.005
 """A foot that moves less than this from one frame to the next (0.1 m/s at 20 fps) counts as standing."""
 
@@ -52,6 +58,8 @@ class LossConfig:
     """What the error of the denoiser is measured on: 'x0', 'epsilon' or 'variational' (the bound's term)."""
     relative: float = 20.0
     """Weight of the term of joints about the pelvis (m^2)."""
+    forearms: float = 0.0
+    """Weight of the term of wrists about the elbows (m^2); 30 is what continued training on waves takes."""
     velocity: float = 30.0
     """Weight of the velocity term (m^2 a frame)."""
     bone: float = 10.0
@@ -83,7 +91,7 @@ class LossConfig:
 
 
 TERMS: Final = (
-    "relative", "velocity", "bone", "kinematics", "foot", "distance", "orientation", "objects", "floor"
+    "relative", "forearms", "velocity", "bone", "kinematics", "foot", "distance", "orientation", "objects", "floor"
 )  # fmt: skip
 """Names of the geometric terms and of their weights."""
 
@@ -121,8 +129,17 @@ class _Body:
 class Objective:
     """Computes the losses of a batch (see `windows.WindowSampler.batch` for its keys)."""
 
-    def __init__(self, diffusion: GaussianDiffusion, config: LossConfig, mean: Tensor, std: Tensor) -> None:
+    def __init__(
+        self,
+        diffusion: GaussianDiffusion,
+        config: LossConfig,
+        mean: Tensor,
+        std: Tensor,
+        teacher: Teacher | None = None,
+    ) -> None:
+        """Put the objective together; mean and deviation (258,) are the normaliser's."""
         self.diffusion = diffusion
+        self.teacher = teacher
         self.config = config
         self.mean = mean
         self.std = std
@@ -139,25 +156,27 @@ class Objective:
         """
         x0 = batch["x0"]  # (B, P, T, D)
         rows, place = x0.shape[0], generator.device
-        t = torch.randint(0, self.diffusion.schedule.steps, (rows,), generator=generator, device=place).to(x0.device)
+        taught = self.teacher is not None and TAUGHT in batch
+        if self.teacher is None:
+            t = torch.randint(0, self.diffusion.schedule.steps, (rows,), generator=generator, device=place)
+        else:
+            t = self.teacher.noise_levels(torch.rand(rows, generator=generator, device=place), taught=taught)
+        t = t.to(x0.device)
         noise = torch.randn(x0.shape, generator=generator, device=place).to(x0.device)
         drawn = torch.rand(2, rows, generator=generator, device=place).to(x0.device)
         keep_text = (drawn[0] >= self.config.drop_text).float()
         keep_scene = (drawn[1] >= self.config.drop_scene).float()
         xt = self.diffusion.q_sample(x0, t, noise)
         bias = key_bias(batch["text_mask"], batch["scene_mask"], batch["pose_mask"])
-        predicted = model(
-            xt,
-            t.float(),
-            batch["text"],
-            batch["scene"],
-            batch["scene_class"],
-            batch["person_class"],
-            batch["identity"],
-            keep_text,
-            keep_scene,
-            bias,
-        ).float()
+
+        def predict(of: torch.nn.Module, part: slice, keep_text: Tensor, keep_scene: Tensor) -> Tensor:
+            told = (batch[key][part] for key in ("text", "scene", "scene_class", "person_class", "identity"))
+            answer: Tensor = of(xt[part], t[part].float(), *told, keep_text, keep_scene, bias[part]).float()
+            return answer
+
+        predicted = predict(model, slice(None), keep_text, keep_scene)
+        if self.teacher is not None and taught:
+            batch = {**batch, "x0": self.teacher.answer(partial(predict, self.teacher.model), keep_text, keep_scene)}
         # What was not told cannot be met.
         told = batch["scene_mask"] & keep_scene.bool()[:, None]
         return self.terms(predicted, xt, noise, t, {**batch, "scene_mask": told})
@@ -178,12 +197,14 @@ class Objective:
         result = {"simple": main}
         if c.relative:
             result["relative"] = self._relative(predicted, x0, mask)
+        if c.forearms:
+            result["forearms"] = self._forearms(predicted, x0, mask)
         if c.objects:
             joints, truth = self._positions(predicted), self._positions(x0)
             result["objects"] = interaction_terms.objects(
                 joints, truth, pose_mask.to(joints.dtype), batch["scene"], batch["scene_mask"]
             )
-        if any(getattr(c, name) for name in TERMS if name not in ("relative", "objects")):
+        if any(getattr(c, name) for name in TERMS if name not in ("relative", "forearms", "objects")):
             count = max(1, round(c.geometry_share * len(t)))
             rows = torch.argsort(t)[:count]
             result |= self._geometry(predicted[rows], x0[rows], t[rows], pose_mask[rows])
@@ -192,10 +213,19 @@ class Objective:
         return result
 
     def _relative(self, predicted: Tensor, x0: Tensor, mask: Tensor) -> Tensor:
-        error = (predicted - x0)[..., POSITIONS] * self.std[POSITIONS]  # metres
-        error = error.reshape(*error.shape[:-1], JOINT_COUNT, 3)
+        error = self._error_m(predicted, x0)
         about = error[..., 1:, :] - error[..., :1, :]  # (B, P, T, J - 1, 3)
         return masked_mean(about.flatten(-2) ** 2, mask)
+
+    def _forearms(self, predicted: Tensor, x0: Tensor, mask: Tensor) -> Tensor:
+        error = self._error_m(predicted, x0)
+        about = error[..., _WRISTS, :] - error[..., _ELBOWS, :]  # (B, P, T, 2, 3)
+        return masked_mean(about.flatten(-2) ** 2, mask)
+
+    def _error_m(self, predicted: Tensor, x0: Tensor) -> Tensor:
+        """Error of the positions (B, P, T, J, 3), metres."""
+        error = (predicted - x0)[..., POSITIONS] * self.std[POSITIONS]
+        return error.reshape(*error.shape[:-1], JOINT_COUNT, 3)
 
     def _geometry(self, predicted: Tensor, x0: Tensor, t: Tensor, pose_mask: Tensor) -> dict[str, Tensor]:
         c = self.config
