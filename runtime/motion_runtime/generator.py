@@ -28,6 +28,7 @@ from motion_preprocessing.errors import BundleError, InputError
 from motion_preprocessing.groups import GROUP_SIZE, SceneTokens
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import POSE_DIM, fit_body
+from motion_runtime.at_rest import at_rest
 from motion_runtime.bundle import Bundle
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
 from motion_runtime.editing.constraints import Constraints
@@ -47,7 +48,6 @@ from motion_runtime.editing.windows import (
 )
 from motion_runtime.guidance import KEPT, Guidance
 from motion_runtime.keep_off import keep_off
-from motion_runtime.low_pass import low_pass
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Placement, Room, choose_placement
@@ -141,7 +141,7 @@ class Generator:
     def pose(self, request: GenerationRequest, made: Prediction) -> Motion:
         """Take the noise off, fit one body to each pose and set it in the room: the second half of `generate`."""
         fps = self.bundle.manifest.fps
-        steady = low_pass(made.pose_vectors, request.low_pass_s * fps)
+        steady = at_rest(made.pose_vectors, fps, request.low_pass_s)
         rotations, root = _pose_in_room(steady, made.placement)
         room = self._room_of(request)
         if room is not None and request.solid:

@@ -11,9 +11,10 @@ import pytest
 
 from motion_preprocessing.errors import BundleError, InputError
 from motion_preprocessing.groups import SceneTokens
+from motion_preprocessing.pose_vector import encode
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.scene import Scene
-from motion_preprocessing.skeleton import BONES, JOINT_INDEX, REST_OFFSETS_M
+from motion_preprocessing.skeleton import BONES, JOINT_INDEX, REST_OFFSETS_M, WORLD_FROM_BODY
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
@@ -76,6 +77,21 @@ def test_a_motion_is_its_prediction_posed(generator: Generator) -> None:
     np.testing.assert_array_equal(posed.joints_m, whole.joints_m)
     np.testing.assert_array_equal(posed.local_rotations, whole.local_rotations)
     assert made.pose_vectors.shape[:2] == posed.joints_m.shape[:2]
+
+
+def test_who_has_come_to_rest_is_still_once_posed(generator: Generator) -> None:
+    """The low pass of a request is that of `at_rest`: wider for still bodies, and none at 0."""
+    wanted = request("a person stands", seconds=3.0, seed=4)
+    rotations = np.tile(np.eye(3), (1, 60, 22, 1, 1))
+    rotations[:, :, 0] = WORLD_FROM_BODY
+    standing = encode(rotations, np.tile([0.0, 0.0, 0.9], (1, 60, 1)), 20.0)
+    noise = 1e-3 * np.random.default_rng(0).normal(size=standing.shape)
+    made = replace(generator.predict(wanted), pose_vectors=(standing + noise).astype(np.float32))
+    trembling = [
+        float(np.diff(generator.pose(replace(wanted, low_pass_s=low_pass_s), made).joints_m, axis=1).std())
+        for low_pass_s in (0.0, 0.035)
+    ]
+    assert trembling[1] < 0.05 * trembling[0]
 
 
 def test_rotations_are_rotations(generator: Generator) -> None:
