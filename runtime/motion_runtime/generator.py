@@ -46,6 +46,7 @@ from motion_runtime.editing.windows import (
     starting,
     with_guides,
 )
+from motion_runtime.flips import without_flips
 from motion_runtime.guidance import KEPT, Guidance
 from motion_runtime.keep_off import keep_off
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
@@ -143,6 +144,8 @@ class Generator:
         fps = self.bundle.manifest.fps
         steady = at_rest(made.pose_vectors, fps, request.low_pass_s)
         rotations, root = _pose_in_room(steady, made.placement)
+        if request.low_pass_s > 0:
+            rotations, root = without_flips(rotations, root, fps)
         room = self._room_of(request)
         if room is not None and request.solid:
             rotations, root = keep_off(rotations, root, room.solids, fps)

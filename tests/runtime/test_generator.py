@@ -12,10 +12,11 @@ import pytest
 from motion_preprocessing.errors import BundleError, InputError
 from motion_preprocessing.groups import SceneTokens
 from motion_preprocessing.pose_vector import encode
-from motion_preprocessing.rotations import about_z
+from motion_preprocessing.rotations import about_z, geodesic_angle
 from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import BONES, JOINT_INDEX, REST_OFFSETS_M, WORLD_FROM_BODY
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
+from motion_runtime.flips import FASTEST_RAD_S
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Room
@@ -92,6 +93,21 @@ def test_who_has_come_to_rest_is_still_once_posed(generator: Generator) -> None:
         for low_pass_s in (0.0, 0.035)
     ]
     assert trembling[1] < 0.05 * trembling[0]
+
+
+def test_nobody_is_turned_over_within_a_frame(generator: Generator) -> None:
+    """But where nothing is to be smoothed, what the network says is what comes out."""
+    wanted = request("a person turns around", seconds=3.0, seed=4)
+    rotations = np.tile(np.eye(3), (1, 60, 22, 1, 1))
+    rotations[0, :, 0] = about_z(np.where(np.arange(60) < 30, 0.0, 2.8)) @ WORLD_FROM_BODY
+    turning = encode(rotations, np.tile([0.0, 0.0, 0.9], (1, 60, 1)), 20.0)
+    made = replace(generator.predict(wanted), pose_vectors=turning.astype(np.float32))
+    fastest = []
+    for low_pass_s in (0.0, 0.035):
+        root = generator.pose(replace(wanted, low_pass_s=low_pass_s), made).local_rotations[0, :, 0]
+        fastest.append(float(geodesic_angle(root[1:], root[:-1]).max()) * 20.0)
+    assert fastest[0] == pytest.approx(2.8 * 20.0, rel=1e-3)
+    assert fastest[1] <= FASTEST_RAD_S * 1.001
 
 
 def test_rotations_are_rotations(generator: Generator) -> None:
