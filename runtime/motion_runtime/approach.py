@@ -57,12 +57,22 @@ _RESTS_ON: Final = re.compile(
     r"\b(sits?|sitting|seated|lies|lie|lying|lays?|laying|takes? a seat|stands? up|standing up|gets? up|getting up"
     r"|gets? out|rises?|sleeps?|rests?|flops?|drops? (?:on|in)\w*)\b"
 )
+_SITS_DOWN: Final = re.compile(r"\b(sits?|sitting|seated|takes? a seat|lies|lie|lying|lays?(?: down)|laying|sleeps?)\b")
+_RISES: Final = re.compile(r"^\W*(?:\w+\s+){0,3}(?:stands up|stand up|rises)\b")
+"""Who gets up before anything else sat on something."""
+_ELSEWHERE: Final = re.compile(
+    r"\b(floor|ground|carpet|rug|mat|grass|stairs?|on the steps|knees?|heels|all fours|cross[- ]legged|fall\w*|fell"
+    r"|collaps\w*|faint\w*|trip\w*|stumbl\w*|slip\w*|slid\w*|squat\w*|kneel\w*|crouch\w*|crawl\w*|push-?ups?|sit-?ups?)\b"
+)
+_SEATS: Final = re.compile(r"\b(wheelchair|sofa|couch|settee|loveseat|bench)\b", re.IGNORECASE)
 _OTHERS: Final = re.compile(
     r"\b(together|each other|one another|another|others?|somebody|someone else|both|two (?:people|persons)"
     r"|helps?|helping|helped|carer|hands? (?:over|to)|hugs?|with help|him|her|them|couple|salsa"
     r"|push(?:es|ed|ing)?|rid(?:es?|ing) in a wheelchair)\b"
 )
 
+SEATS: Final = ("chair", "wheelchair", "stool", "sofa")
+"""What somebody sits on who does not say on what."""
 _STANDS_IN: Final = {
     "chair": ("wheelchair", "stool", "sofa"), "stool": ("chair",), "sofa": ("chair",), "wheelchair": ("chair",),
 }  # fmt: skip
@@ -74,6 +84,10 @@ pelvis moves back while it sits down in the training data (benchmarks/furniture.
 _DEEP_M: Final = 0.2
 """From the seat's edge to the pelvis of who sits, more or less by `_DEEPER_M`."""
 _DEEPER_M: Final = 0.07
+_WALKS_S: Final = 2.0
+"""How long somebody walks to a bed ..."""
+_LIES_DOWN_S: Final = 2.5
+"""... if there is as much time for lying down."""
 _MANY_M: Final = 1.2
 """Several people sit beside each other on what is longer."""
 _HEAD_M: Final = 0.8
@@ -182,6 +196,36 @@ def lies(prompt: str) -> bool:
 def rests_on(prompt: str) -> bool:
     """Whether somebody sits or lies at some time."""
     return bool(_RESTS_ON.search(prompt.lower()))
+
+
+def worded(prompt: str, thing: RoomObject, seconds: float) -> str:
+    """What the model is to read of somebody who sits or lies down on a thing: what it knows how to do.
+
+    It has seen people walk to chairs and sit down, but not to wheelchairs and sofas, and whoever it lets lie down after
+    a walk lies on the floor.
+    """
+    if stance_of(prompt) is not Stance.AWAY or not rests_on(prompt):
+        return prompt
+    if not lies(prompt):
+        return _SEATS.sub("chair", prompt) if thing.object_class in ("wheelchair", "sofa") else prompt
+    rest = seconds - _WALKS_S
+    if "|" in prompt or rest < _LIES_DOWN_S or thing.object_class not in ("bed", "sofa"):
+        return prompt
+    return f"{_WALKS_S:g}s: a person walks forward | {rest:g}s: a patient lies on the bed"
+
+
+def sits_anywhere(prompt: str, objects: tuple[RoomObject, ...]) -> list[RoomObject]:
+    """Things for somebody who sits or lies down without saying on what, or at what: the seats or else the beds.
+
+    Who names the floor, falls, or stands up from something else than a seat rests on none.
+    """
+    text = prompt.lower()
+    if not (_SITS_DOWN.search(text) or _RISES.search(text)) or _ELSEWHERE.search(text) or names_others(text):
+        return []
+    mattresses = [thing for thing in objects if thing.object_class == "bed"]
+    if lies(text):
+        return mattresses
+    return [thing for thing in objects if thing.object_class in SEATS and thing.level_m is not None] or mattresses
 
 
 def seats_one(thing: RoomObject) -> bool:

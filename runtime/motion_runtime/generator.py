@@ -31,11 +31,12 @@ from motion_preprocessing.pose_vector import POSE_DIM, fit_body
 from motion_runtime.at_rest import at_rest
 from motion_runtime.bundle import Bundle
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
+from motion_runtime.editing.come_to_rest import come_to_rest
 from motion_runtime.editing.constraints import Constraints
 from motion_runtime.editing.edits import check_inside, with_start
 from motion_runtime.editing.impose import Imposer, in_the_loop
 from motion_runtime.editing.meet import meet
-from motion_runtime.editing.stay_inside import stay
+from motion_runtime.editing.stay_inside import finishing, stay
 from motion_runtime.editing.windows import (
     Frame,
     Window,
@@ -63,6 +64,8 @@ Floats = NDArray[np.float32]
 
 MIN_FRAMES: Final = 4
 """The fewest of which every figure of `motion_preprocessing.metrics` can be measured."""
+AGAIN: Final = 0.6
+"""A draft is gone over again from this share of the noise levels on: it stays what it is, its steps are made anew."""
 KEPT_EMBEDDINGS: Final = 4096
 """Prompts whose embedding is kept, a kilobyte or two each."""
 
@@ -211,11 +214,11 @@ class Generator:
         steps = default.steps if request.steps is None else request.steps
         guidance = self.guidance_of(request)
         plan = plan_steps(self._schedule, sampler, steps, guidance=guidance, eta=request.eta)
+        room = self._room_of(request)
+        request = self.staged(request)
         timelines = request.timelines
         starts = [timeline.starts(request.seconds) for timeline in timelines]
         windows = self.windows_of(request)
-        room = self._room_of(request)
-        request = staged(request, room, (windows[-1].end - 1) / fps)
         known = None if request.edits is None else request.edits.constraints(request.persons, windows[-1].end, fps)
         if known is not None and known.empty:
             known = None
@@ -226,6 +229,8 @@ class Generator:
         placement = choose_placement(request, room)
         guides = None if known is None else with_guides(known, windows, placement.start_m)
 
+        draft: NDArray[np.float64] | None = None  # (P, T, 258) in the canonical frame, where there is one
+        again = [step for step in plan if step.t <= AGAIN * self._schedule.steps]
         passed: dict[int, list[NDArray[np.float64]]] = {}  # by window: where those who were made before went
 
         def make(
@@ -241,7 +246,7 @@ class Generator:
             number = windows.index(window)
             ways = passed.setdefault(number, [])
             kept = 0 if past is None else past.shape[1]
-            hold = partial(stay, here, request, room, people, fps, kept=kept, passed=ways)
+            hold = partial(stay, here, request, room, people, fps, kept=kept, turns=draft is not None, passed=ways)
             corrections += hold()
             if guides is not None:
                 seen = guides.window(window.first, window.end).of(people).in_frame(here)
@@ -249,17 +254,25 @@ class Generator:
             # Windows, and people who are made one by one, have streams of noise of their own.
             stream = (number << 32) + (people[0] << 48)
 
+            noise = self._noise(request, len(people), shape, window.frames, stream)
+            begun = None
+            if draft is not None:
+                part = draft[people, window.first : window.end]
+                begun = self._noised(Frame.of(part).into(part), again[0], noise(0), shape)
+
             def report(k: int, n: int) -> None:
                 # People in further groups of a window are made again and again: that window's steps count once.
                 if progress is not None and people[0] == 0:
-                    progress(number * n + k, len(windows) * n)
+                    before = 0 if draft is None else len(windows) * len(plan)
+                    progress(before + number * n + k, before + len(windows) * n)
 
             clean = sample(
                 kernel,
-                plan,
-                self._noise(request, len(people), shape, window.frames, stream),
+                plan if draft is None else again,
+                noise,
                 report,
                 in_the_loop(corrections, self.bundle.manifest.normaliser, len(people), window.frames),
+                begun,
             )[0, : len(people), : window.frames]  # (p, t, D)
             if not np.isfinite(clean).all():
                 raise BundleError(
@@ -275,7 +288,21 @@ class Generator:
 
         begin = starting(request.others, placement) if request.others else None
         whole = in_windows(windows, request.persons, make, begin)
+        if guides is None and any(request.uses):
+            come = come_to_rest(whole, request.uses, room, fps) if again else None
+            if come is not None:
+                draft, placement = come
+                passed.clear()
+                whole = in_windows(windows, request.persons, make)
+            for correction in finishing(placement, request, room, fps):
+                whole = correction(whole)
         return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known)
+
+    def _noised(self, x: NDArray[np.float64], step: Step, noise: Floats, shape: KernelShape) -> tuple[Floats, Floats]:
+        """A motion (p, t, 258) in metres at a step's noise level and without noise, both (1, P, T, 258)."""
+        clean = padded(self.bundle.manifest.normaliser.normalise(x.astype(np.float32)), shape)
+        abar = float(self._schedule.alphas_cumprod[step.t])
+        return np.float32(abar**0.5) * clean + np.float32((1 - abar) ** 0.5) * noise, clean
 
     def staged(self, request: GenerationRequest) -> GenerationRequest:
         """Put people near what the prompt names and on the way to their goals, as `generate` does by itself.

@@ -90,6 +90,8 @@ class GenerationRequest:
     """Where the second, third ... person starts; None, or left out = where the model has them."""
     uses: tuple[Use | None, ...] = ()
     """What each person sits or lies on; worked out by `Generator.staged`."""
+    told: tuple[str, ...] = ()
+    """What the model reads in place of the prompts, one a person; worked out by `Generator.staged`, empty = these."""
     staged: bool = False
     """Whether starts, paths and uses were worked out already; True leaves open ones to the model."""
 
@@ -143,7 +145,7 @@ class GenerationRequest:
     @property
     def timelines(self) -> tuple[Timeline, ...]:
         """What each person does, part after part, length P."""
-        return tuple(Timeline.parse(prompt) for prompt in self.prompt_of_each)
+        return tuple(Timeline.parse(prompt) for prompt in self.told or self.prompt_of_each)
 
 
 @dataclass(frozen=True, eq=False)

@@ -249,6 +249,7 @@ def sample(
     noise: Callable[[int], Array],
     on_step: Callable[[int, int], None] | None = None,
     correct: Callable[[Array], Array] | None = None,
+    begin: tuple[Array, Array] | None = None,
 ) -> Array:
     """Run the plan from pure noise to a clean motion.
 
@@ -258,9 +259,9 @@ def sample(
         noise: Draw number -> standard normal array; its shape is the motion's.
         on_step: Called after every step with how many are done and how many there are.
         correct: Gives x0 with what is known of it in its place.
+        begin: x at the plan's first level and the x0 it has come from, where the plan is the rest of one; None = noise.
     """
-    x = noise(0)
-    x0 = np.zeros_like(x)
+    x, x0 = (noise(0), np.zeros_like(noise(0))) if begin is None else begin
     none = np.zeros_like(x)
     for done, step in enumerate(plan, start=1):
         z = noise(done) if step.s > 0 else none

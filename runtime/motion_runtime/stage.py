@@ -51,3 +51,7 @@ class Use:
     """Where they may lie, head this way or that, the likelier first; empty where they cannot."""
     start_free: bool
     """Whether their start was chosen for its sake, and may be moved with the motion."""
+
+    def rests(self, *, lies: bool) -> tuple[Rest, ...]:
+        """Where somebody may be who lies, or else sits."""
+        return self.beds if lies and self.beds else (self.seat,)

@@ -27,9 +27,11 @@ from motion_runtime.approach import (
     names_others,
     rests_on,
     seats_one,
+    sits_anywhere,
     spots,
     stance_of,
     things_for,
+    worded,
 )
 from motion_runtime.editing.edits import Edits
 from motion_runtime.editing.root_path import RootPath, Waypoint
@@ -40,6 +42,9 @@ from motion_runtime.stage import Place, Start, Use
 
 WALK_M_S: Final = 0.8
 """An easy pace: how far away somebody starts who is to be somewhere at the end."""
+_TO_REST_M: Final = 1.4
+"""How far from its seat somebody starts who walks there: the built-in model walks about as far before it sits down,
+however long the motion is."""
 _FASTEST_M_S: Final = 4.0
 _AWAY_M: Final = (1.0, 3.5)
 _ARRIVED: Final = 0.85
@@ -52,6 +57,8 @@ _OPEN_DEG: Final = 40.0
 """How far somebody may be turned from facing out of the circle."""
 _BESIDE_M: Final = (0.35, 1.5)
 """How far from a thing's outline somebody stands for whom there is no place at it."""
+_AT_TABLE_M: Final = 1.2
+"""Who sits down at a table takes a seat this near to it, if there is one."""
 _AT_HAND_M: Final = 2.5
 """Who starts where they were told to uses what is no farther away, but for those who walk there."""
 
@@ -195,6 +202,7 @@ class _Stage:
         self._last_s, self._number = last_s, draw(request)
         self._starts: dict[int, Start] = {}
         self._uses: dict[int, Use] = {}
+        self._told_as: dict[int, str] = {}
         self._seated: list[RoomObject] = []
         """Seats for one that somebody has."""
 
@@ -226,8 +234,13 @@ class _Stage:
         people = range(request.persons)
         others = tuple(self._starts.get(person) for person in people[1:])
         uses = tuple(self._uses.get(person) for person in people) if request.use else ()
+        told = tuple(self._told_as.get(person, one) for person, one in enumerate(request.prompt_of_each))
         return replace(
-            request, others=others if any(others) else (), uses=uses if any(uses) else (), staged=not any(self._goals)
+            request,
+            others=others if any(others) else (),
+            uses=uses if any(uses) else (),
+            staged=not any(self._goals),
+            told=told if request.use and self._told_as else (),
         )
 
     def _things(self, person: int) -> list[RoomObject]:
@@ -235,7 +248,14 @@ class _Stage:
         goal = self._goals[person]
         if goal is not None:
             return [] if goal.spot is None else [goal.spot.thing]
-        return things_for(self._prompts[person], self._room.scene.furniture)
+        prompt, furniture = self._prompts[person], self._room.scene.furniture
+        named = things_for(prompt, furniture)
+        if not self._request.use or any(thing.object_class in SITTABLE for thing in named):
+            return named
+        # Who sits down is meant to sit on something, even where nobody says on what.
+        seats = sits_anywhere(prompt, furniture)
+        near = [seat for seat in seats for thing in named if thing.gap_m(np.array([seat.centre_m]))[0] < _AT_TABLE_M]
+        return near or named or seats
 
     def _told(self, things: Sequence[RoomObject]) -> None:
         """The first person starts where the request says, and uses what is near."""
@@ -255,7 +275,7 @@ class _Stage:
 
     def _at_furniture(self, person: int, things: Sequence[RoomObject]) -> None:
         """Start at, on or some steps from what is named, if there is a place."""
-        prompt, goal = self._prompts[person], self._goals[person]
+        request, prompt, goal = self._request, self._prompts[person], self._goals[person]
         stance = Stance.AWAY if goal is not None else stance_of(prompt)
         # One may walk to a chair that somebody sits on, but not sit there too.
         full = self._seated if stance is not Stance.AWAY or rests_on(prompt) else []
@@ -273,6 +293,8 @@ class _Stage:
             stance = Stance.FACING
         if stance is Stance.AWAY:
             far_m = min(max(WALK_M_S * (self._last_s - 2.0), _AWAY_M[0]), _AWAY_M[1])
+            if rests_on(prompt) and goal is None and spot.thing.object_class in SITTABLE:
+                far_m = _TO_REST_M
             start = self._steps_away(spot.before(), far_m)
             if start is None:
                 return
@@ -287,6 +309,11 @@ class _Stage:
         if rests_on(prompt):
             # On the way to a goal the path says where the start is.
             self._take(person, spot, start_free=goal is None)
+            if request.persons == 1 and goal is None:
+                said = request.prompt_of_each[person]
+                told = worded(said, spot.thing, request.seconds)
+                if told != said:
+                    self._told_as[person] = told
 
     def _take(self, person: int, spot: Spot, *, start_free: bool) -> None:
         """Somebody sits or lies there."""

@@ -26,6 +26,7 @@ from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, root_orientation, velocities
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
 from motion_runtime.editing.constraints import wrapped
+from motion_runtime.editing.turn_round import turned_round
 from motion_runtime.low_pass import low_pass
 from motion_runtime.placement import Placement
 from motion_runtime.stage import Rest, Use
@@ -35,7 +36,8 @@ Array = NDArray[np.float64]
 OVER_M: Final = 0.01
 """Height of the capsules' underside over what a body rests on: they are thinner than flesh."""
 LEVEL_M: Final = 0.04
-"""Somebody is all the way down within this of the lowest, and not at all `FADE_M` above that."""
+"""Somebody is all the way down within this of the lowest, and not at all `FADE_M` above that, or most of the way to
+where they stand."""
 FADE_M: Final = 0.25
 LOWEST_M: Final = 0.15
 HIGHEST_M: Final = 0.65
@@ -48,6 +50,8 @@ MOST_STRETCHED_M: Final = 1.5
 """Nor is a way stretched by more."""
 MOST_TURNED_RAD: Final = np.radians(100.0)
 """Who sits facing the other way would face the back of the chair, and is left alone."""
+TURNS_S: Final = 1.0
+"""Who is upright for less than this before sitting down comes from nowhere."""
 FASTEST_M_S: Final = 0.4
 """A way that is stretched gains this much speed at most."""
 GIVES_M: Final = 0.03
@@ -86,7 +90,8 @@ class OnFurniture:
         fps: float,
         space: FreeSpace | None = None,
         *,
-        first: bool = True,
+        kept: int = 0,
+        turns: bool = False,
         finished: bool = False,
     ) -> None:
         """Prepare for one window.
@@ -96,11 +101,12 @@ class OnFurniture:
             placement: Where the canonical frame stands in the room.
             fps: Frames a second.
             space: The room's free floor, where starts may be moved to; None = anywhere.
-            first: Whether the motion starts with this window; else nobody's start can be moved.
-            finished: Whether the motion is no longer denoised: then it is moved as one piece.
+            kept: Frames at the start of the window that are the end of the one before; 0 = the motion starts with it.
+            turns: Whether who comes walking turns round for the seat.
+            finished: Whether the motion is whole and no longer denoised: then it is moved as one piece.
         """
         self._uses, self._placement, self._fps, self._space = uses, placement, fps, space
-        self._first, self._finished = first, finished
+        self._kept, self._turns, self._finished = kept, turns, finished
 
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors."""
@@ -116,14 +122,19 @@ class OnFurniture:
         if down is None:
             return x
         rest, turn = self._rest(_joints(x), down, use)
-        if abs(turn) > MOST_TURNED_RAD:
-            return x
-        free = self._first and (use.start_free or bool(down.level[0]))
-        moved = self._as_one(x, down, rest, turn) if free else None
-        shift = np.zeros((len(x), 2)) if moved is not None else self._stretched(_joints(x), down, rest)
+        upright = upright_until(down)
+        if self._turns and upright - self._kept >= TURNS_S * self._fps:
+            x, turn = turned_round(x, turn, self._fps, self._kept, upright), 0.0
+        shift: Array | None = np.zeros((len(x), 2))
+        if use.start_free or (self._kept == 0 and bool(down.level[0])):
+            moved = self._as_one(x, down, rest, turn) if self._finished else x
+        else:
+            moved = None
+        if moved is None:
+            shift = None if abs(turn) > MOST_TURNED_RAD else self._stretched(_joints(x), down, rest)
         if shift is None:
             return x
-        x = x if moved is None or not self._finished else moved
+        x = x if moved is None else moved
         raised = float(np.clip(use.level_m + OVER_M - down.height_m, -MOST_RAISED_M, MOST_RAISED_M))
         before = _joints(x)
         joints = before.copy()
@@ -139,9 +150,8 @@ class OnFurniture:
 
     def _rest(self, joints: Array, down: Down, use: Use) -> tuple[Rest, float]:
         """Where a motion's body is to be while it is down, and the turn that this takes."""
-        facing = np.asarray(heading_rad(root_orientation(joints[down.level])))
-        own = math.atan2(np.sin(facing).mean(), np.cos(facing).mean()) + self._placement.heading_rad
-        rests = use.beds if down.lies and use.beds else (use.seat,)
+        own = facing_down(joints[down.level]) + self._placement.heading_rad
+        rests = use.rests(lies=down.lies)
         turns = [float(wrapped(np.array(rest.facing_rad - own))) for rest in rests]
         # With the head at the other end only where it takes more than a right angle less.
         best = min(range(len(rests)), key=lambda k: (abs(turns[k]) > np.pi / 2, k))
@@ -203,7 +213,9 @@ def how_down(joints: Array, fps: float) -> Down | None:
     lowest = float(np.quantile(low, 0.03))
     if not LOWEST_M <= lowest <= HIGHEST_M:
         return None
-    u = np.clip((low - lowest - LEVEL_M) / FADE_M, 0.0, 1.0)
+    # Who stands before a high bed is hardly higher than who sits on it, and not down.
+    fade = float(np.clip(0.6 * (np.quantile(low, 0.97) - lowest), LEVEL_M, FADE_M))
+    u = np.clip((low - lowest - LEVEL_M) / fade, 0.0, 1.0)
     weight = 1.0 - u * u * (3 - 2 * u)
     level = weight > 0.9
     weight = np.asarray(low_pass(weight[:, None], _SMOOTH_S * fps))[:, 0]
@@ -212,6 +224,18 @@ def how_down(joints: Array, fps: float) -> Down | None:
     if risen < _LYING_M:
         height -= float(np.clip(height - np.median(ends[level].min(axis=1)) - 0.02, 0.0, GIVES_M))
     return Down(weight, level, height, risen < _LYING_M)
+
+
+def upright_until(down: Down) -> int:
+    """The frame at which somebody begins to go down; 0 where they are never up before."""
+    before = np.flatnonzero(down.weight[: int(np.argmax(down.level))] < 0.3)
+    return int(before[-1]) + 1 if len(before) else 0
+
+
+def facing_down(joints: Array) -> float:
+    """Where a body of joints (T, 22, 3) faces on the whole; the way from head to foot of who lies."""
+    facing = np.asarray(heading_rad(root_orientation(joints)))
+    return math.atan2(np.sin(facing).mean(), np.cos(facing).mean())
 
 
 def _joints(x: Array) -> Array:

@@ -36,7 +36,7 @@ _ROUNDS: Final = 4
 
 def stay(
     placement: Placement, request: GenerationRequest, room: Room | None, people: Sequence[int], fps: float,
-    *, kept: int = 0, finished: bool = False, passed: Sequence[Array] = (),
+    *, kept: int = 0, turns: bool = False, finished: bool = False, passed: Sequence[Array] = (),
 ) -> list[Callable[[Array], Array]]:  # fmt: skip
     """What holds the people of a window back and leads them onto the furniture, if anything does.
 
@@ -47,6 +47,7 @@ def stay(
         people: Who of the request is in the window.
         fps: Frames a second.
         kept: Frames at the start of the window that are the end of the one before; 0 = the motion starts with it.
+        turns: Whether who comes walking to a seat turns round for it.
         finished: Whether the motion is no longer denoised.
         passed: Pelves (T, 2) in the room of people who were made before these, over the window.
     """
@@ -56,18 +57,29 @@ def stay(
     first = kept == 0
     uses = [request.uses[person] if person < len(request.uses) else None for person in people]
     if finished and request.feet:
-        held.append(FeetCarry(fps, kept, [use is not None for use in uses]))
+        held.append(FeetCarry(fps, kept, [use is not None and not use.start_free for use in uses]))
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
     if first and any(others):
         # The first person of a window starts at its origin, but in company the model does not always see to it.
         held.append(StandAt([Start(placement.start_m, math.degrees(placement.heading_rad)), *others], placement))
     if request.ground:
         held.append(OnTheGround(placement, room.supports if room is not None else None))
-    if any(uses) and (first or not finished):
-        space = None if room is None else room.free_space
-        held.append(OnFurniture(uses, placement, fps, space, first=first, finished=finished))
+    if any(uses) and not finished:
+        held.append(OnFurniture(uses, placement, fps, kept=kept, turns=turns))
     if bounds is not None or apart_m > 0:
         held.append(StayInside(bounds, placement, fps, apart_m, passed))
+    return held
+
+
+def finishing(
+    placement: Placement, request: GenerationRequest, room: Room | None, fps: float
+) -> list[Callable[[Array], Array]]:
+    """What leads the people of a whole motion onto the furniture, once it is made; arguments as of `stay`."""
+    space = None if room is None else room.free_space
+    bounds = room.bounds if room is not None and request.walls else None
+    held: list[Callable[[Array], Array]] = [OnFurniture(request.uses, placement, fps, space, finished=True)]
+    if bounds is not None or (request.apart_m > 0 and request.persons > 1):
+        held.append(StayInside(bounds, placement, fps, request.apart_m if request.persons > 1 else 0.0))
     return held
 
 

@@ -1,0 +1,134 @@
+"""A walk that ends in sitting or lying is put so that it ends on the seat: where it starts, and where it turns round.
+
+What happens and when is the model's; which way somebody walks is not. A walk may start anywhere and lead anywhere, so
+a finished motion is taken as a draft, and the frame that it was made in is stood elsewhere in the room: with the pelvis
+over the seat and the body facing out of it while it is down. That leaves one choice, from which side they come.
+The model sits down facing the way it came, for it knows next to no recording of a walk that ends on a chair; a seat is
+open in front, though. So the body is turned round in the last moments before it goes down, by as much as makes the way
+there free (`turned_round`), and the network goes over the draft again in its new place, from a noise that leaves the
+plan of a motion and takes its steps: what slid is stepped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.body_capsules import body_spheres
+from motion_preprocessing.occupancy import FreeSpace
+from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
+from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.editing.on_furniture import TURNS_S, facing_down, how_down, upright_until
+from motion_runtime.editing.turn_round import turned_round
+from motion_runtime.placement import Placement, Room
+from motion_runtime.room_solids import Solids
+from motion_runtime.stage import Rest, Use
+
+Array = NDArray[np.float64]
+
+TURNS: Final = 16
+"""Directions from which the way may come."""
+ROOM_M: Final = 0.3
+"""A pelvis has as much room around it on its way ..."""
+NEAR_M: Final = 0.55
+"""... but for the last bit, where the seat itself is near."""
+BEFORE_M: Final = 0.38
+"""From where a pelvis is before it sits down to where it sits, as in the training data (benchmarks/furniture.py)."""
+WALK_M: Final = 0.7
+"""Who ends no farther from the start has not walked."""
+DEEP_M: Final = 0.02
+"""A body this deep in a thing is inside."""
+_STEP_BACK_S: Final = 0.3
+"""Who stands too near to the seat goes on backwards this long before going down."""
+_EVERY: Final = 4
+"""Only so many frames are looked at, one in ..."""
+_PER_TURN: Final = 0.05
+"""Share of a way without room that a half turn is worth."""
+
+
+def come_to_rest(x: Array, uses: Sequence[Use | None], room: Room | None, fps: float) -> tuple[Array, Placement] | None:
+    """Put a walk so that it ends on a seat.
+
+    Args:
+        x: (P, T, 258) of the draft, in metres; starts in the canonical frame.
+        uses: What each person sits or lies on.
+        room: The room.
+        fps: Frames a second.
+
+    Returns:
+        The motion with its turn, and where its canonical frame stands; None where nobody goes down after a walk, where
+        the start is not to be moved, or where there are several people, whose places depend on each other.
+    """
+    use = uses[0]
+    if len(x) != 1 or use is None or not use.start_free or room is None:
+        return None
+    joints = _joints(x[0])
+    down = how_down(joints, fps)
+    upright = 0 if down is None else upright_until(down)
+    if down is None or upright < TURNS_S * fps:
+        return None
+    if float(np.linalg.norm((joints[down.level, 0].mean(axis=0) - joints[0, 0])[:2])) < WALK_M:
+        return None
+    best: tuple[float, Array, Placement] | None = None
+    for turn in np.arange(TURNS) * (2 * math.pi / TURNS) - math.pi:
+        turned = turned_round(x[0], float(turn), fps, 0, upright)
+        if not down.lies:
+            turned = _backwards(turned, upright, down.level, fps)
+        for rest in use.rests(lies=down.lies):
+            placement = _on_the_seat(turned, down.level, rest)
+            before = placement.to_room(_joints(turned)[:upright])
+            cost = _crowded(before[:, 0, :2], np.array(rest.centre_m), room.free_space)
+            cost += _inside(before[::_EVERY], room.solids) + _PER_TURN * abs(turn) / math.pi
+            if best is None or cost < best[0]:
+                best = float(cost), turned, placement
+    assert best is not None
+    return best[1][None], best[2]
+
+
+def _backwards(x: Array, upright: int, level: NDArray[np.bool_], fps: float) -> Array:
+    """Have somebody stand before the seat, not over it, and sit down backwards."""
+    joints, arrived = _joints(x), int(np.argmax(level))
+    facing = facing_down(joints[level])
+    out = np.array([math.cos(facing), math.sin(facing), 0.0])
+    ahead = float((joints[upright, 0] - joints[level, 0].mean(axis=0)) @ out)
+    missing = float(np.clip(BEFORE_M - ahead, 0.0, BEFORE_M))
+    since = max(upright - round(_STEP_BACK_S * fps), 0)
+    u = np.clip((np.arange(len(x)) - since) / max(arrived - since, 1), 0.0, 1.0)
+    shift = -missing * (u * u * (3 - 2 * u))[:, None] * out
+    result = np.array(x)
+    result[:, POSITIONS] = (joints + shift[:, None]).reshape(len(x), -1)
+    moved = np.broadcast_to(shift[:, None], joints.shape)
+    result[:, VELOCITIES] += np.asarray(velocities(moved, fps)).reshape(len(x), -1)
+    return result
+
+
+def _inside(joints: Array, solids: Solids) -> float:
+    """Share of frames in which a body of joints (T, 22, 3) is inside of something."""
+    centres, radii = body_spheres(joints)
+    depth, _ = solids.depth(centres.reshape(-1, 3), np.tile(radii, len(joints)))
+    return float((depth.reshape(len(joints), -1).max(axis=1) > DEEP_M).mean())
+
+
+def _on_the_seat(x: Array, level: NDArray[np.bool_], rest: Rest) -> Placement:
+    """Where a motion's frame stands when it is down at the middle of a rest, facing as it does."""
+    joints = _joints(x)
+    heading = rest.facing_rad - facing_down(joints[level])
+    moved = Placement((0.0, 0.0), heading).to_room(joints[level, 0].mean(axis=0))
+    return Placement((rest.centre_m[0] - float(moved[0]), rest.centre_m[1] - float(moved[1])), heading)
+
+
+def _crowded(places: Array, end: Array, space: FreeSpace) -> float:
+    """Share of a way (T, 2) that lacks room; a start without room counts as much as all of it."""
+    clear = space.clearance(places[:, 0], places[:, 1])
+    far = np.linalg.norm(places - end, axis=1) > NEAR_M
+    lacks = np.clip((ROOM_M - clear) / ROOM_M, 0.0, 1.0)
+    lacks = np.where(far, lacks, 0.5 * (clear <= 0))
+    return float(lacks.mean() + lacks[0])
+
+
+def _joints(x: Array) -> Array:
+    return np.asarray(x[:, POSITIONS].reshape(len(x), JOINT_COUNT, 3))
