@@ -56,6 +56,7 @@ from motion_runtime.placement import Placement, Room, choose_placement
 from motion_runtime.sampler import Step, StepKernel, philox_noise, plan_steps, sample
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider, choose_provider
+from motion_runtime.settle import settle
 from motion_runtime.staging import staged
 from motion_runtime.timeline import text_at
 from motion_runtime.tokenizer import PromptTokenizer
@@ -151,6 +152,9 @@ class Generator:
             rotations, root = without_flips(rotations, root, fps)
         room = self._room_of(request)
         if room is not None and request.solid:
+            if made.known is None:
+                bounds = room.bounds if request.walls else None
+                rotations, root = settle(rotations, root, self.staged(request).uses, room.solids, bounds, fps)
             rotations, root = keep_off(rotations, root, room.solids, fps)
         if made.known is not None:
             rotations, root = meet(rotations, root, made.known, fps)

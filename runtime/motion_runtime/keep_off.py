@@ -4,7 +4,8 @@ The network knows roughly where things are: it sits down a hand too deep, draws 
 an arm into a rest. Here each body's spheres that are inside of something are moved out by damped least squares, as in
 `editing.reach`: the turns d of the joints and the shift of the pelvis solve min |J d - e|^2 + lambda^2 |d|^2, where a
 row of J is what a turn moves a sphere along its way out and e is how deep it is. Feet of who stands are held by rows of
-their own. All frames are solved at once; the turns are smoothed over time, and what that leaves inside is solved again.
+their own. All frames are solved at once; the turns are smoothed over time, and what that leaves inside is solved again
+and added.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from motion_runtime.room_solids import Solids
 
 Array = NDArray[np.float64]
 
-SMOOTH_S: Final = 0.15
+SMOOTH_S: Final = 0.2
 _PASSES: Final = 6
 """Of solving and smoothing."""
 _ROUNDS: Final = 4
@@ -85,49 +86,48 @@ def keep_off(rotations: Array, root_m: Array, solids: Solids, fps: float) -> tup
 def _kept_off(rotations: Array, root_m: Array, solids: Solids, fps: float) -> tuple[Array, Array]:
     first_joints = np.asarray(forward_kinematics(rotations, root_m)[0])
     feet = first_joints[:, _FEET]  # (T, F, 3)
-    turned, moved = rotations, root_m
     for _ in range(_PASSES):
-        changed = False
-        for _ in range(_ROUNDS):
-            step = _step(turned, moved, feet, solids)
-            if step is None:
+        turned, moved = rotations.copy(), root_m.copy()
+        inside = first_inside = _step(turned, moved, np.arange(len(root_m)), feet, solids)
+        for _ in range(_ROUNDS - 1):
+            if not len(inside):
                 break
-            (turned, moved), changed = step, True
-        if not changed:
+            inside = _step(turned, moved, inside, feet, solids)
+        if not len(first_inside):
             break
+        # Each pass adds what is smooth by itself: the sum smoothed again would sink back in at every peak.
         turn = np.asarray(rotation_vector_from_matrix(rotations.swapaxes(-1, -2) @ turned))
         turn = low_pass(turn.reshape(len(turn), -1), SMOOTH_S * fps).reshape(turn.shape)
-        turned = rotations @ np.asarray(matrix_from_rotation_vector(turn))
-        moved = root_m + low_pass(moved - root_m, SMOOTH_S * fps)
-    return turned, moved
+        rotations = rotations @ np.asarray(matrix_from_rotation_vector(turn))
+        root_m = root_m + low_pass(moved - root_m, SMOOTH_S * fps)
+    return rotations, root_m
 
 
-def _step(rotations: Array, root_m: Array, feet: Array, solids: Solids) -> tuple[Array, Array] | None:
-    """One round; None where nothing is inside."""
-    joints, world = (np.asarray(value) for value in forward_kinematics(rotations, root_m))
+def _step(rotations: Array, root_m: Array, among: NDArray[np.int64], feet: Array, solids: Solids) -> NDArray[np.int64]:
+    """Solve the frames `among` once, in place; which of them had somebody inside of something."""
+    joints, world = (np.asarray(value) for value in forward_kinematics(rotations[among], root_m[among]))
     centres, radii = body_spheres(joints)  # (T, N, 3), (N,)
     depth, way = solids.depth(centres.reshape(-1, 3), np.tile(radii, len(joints)))
     depth, way = depth.reshape(len(joints), -1), way.reshape(*centres.shape)
     frames = np.flatnonzero((depth > 0.002).any(axis=1))
     if not len(frames):
-        return None
+        return among[frames]
     worst = np.argsort(-depth[frames], axis=1)[:, :_DEEPEST]  # (F, R)
     rows = frames[:, None], worst
     ways, gaps = way[rows], np.minimum(depth[rows], _LONGEST_STEP_M)
     matrix = _rows(joints[frames], centres[rows], ways, _CARRIER[worst])
-    held, missing = _feet_rows(joints[frames], feet[frames])
+    held, missing = _feet_rows(joints[frames], feet[among[frames]])
     matrix, gaps = np.concatenate([matrix, held], axis=1), np.concatenate([gaps, missing], axis=1)
     damped = matrix @ matrix.swapaxes(1, 2) + _DAMPING * np.eye(matrix.shape[1])
     change = (matrix.swapaxes(1, 2) @ np.linalg.solve(damped, gaps[..., None]))[..., 0]  # (F, 3 A + 3)
-    rotations, root_m = rotations.copy(), root_m.copy()
-    root_m[frames] += _SHIFT * change[:, -3:]
+    root_m[among[frames]] += _SHIFT * change[:, -3:]
     turns = change[:, :-3].reshape(len(frames), len(_FREE), 3)
-    for k, joint in enumerate(_FREE):
-        # A turn of the room's axes, seen from the parent: what is below turns along.
-        axes = world[frames, PARENTS[joint]]
-        local = np.asarray(matrix_from_rotation_vector(np.einsum("tji,tj->ti", axes, turns[:, k])))
-        rotations[frames, joint] = local @ rotations[frames, joint]
-    return rotations, root_m
+    # Turns of the room's axes, seen from the parent: what is below turns along.
+    axes = world[frames][:, [PARENTS[joint] for joint in _FREE]]
+    local = np.asarray(matrix_from_rotation_vector(np.einsum("tkji,tkj->tki", axes, turns)))
+    free = among[frames][:, None], list(_FREE)
+    rotations[free] = local @ rotations[free]
+    return among[frames]
 
 
 def _rows(joints: Array, places: Array, ways: Array, carriers: NDArray[np.int64]) -> Array:

@@ -38,8 +38,8 @@ _BESIDE_M: Final = 3.0
 """A bed along a wall hides the floor below it: things are looked for as far beyond the floor that was seen."""
 _REACH: Final = 5
 """Cells around a sphere's centre that are looked at: 25 cm, more than twice a body's thickest capsule."""
-_AT_ONCE: Final = 4096
-"""Spheres measured in one go, for memory."""
+_AT_ONCE: Final = 1 << 17
+"""Pairs of a sphere and a cell that are measured in one go, for memory."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,19 @@ class Solids:
         inside = ((cell >= _REACH) & (cell <= last)).all(axis=1)
         near = np.flatnonzero(inside)
         near = near[self._tops[tuple(cell[near].T)] > centres_m[near, 2] - radii_m[near]]
-        for some in np.array_split(near, -(-len(near) // _AT_ONCE)) if len(near) else []:
-            depth[some], way[some] = self._measured(centres_m[some], radii_m[some], cell[some])
+        reach = np.ceil(radii_m[near] / CELL_M).astype(np.int64)
+        for cells in np.unique(reach):  # a wrist meets 3 x 3 cells, a trunk 7 x 7
+            same = near[reach == cells]
+            for some in np.array_split(same, -(-len(same) * (2 * cells + 1) ** 2 // _AT_ONCE)):
+                depth[some], way[some] = self._measured(centres_m[some], radii_m[some], cell[some], int(cells))
         return depth, way
+
+    def column(self, xy_m: Array) -> tuple[Array, Array]:
+        """Underside and top (...) of the column at places (..., 2): infinity and minus infinity where there is none."""
+        cell = np.round((xy_m - np.array(self.origin_m)) / CELL_M).astype(np.int64)
+        inside = ((cell >= 0) & (cell < self.high_m.shape)).all(axis=-1)
+        i, j = np.moveaxis(np.where(inside[..., None], cell, 0), -1, 0)  # the grid's corner is empty
+        return self.low_m[i, j], self.high_m[i, j]
 
     @cached_property
     def _tops(self) -> Array:
@@ -119,30 +129,26 @@ class Solids:
             padded = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis).max(axis=-1)
         return padded
 
-    def _measured(self, p: Array, r: Array, cell: NDArray[np.int64]) -> tuple[Array, Array]:
-        i, j = np.meshgrid(_AROUND, _AROUND, indexing="ij")
-        around = np.stack([i.ravel(), j.ravel()], axis=-1)  # (W, 2)
-        cells = cell[:, None] + around  # (N, W, 2)
-        low, high = self.low_m[cells[..., 0], cells[..., 1]], self.high_m[cells[..., 0], cells[..., 1]]
-        offset = p[:, None, :2] - (np.array(self.origin_m) + CELL_M * cells)
-        side = np.sign(offset) * np.maximum(np.abs(offset) - CELL_M / 2, 0.0)  # from the column's box to p
+    def _measured(self, p: Array, r: Array, cell: NDArray[np.int64], reach: int) -> tuple[Array, Array]:
+        """Depths and ways out of spheres that touch no cell farther than `reach` cells off."""
+        side, low, high = self._around(p, cell, reach)
         over = np.where(p[:, 2:] > high, p[:, 2:] - high, np.minimum(p[:, 2:] - low, 0.0))
-        flat = np.sum(side * side, axis=-1)
-        gap = np.sqrt(flat + over * over)  # infinite where there is no column
+        gap = np.sqrt(np.sum(side * side, axis=-1) + over * over)  # infinite where there is no column
         nearest = gap.argmin(axis=1)
-        row = np.arange(len(p))
-        distance = gap[row, nearest]
-        towards = np.concatenate([side[row, nearest], over[row, nearest, None]], axis=-1)
-        depth = r - distance
-        way = np.where(distance[:, None] > 0, towards / np.maximum(distance, 1e-9)[:, None], 0.0)
+        distance = gap[np.arange(len(p)), nearest]
+        depth, way = np.zeros(len(p)), np.zeros((len(p), 3))
+        beside = np.flatnonzero((distance > 0) & (distance < r))
+        depth[beside] = r[beside] - distance[beside]
+        column = beside, nearest[beside]
+        way[beside] = np.concatenate([side[column], over[column][:, None]], axis=-1) / distance[beside, None]
         within = distance <= 0
         if within.any():
-            depth[within], way[within] = self._out(p[within], r[within], side[within], low[within], high[within])
-        depth = np.maximum(np.where(np.isfinite(depth), depth, 0.0), 0.0)
-        return depth, np.where(depth[:, None] > 0, way, 0.0)
+            depth[within], way[within] = self._out(p[within], r[within], cell[within])
+        return depth, way
 
-    def _out(self, p: Array, r: Array, side: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    def _out(self, p: Array, r: Array, cell: NDArray[np.int64]) -> tuple[Array, Array]:
         """The same for spheres whose centres are in a column."""
+        side, low, high = self._around(p, cell, _REACH)
         row, middle = np.arange(len(p)), side.shape[1] // 2
         up = high[:, middle] - p[:, 2]
         aside = np.where((low < p[:, 2:]) & (p[:, 2:] < high), np.inf, np.linalg.norm(side, axis=-1))
@@ -153,8 +159,14 @@ class Solids:
         way = np.where(by_top[:, None], [0.0, 0.0, 1.0], np.column_stack([sideways, np.zeros(len(p))]))
         return np.minimum(up, away) + r, way
 
-
-_AROUND: Final = np.arange(-_REACH, _REACH + 1)
+    def _around(self, p: Array, cell: NDArray[np.int64], reach: int) -> tuple[Array, Array, Array]:
+        """Of the cells (W) around places: the way (N, W, 2) from the column's box, its underside and its top (N, W)."""
+        steps = np.arange(-reach, reach + 1)
+        around = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
+        cells = cell[:, None] + around  # (N, W, 2)
+        offset = p[:, None, :2] - (np.array(self.origin_m) + CELL_M * cells)
+        side = np.sign(offset) * np.maximum(np.abs(offset) - CELL_M / 2, 0.0)
+        return side, self.low_m[cells[..., 0], cells[..., 1]], self.high_m[cells[..., 0], cells[..., 1]]
 
 
 def _below_the_ceiling(points_m: NDArray[np.float32], within_m: tuple[Array, Array] | None) -> Array:

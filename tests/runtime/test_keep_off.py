@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from motion_preprocessing.body_capsules import body_spheres
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.metrics import bone_length_drift_percent, scene_penetration_m
 from motion_preprocessing.room_objects import RoomObject
-from motion_preprocessing.rotations import about_z
+from motion_preprocessing.rotations import about_z, matrix_from_rotation_vector
 from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import JOINT_INDEX, WORLD_FROM_BODY
 from motion_runtime.generator import Generator
@@ -208,3 +209,37 @@ def test_a_generator_moves_bodies_out_of_the_rooms_things() -> None:
     }
     assert inside[False].mean() > 0.02  # or the test would show nothing
     assert inside[True].mean() < 0.75 * inside[False].mean()
+
+
+def test_who_lies_half_sunk_in_a_mattress_ends_on_it() -> None:
+    back = np.array(WORLD_FROM_BODY) @ np.asarray(matrix_from_rotation_vector(np.array([-np.pi / 2, 0.0, 0.0])))
+    rotations = np.tile(np.eye(3), (1, 40, 22, 1, 1))
+    rotations[..., 0, :, :] = back
+    root = np.tile([0.0, 0.0, 0.54], (1, 40, 1))  # trunk and legs sunk in by 7 cm
+    bed = solids(((-1.0, -0.8, 0.0), (1.1, 0.8, 0.5)))
+
+    def deepest(found: Array) -> float:
+        centres, radii = body_spheres(found[0])
+        return float((0.5 - centres[..., 2] + radii).max())
+
+    assert deepest(joints(rotations, root)) > 0.05
+    found = joints(*keep_off(rotations, root, bed, FPS))
+    assert deepest(found) < 0.01
+    assert found[0, :, 0, 2].max() < 0.65  # on it, not above it
+
+
+def test_what_is_deep_for_a_moment_is_out_at_its_peak() -> None:
+    # A correction that is smoothed as a whole with every pass leaves the peak of a short dip inside.
+    rotations, root = standing(np.zeros((60, 2)))
+    dip = 0.5 * np.exp(-0.5 * ((np.arange(60) - 30) / 3.0) ** 2)
+    rotations[0, :, JOINT_INDEX["left_shoulder"]] = about_z(-dip)  # the arm goes down from straight out
+    hand = joints(rotations, root)[0, :, JOINT_INDEX["left_wrist"]]
+    top = float(hand[0, 2]) - 0.1  # of a cupboard
+    cupboard = solids(((-0.4, 0.3, 0.0), (0.4, 1.2, top)))
+
+    def deepest(found: Array) -> float:
+        centres, radii = body_spheres(found[0])
+        return float(cupboard.depth(centres.reshape(-1, 3), np.tile(radii, len(centres)))[0].max())
+
+    assert deepest(joints(rotations, root)) > 0.06
+    assert deepest(joints(*keep_off(rotations, root, cupboard, FPS))) < 0.03
