@@ -34,10 +34,12 @@ TURNS: Final = 16
 """Directions from which the way may come."""
 ROOM_M: Final = 0.3
 """A pelvis has as much room around it on its way ..."""
-NEAR_M: Final = 0.55
-"""... but for the last bit, where the seat itself is near."""
+NEAR_M: Final = 0.17
+"""... but for the last bit, so much longer than the way from standing to sitting: the seat itself is near there."""
 BEFORE_M: Final = 0.38
 """From where a pelvis is before it sits down to where it sits, as in the training data (benchmarks/furniture.py)."""
+EDGE_M: Final = 0.45
+"""From where one may lie to where somebody stands who is about to."""
 WALK_M: Final = 0.7
 """Who ends no farther from the start has not walked."""
 DEEP_M: Final = 0.02
@@ -76,26 +78,36 @@ def come_to_rest(x: Array, uses: Sequence[Use | None], room: Room | None, fps: f
     best: tuple[float, Array, Placement] | None = None
     for turn in np.arange(TURNS) * (2 * math.pi / TURNS) - math.pi:
         turned = turned_round(x[0], float(turn), fps, 0, upright)
-        if not down.lies:
-            turned = _backwards(turned, upright, down.level, fps)
         for rest in use.rests(lies=down.lies):
-            placement = _on_the_seat(turned, down.level, rest)
-            before = placement.to_room(_joints(turned)[:upright])
-            cost = _crowded(before[:, 0, :2], np.array(rest.centre_m), room.free_space)
-            cost += _inside(before[::_EVERY], room.solids) + _PER_TURN * abs(turn) / math.pi
-            if best is None or cost < best[0]:
-                best = float(cost), turned, placement
+            for side in (-0.5 * math.pi, 0.5 * math.pi) if down.lies else (0.0,):
+                gap = rest.half_m[1] + EDGE_M if down.lies else BEFORE_M
+                tried = _from_before(turned, upright, down.level, side, gap, fps)
+                placement = _on_the_seat(tried, down.level, rest)
+                before = placement.to_room(_joints(tried)[:upright])
+                cost = _crowded(before[:, 0, :2], np.array(rest.centre_m), gap, room.free_space)
+                cost += _inside(before[::_EVERY], room.solids) + _PER_TURN * abs(turn) / math.pi
+                if best is None or cost < best[0]:
+                    best = float(cost), tried, placement
     assert best is not None
     return best[1][None], best[2]
 
 
-def _backwards(x: Array, upright: int, level: NDArray[np.bool_], fps: float) -> Array:
-    """Have somebody stand before the seat, not over it, and sit down backwards."""
+def _from_before(x: Array, upright: int, level: NDArray[np.bool_], side_rad: float, gap_m: float, fps: float) -> Array:
+    """Have somebody go down from beside the seat, not from over it.
+
+    Args:
+        x: (T, 258).
+        upright: Frame at which they begin to go down.
+        level: (T,) where they are down.
+        side_rad: On which side they stand before, from where they face when they are down.
+        gap_m: How far from where they are down they are to stand at least.
+        fps: Frames a second.
+    """
     joints, arrived = _joints(x), int(np.argmax(level))
-    facing = facing_down(joints[level])
-    out = np.array([math.cos(facing), math.sin(facing), 0.0])
+    way = facing_down(joints[level]) + side_rad
+    out = np.array([math.cos(way), math.sin(way), 0.0])
     ahead = float((joints[upright, 0] - joints[level, 0].mean(axis=0)) @ out)
-    missing = float(np.clip(BEFORE_M - ahead, 0.0, BEFORE_M))
+    missing = float(np.clip(gap_m - ahead, 0.0, gap_m))
     since = max(upright - round(_STEP_BACK_S * fps), 0)
     u = np.clip((np.arange(len(x)) - since) / max(arrived - since, 1), 0.0, 1.0)
     shift = -missing * (u * u * (3 - 2 * u))[:, None] * out
@@ -121,10 +133,10 @@ def _on_the_seat(x: Array, level: NDArray[np.bool_], rest: Rest) -> Placement:
     return Placement((rest.centre_m[0] - float(moved[0]), rest.centre_m[1] - float(moved[1])), heading)
 
 
-def _crowded(places: Array, end: Array, space: FreeSpace) -> float:
+def _crowded(places: Array, end: Array, gap_m: float, space: FreeSpace) -> float:
     """Share of a way (T, 2) that lacks room; a start without room counts as much as all of it."""
     clear = space.clearance(places[:, 0], places[:, 1])
-    far = np.linalg.norm(places - end, axis=1) > NEAR_M
+    far = np.linalg.norm(places - end, axis=1) > gap_m + NEAR_M
     lacks = np.clip((ROOM_M - clear) / ROOM_M, 0.0, 1.0)
     lacks = np.where(far, lacks, 0.5 * (clear <= 0))
     return float(lacks.mean() + lacks[0])

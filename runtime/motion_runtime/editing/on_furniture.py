@@ -42,6 +42,8 @@ FADE_M: Final = 0.25
 LOWEST_M: Final = 0.15
 HIGHEST_M: Final = 0.65
 """An underside that comes no lower does not sit, and one that comes lower is on the floor."""
+HIGHEST_LYING_M: Final = 0.85
+"""There are beds on which one lies hardly lower than one stands: there, who is down has the neck low."""
 MOST_RAISED_M: Final = 0.2
 """Seats farther from the motion's own height than this are not met in full."""
 MOST_MOVED_M: Final = 3.0
@@ -211,15 +213,20 @@ def how_down(joints: Array, fps: float) -> Down | None:
     ends = np.minimum(capsules.starts_m[..., 2], capsules.ends_m[..., 2]) - capsules.radii_m  # (T, C)
     low = ends[:, _PARTS].min(axis=1)
     lowest = float(np.quantile(low, 0.03))
-    if not LOWEST_M <= lowest <= HIGHEST_M:
+    if not LOWEST_M <= lowest <= HIGHEST_LYING_M:
         return None
     # Who stands before a high bed is hardly higher than who sits on it, and not down.
     fade = float(np.clip(0.6 * (np.quantile(low, 0.97) - lowest), LEVEL_M, FADE_M))
     u = np.clip((low - lowest - LEVEL_M) / fade, 0.0, 1.0)
     weight = 1.0 - u * u * (3 - 2 * u)
+    rise = joints[:, _NECK, 2] - joints[:, 0, 2]
+    if lowest > HIGHEST_M:
+        weight *= np.clip((2 * _LYING_M - rise) / _LYING_M, 0.0, 1.0)
     level = weight > 0.9
+    if not level.any():
+        return None
     weight = np.asarray(low_pass(weight[:, None], _SMOOTH_S * fps))[:, 0]
-    risen = float(np.median(joints[level, _NECK, 2] - joints[level, 0, 2]))
+    risen = float(np.median(rise[level]))
     height = float(np.median(low[level]))
     if risen < _LYING_M:
         height -= float(np.clip(height - np.median(ends[level].min(axis=1)) - 0.02, 0.0, GIVES_M))
