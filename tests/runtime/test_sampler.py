@@ -343,3 +343,22 @@ def test_an_unknown_sampler_is_refused() -> None:
 def test_dpm_solver_takes_the_first_and_the_last_step_at_first_order() -> None:
     plan = dpm_solver(COSINE, 5)
     assert [step.c != 0 for step in plan] == [False, True, True, True, False]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_rest_of_a_plan_goes_on_where_it_was_left(sampler: str) -> None:
+    plan = plan_steps(COSINE, sampler, 8)
+    states: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def kernel(x: np.ndarray, x0_prev: np.ndarray, noise: np.ndarray, step: Step) -> tuple[np.ndarray, np.ndarray]:
+        states.append((x, x0_prev))
+        x0 = wavy(x, step.t)
+        return (step.a * x + step.b * x0 + step.c * x0_prev + step.s * noise).astype(np.float32), x0
+
+    def noise(draw: int) -> np.ndarray:
+        return philox_noise(3, 0, draw, (1, 2, 4, 5))
+
+    whole = sample(kernel, plan, noise)
+    begun = states[5]
+    rest = sample(kernel, plan[5:], lambda draw: noise(draw + 5), begin=begun)
+    np.testing.assert_array_equal(rest, whole)

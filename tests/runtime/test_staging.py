@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from motion_preprocessing.errors import InputError
+from motion_preprocessing.labels import named_classes
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.scene import Scene, load_scene
-from motion_runtime.approach import Stance, ends_on, stance_of
+from motion_runtime.approach import Stance, ends_on, stance_of, worded
 from motion_runtime.editing.edits import miss_of
 from motion_runtime.editing.root_path import RootPath
 from motion_runtime.generator import Generator
@@ -297,6 +298,57 @@ def test_what_is_sat_on_and_how(room: Room, ward: Scene) -> None:
         assert abs(math.sin(rest.facing_rad - bed.yaw_rad)) < 1e-6
     assert several(room, "a person walks past the bed").uses == ()
     assert several(room, "a person sits down on the chair", use=False).uses == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "on"),
+    [
+        ("a person sits down", "chair"),
+        ("a person walks forward, turns and sits down", "chair"),
+        ("a person takes a few steps and takes a seat", "chair"),
+        ("a person stands up", "chair"),
+        ("a person lies down", "bed"),
+        ("a person walks to the table and sits down", "chair"),
+        ("a person sits down on the floor", None),
+        ("a person lies down on the ground", None),
+        ("a person falls", None),
+        ("a person walks, falls and sits up", None),
+        ("a person bends down and stands up", None),
+        ("a person walks forward", None),
+    ],
+)
+def test_who_sits_down_without_saying_where_takes_a_seat(room: Room, ward: Scene, prompt: str, on: str | None) -> None:
+    uses = stage(room, prompt).uses
+    if on is None:
+        assert uses == ()
+    else:
+        place = np.array([uses[0].seat.centre_m])  # type: ignore[union-attr]
+        assert [one.object_class for one in ward.furniture if one.gap_m(place)[0] == 0.0] == [on]
+    plain = stage(room, prompt, use=False)
+    assert plain.uses == ()
+    if not named_classes(prompt):
+        assert plain.start_m is None  # nobody starts at a seat either
+
+
+def test_who_sits_at_a_table_takes_a_seat_beside_it(room: Room, ward: Scene) -> None:
+    table = thing(ward, "table")
+    for sample in range(4):
+        uses = stage(room, "a person sits down at the table", sample=sample).uses
+        assert table.gap_m(np.array([uses[0].seat.centre_m]))[0] < 0.6  # type: ignore[union-attr]
+
+
+def test_what_the_model_reads_of_who_walks_to_rest(room: Room, ward: Scene) -> None:
+    lying = stage(room, "a person walks to the bed and lies down", seconds=5.0)
+    assert lying.told == ("2s: a person walks forward | 3s: a patient lies on the bed",)
+    assert lying.prompts == ("a person walks to the bed and lies down",)
+    assert [part.text for part in lying.timelines[0].parts] == ["a person walks forward", "a patient lies on the bed"]
+    assert stage(room, "a person walks to the chair and sits down").told == ()
+    assert stage(room, "a person walks to the bed and lies down", seconds=4.0).told == ()  # no time for both
+    assert stage(room, "a person lies down on the bed").told == ()
+    seat = replace(thing(ward, "chair"), object_class="wheelchair")
+    told = worded("a person walks to the wheelchair and sits down", seat, 6.0)
+    assert told == "a person walks to the chair and sits down"
+    assert worded("a person walks behind the wheelchair", seat, 6.0) == "a person walks behind the wheelchair"
 
 
 def test_further_people_really_start_there(ward: Scene) -> None:

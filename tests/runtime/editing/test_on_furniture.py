@@ -159,6 +159,17 @@ def test_who_stands_before_a_high_bed_is_not_down() -> None:
     assert down.level[-40:].all()
 
 
+def test_on_a_bed_as_high_as_the_hips_who_lies_is_down_and_who_stands_is_not() -> None:
+    pelvis = sits_down(low_m=0.86)
+    assert how_down(joints(body(pelvis)), FPS) is None
+    flat = np.where(np.arange(FRAMES) < 40, 0.0, np.pi / 2)
+    down = how_down(joints(body(pelvis, pitch_rad=flat)), FPS)
+    assert down is not None
+    assert down.lies
+    assert not down.level[:35].any()
+    assert down.level[45:].all()
+
+
 def test_a_start_is_not_moved_into_things() -> None:
     """Half of the floor is taken: who would start there once turned is not turned."""
     floor = np.ones((80, 80), np.bool_)

@@ -1,0 +1,111 @@
+"""A walk ends on its seat: a motion of known shape, put into a scanned ward, and the built-in model's own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motion_preprocessing.canonical import canonicalise, heading_rad
+from motion_preprocessing.pose_vector import POSITIONS, encode, root_orientation
+from motion_preprocessing.rotations import about_z
+from motion_preprocessing.scene import Scene, load_scene
+from motion_preprocessing.skeleton import WORLD_FROM_BODY
+from motion_runtime.approach import spots
+from motion_runtime.editing.come_to_rest import BEFORE_M, come_to_rest
+from motion_runtime.editing.on_furniture import how_down
+from motion_runtime.generator import Generator
+from motion_runtime.motion import GenerationRequest
+from motion_runtime.placement import Room
+from motion_runtime.stage import Use
+
+WARD = Path(__file__).parents[3] / "examples" / "ward.ply"
+FPS = 20.0
+
+
+@pytest.fixture(scope="module")
+def ward() -> Scene:
+    return load_scene(WARD)
+
+
+@pytest.fixture(scope="module")
+def room(ward: Scene) -> Room:
+    return Room(ward)
+
+
+@pytest.fixture(scope="module")
+def chair(ward: Scene, room: Room) -> Use:
+    use = spots([next(one for one in ward.furniture if one.name == "chair")], room.free_space)[0].use(start_free=True)
+    assert use is not None
+    return use
+
+
+def walks_and_sits(way_m: float = 1.6, bend_rad: float = 0.0, back_m: float = 0.05) -> np.ndarray:
+    """(T, 258): somebody walks for 3 s, on a bow, and sits down in one second where they are, facing as they went."""
+    time = np.arange(120) / FPS
+    walked, down = np.clip(time / 3.0, 0.0, 1.0), np.clip(time - 3.2, 0.0, 1.0)
+    yaw = bend_rad * walked
+    steps = way_m * np.diff(walked, prepend=0.0)[:, None] * np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
+    place = np.cumsum(steps, axis=0) - back_m * down[:, None] * np.array([math.cos(bend_rad), math.sin(bend_rad)])
+    rotations = np.tile(np.eye(3), (120, 22, 1, 1))
+    rotations[:, 0] = np.asarray(about_z(yaw)) @ np.array(WORLD_FROM_BODY)
+    return np.asarray(canonicalise(encode(rotations, np.column_stack([place, 0.93 - 0.38 * down]), FPS)))
+
+
+def joints(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x[..., POSITIONS].reshape(*x.shape[:-1], 22, 3))
+
+
+@pytest.mark.parametrize(("way", "bend"), [(1.2, 0.0), (1.6, 1.0), (2.2, -0.6), (1.6, 2.5)])
+def test_a_walk_ends_on_the_seat_whatever_way_it_went(room: Room, chair: Use, way: float, bend: float) -> None:
+    x = walks_and_sits(way, bend)
+    come = come_to_rest(x[None], [chair], room, FPS)
+    assert come is not None
+    moved, placement = come
+    down = how_down(joints(moved[0]), FPS)
+    assert down is not None
+    body = joints(moved[0])
+    places = placement.to_room(body[:, 0])[:, :2]
+    np.testing.assert_allclose(places[down.level].mean(axis=0), chair.seat.centre_m, atol=0.02)
+    facing = placement.heading_rad + np.asarray(heading_rad(root_orientation(body[-1])))
+    assert math.cos(float(facing) - chair.seat.facing_rad) > 0.999
+    # In the canonical frame it starts as before; in the room, where there is room.
+    np.testing.assert_allclose(moved[0, :20], x[:20], atol=1e-9)
+    assert room.free_space.clearance(*places[0]) >= 0.25
+    # One sits down backwards, from before the seat.
+    out = np.array([math.cos(chair.seat.facing_rad), math.sin(chair.seat.facing_rad)])
+    assert (places[58] - places[-1]) @ out > BEFORE_M - 0.06
+
+
+def test_what_is_no_walk_to_a_seat_is_left_alone(room: Room, chair: Use) -> None:
+    x = walks_and_sits()[None]
+    assert come_to_rest(x, [None], room, FPS) is None
+    assert come_to_rest(x, [chair], None, FPS) is None
+    assert come_to_rest(x, [replace(chair, start_free=False)], room, FPS) is None
+    assert come_to_rest(np.concatenate([x, x]), [chair, None], room, FPS) is None
+    assert come_to_rest(walks_and_sits(0.1)[None], [chair], room, FPS) is None  # no way
+    standing = x.copy()
+    standing[:, 60:] = standing[:, 59:60]
+    assert come_to_rest(standing, [chair], room, FPS) is None  # nobody sits
+
+
+@pytest.mark.parametrize(
+    ("prompt", "thing"),
+    [("a person walks forward, turns and sits down", "chair"), ("a person walks to the bed and lies down", "bed")],
+)
+def test_the_built_in_model_comes_to_rest_there(ward: Scene, room: Room, prompt: str, thing: str) -> None:
+    generator = Generator.load(None, "cpu")
+    motion = generator.generate(GenerationRequest((prompt,), scene=ward, seed=1))
+    assert motion.prompts == (prompt,)
+    body = motion.joints_m[0].astype(np.float64)
+    down = how_down(body, FPS)
+    assert down is not None
+    assert down.level.sum() >= 10
+    pelvis = np.median(body[down.level, 0, :2], axis=0)
+    assert min(float(one.gap_m(pelvis[None])[0]) for one in ward.furniture if one.object_class == thing) == 0.0
+    assert np.linalg.norm(pelvis - body[0, 0, :2]) > 0.8
+    again = generator.generate(GenerationRequest((prompt,), scene=ward, seed=1))
+    np.testing.assert_array_equal(again.joints_m, motion.joints_m)
