@@ -109,7 +109,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
 @click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats or sinks for good.")
 @click.option("--feet/--no-feet", default=True, show_default=True, help="Who walks goes as far as their feet carry.")
-@click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies comes to be on the furniture.")
+@click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies does so on a seat or a bed.")
 @click.option("--solid/--no-solid", default=True, show_default=True, help="Who is inside of things is moved out.")
 @click.option("--apart", type=float, default=0.45, show_default=True, help="People keep apart, metres; 0 = off.")
 @click.option("--low-pass", type=float, default=0.035, show_default=True, help="Smooths what moves, seconds; 0 = off.")

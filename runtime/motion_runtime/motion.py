@@ -83,7 +83,7 @@ class GenerationRequest:
     """Where each person ends: 'x,y' or 'x,y,yaw' in metres and degrees, the name of a thing of the room ('chair 2',
     'object 3', 'bed'), or '-' for nowhere in particular. Without a start people start in reach."""
     use: bool = True
-    """Whether who sits or lies on a thing of the room that their prompt names is led onto it."""
+    """Whether who sits or lies is led onto a thing of the room: what their prompt names, or else a seat or a bed."""
     solid: bool = True
     """Whether the room's things are solid: bodies that are inside of one are moved out of it."""
     others: tuple[Start | None, ...] = ()

@@ -6,9 +6,9 @@ is, and pelvis and trunk are raised or lowered while that lasts, standing feet e
 
 How it is moved depends on what is known of the start. Where the start was chosen for the seat's sake, the motion is
 moved as one piece, when it is finished: no foot slides that did not slide before, and the network is not shown people
-who start elsewhere than it has learned. Where somebody said where the start is, it stays, and the way is stretched:
-each frame gets the share of the shift that it has of the way behind it. But who is down from the first frame on has no
-way there, and is moved as one piece too.
+who start elsewhere than it has learned (who walks there is put near it beforehand: `come_to_rest`). Where somebody said
+where the start is, it stays, and the way is stretched: each frame gets the share of the shift that it has of the way
+behind it. But who is down from the first frame on has no way there, and is moved as one piece too.
 """
 
 from __future__ import annotations
