@@ -55,12 +55,17 @@ class OnTheGround:
 
     def shift_m(self, joints: Array) -> float:
         """How far a motion (T, 22, 3) is to be raised."""
-        height = joints[..., 2]  # (T, J)
-        above_floor = float(np.quantile(height.min(axis=-1), SHARE))
+        above_floor = float(np.quantile(joints[..., 2].min(axis=-1), SHARE))
         if above_floor < LEAST_M:
             return LEAST_M - above_floor
-        if self._supports is not None:
-            under = self._supports.height_m(self._placement.to_room(joints)[..., :2])
-            height = height - np.where(height > under - _REACH_M, under, 0.0)
-        above = float(np.quantile(height.min(axis=-1), SHARE))
-        return min(MOST_M - above, 0.0)
+        above = above_support_m(joints, self._placement, self._supports)
+        return min(MOST_M - float(np.quantile(above.min(axis=-1), SHARE)), 0.0)
+
+
+def above_support_m(joints: Array, placement: Placement, supports: Supports | None) -> Array:
+    """How high joints (T, 22, 3) in a canonical frame are over what carries a body there, (T, 22)."""
+    height: Array = joints[..., 2]
+    if supports is None:
+        return height
+    under = supports.height_m(placement.to_room(joints)[..., :2])
+    return np.asarray(height - np.where(height > under - _REACH_M, under, 0.0))

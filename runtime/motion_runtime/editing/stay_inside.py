@@ -21,6 +21,7 @@ from motion_runtime.editing.feet_carry import FeetCarry
 from motion_runtime.editing.on_furniture import OnFurniture
 from motion_runtime.editing.on_the_ground import OnTheGround
 from motion_runtime.editing.stand_at import StandAt
+from motion_runtime.editing.stand_before_fall import StandBeforeFall
 from motion_runtime.low_pass import low_pass
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
@@ -63,7 +64,10 @@ def stay(
         # The first person of a window starts at its origin, but in company the model does not always see to it.
         held.append(StandAt([Start(placement.start_m, math.degrees(placement.heading_rad)), *others], placement))
     if request.ground:
-        held.append(OnTheGround(placement, room.supports if room is not None else None))
+        supports = room.supports if room is not None else None
+        held.append(OnTheGround(placement, supports))
+        if first and finished:
+            held.append(StandBeforeFall(placement, supports, fps))
     if any(uses) and not finished:
         held.append(OnFurniture(uses, placement, fps, kept=kept, turns=turns))
     if bounds is not None or apart_m > 0:
