@@ -9,7 +9,7 @@ import pytest
 
 from motion_preprocessing.pose_vector import POSE_DIM, POSITIONS, ROTATIONS, encode
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
-from motion_runtime.at_rest import CLEAR, REST_S, TURN, WAY_M, at_rest, widths_s
+from motion_runtime.at_rest import CLEAR, REST_S, SWING_S, TURN, WAY_M, at_rest, widths_s
 from motion_runtime.low_pass import gaussian, low_pass
 
 FPS = 20.0
@@ -143,7 +143,7 @@ def test_what_is_far_away_or_another_does_not_matter():
     """Neither frames beyond all kernels' reach nor other people nor where the motion is."""
     x = settling(240)
     whole = at_rest(x, FPS, MOVING_S)
-    reach = math.ceil((4 * REST_S + CLEAR * REST_S + 4 * MOVING_S) * FPS) + 3
+    reach = math.ceil((4 * REST_S + SWING_S + CLEAR * REST_S + 4 * MOVING_S) * FPS)
     np.testing.assert_allclose(at_rest(x[:160], FPS, MOVING_S)[: 160 - reach], whole[: 160 - reach], atol=1e-12)
     np.testing.assert_allclose(at_rest(x[60:], FPS, MOVING_S)[reach:], whole[60 + reach :], atol=1e-12)
     company = np.stack([x, np.random.default_rng(6).normal(size=x.shape)])
