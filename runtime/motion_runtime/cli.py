@@ -111,6 +111,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--feet/--no-feet", default=True, show_default=True, help="Who walks goes as far as their feet carry.")
 @click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies does so on a seat or a bed.")
 @click.option("--solid/--no-solid", default=True, show_default=True, help="Who is inside of things is moved out.")
+@click.option("--hands/--no-hands", default=True, show_default=True, help="Who helps somebody has the hands on them.")
 @click.option("--apart", type=float, default=0.45, show_default=True, help="People keep apart, metres; 0 = off.")
 @click.option("--low-pass", type=float, default=0.035, show_default=True, help="Smooths what moves, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
@@ -164,6 +165,7 @@ def main(
     feet: bool,
     use: bool,
     solid: bool,
+    hands: bool,
     apart: float,
     bundle: Path | None,
     provider: str,
@@ -231,6 +233,7 @@ def main(
         feet=feet,
         use=use,
         solid=solid,
+        hands=hands,
         apart_m=apart,
         seed=seed,
         start_m=None if start is None else (start[0], start[1]),

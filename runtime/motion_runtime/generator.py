@@ -34,6 +34,8 @@ from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias,
 from motion_runtime.editing.come_to_rest import come_to_rest
 from motion_runtime.editing.constraints import Constraints
 from motion_runtime.editing.edits import check_inside, with_start
+from motion_runtime.editing.grips import Grip
+from motion_runtime.editing.hands_on import HandsOn, laid_on
 from motion_runtime.editing.impose import Imposer, in_the_loop
 from motion_runtime.editing.meet import meet
 from motion_runtime.editing.stay_inside import finishing, stay
@@ -60,6 +62,7 @@ from motion_runtime.settle import settle
 from motion_runtime.staging import staged
 from motion_runtime.timeline import text_at
 from motion_runtime.tokenizer import PromptTokenizer
+from motion_runtime.who_holds import who_holds
 
 Floats = NDArray[np.float32]
 
@@ -87,6 +90,8 @@ class Prediction:
     """Scales of classifier-free guidance."""
     known: Constraints | None = None
     """What is known of the motion beforehand, in the room; None = nothing."""
+    grips: tuple[Grip, ...] = ()
+    """Whose hands hold whom, where and when."""
 
 
 class Generator:
@@ -156,6 +161,8 @@ class Generator:
                 bounds = room.bounds if request.walls else None
                 rotations, root = settle(rotations, root, self.staged(request).uses, room.solids, bounds, fps)
             rotations, root = keep_off(rotations, root, room.solids, fps)
+        if made.grips:
+            rotations = laid_on(rotations, root, made.grips, fps)
         if made.known is not None:
             rotations, root = meet(rotations, root, made.known, fps)
         joints, _ = forward_kinematics(rotations, root)
@@ -235,6 +242,7 @@ class Generator:
 
         draft: NDArray[np.float64] | None = None  # (P, T, 258) in the canonical frame, where there is one
         again = [step for step in plan if step.t <= AGAIN * self._schedule.steps]
+        grips: dict[tuple[int, int], list[Grip]] = {}  # by window and its first person
         passed: dict[int, list[NDArray[np.float64]]] = {}  # by window: where those who were made before went
 
         def make(
@@ -252,6 +260,13 @@ class Generator:
             kept = 0 if past is None else past.shape[1]
             hold = partial(stay, here, request, room, people, fps, kept=kept, turns=draft is not None, passed=ways)
             corrections += hold()
+            todo = plan if draft is None else again
+            hands = None
+            if request.hands:
+                # In the second half of the steps, as the plan has them.
+                wait = max(len(todo) - (len(plan) + 1) // 2, 0)
+                hands = HandsOn(who_holds(texts, classes), fps, wait, kept)
+                corrections.append(hands)
             if guides is not None:
                 seen = guides.window(window.first, window.end).of(people).in_frame(here)
                 corrections.append(Imposer(seen, fps))
@@ -272,7 +287,7 @@ class Generator:
 
             clean = sample(
                 kernel,
-                plan if draft is None else again,
+                todo,
                 noise,
                 report,
                 in_the_loop(corrections, self.bundle.manifest.normaliser, len(people), window.frames),
@@ -287,6 +302,8 @@ class Generator:
             if guides is None:
                 for correction in hold(finished=True):
                     x = correction(x)
+            if hands is not None:
+                grips[number, people[0]] = [grip.moved(people, window.first) for grip in hands.grips]
             passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
             return x
 
@@ -297,10 +314,12 @@ class Generator:
             if come is not None:
                 draft, placement = come
                 passed.clear()
+                grips.clear()
                 whole = in_windows(windows, request.persons, make)
             for correction in finishing(placement, request, room, fps):
                 whole = correction(whole)
-        return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known)
+        held = tuple(grip for found in grips.values() for grip in found)
+        return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known, held)
 
     def _noised(self, x: NDArray[np.float64], step: Step, noise: Floats, shape: KernelShape) -> tuple[Floats, Floats]:
         """A motion (p, t, 258) in metres at a step's noise level and without noise, both (1, P, T, 258)."""

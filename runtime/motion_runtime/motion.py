@@ -77,6 +77,8 @@ class GenerationRequest:
     """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole."""
     feet: bool = True
     """Whether who walks gets only as far as their feet carry them, instead of sliding; not where the way is given."""
+    hands: bool = True
+    """Whether who helps, supports or holds another one has the hands on them, rather than near them."""
     edits: Edits | None = None
     """What is known of the motion beforehand: keyframes, poses, held body parts, paths."""
     goals: tuple[str, ...] = ()

@@ -262,6 +262,7 @@ def describe_run(
             "feet": request.feet,
             "use": request.use,
             "solid": request.solid,
+            "hands": request.hands,
             "apart_m": request.apart_m,
             "seed": motion.seed,
             "sample": motion.sample,

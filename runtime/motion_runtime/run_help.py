@@ -19,7 +19,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         "Room",
         (
             "scene_path", "up", "units", "labels", "start", "heading", "goals", "walls", "ground", "feet", "use",
-            "solid", "apart",
+            "solid", "hands", "apart",
         ),
     ),
     ("What is known beforehand", ("keyframes", "start_pose", "end_pose", "holds", "paths")),

@@ -28,6 +28,7 @@ REQUEST: Final = {
     "guidance_text": "guidance_text", "guidance_scene": "guidance_scene", "guidance_interval": "guidance_interval",
     "eta": "eta", "low_pass": "low_pass_s", "start": "start_m", "heading": "heading_deg", "goal": "goals",
     "walls": "walls", "apart": "apart_m", "ground": "ground", "feet": "feet", "use": "use", "solid": "solid",
+    "hands": "hands",
 }  # fmt: skip
 """Fields that a request takes as they are, and what it calls them."""
 
@@ -250,6 +251,7 @@ KINDS: Final[dict[str, Callable[[str, Any], Value]]] = {
     "feet": _flag,
     "use": _flag,
     "solid": _flag,
+    "hands": _flag,
     "sampler": _one_of(*SAMPLERS),
     "steps": _integer,
     "guidance": _number,

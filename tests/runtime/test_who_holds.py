@@ -1,0 +1,52 @@
+"""Who holds whom is read from prompts: who does something to another one, not to a thing, and not who is held."""
+
+from __future__ import annotations
+
+import pytest
+
+from motion_runtime.who_holds import who_holds
+
+HOLDS = (
+    "a nurse helps a patient stand up",
+    "a carer supports an elderly person who gets up",
+    "A Nurse  is helping another person",
+    "someone catches a falling man",
+    "a person pulls her up",
+    "a nurse holds the arm of the patient",
+    "a nurse is holding him",
+)
+DOES_NOT = (
+    "a patient stands up from a chair with the help of a nurse",
+    "a patient is helped by a nurse",
+    "a person holds a cup",
+    "a person holds her cup",
+    "a person raises the left arm",
+    "a nurse pushes a wheelchair",
+    "a person stands beside another person",
+    "a person walks forward",
+)
+
+
+@pytest.mark.parametrize("prompt", HOLDS)
+def test_who_does_it_to_another_holds(prompt: str) -> None:
+    assert who_holds((prompt, "a person sits"), ("person", "person")) == [True, False]
+    assert who_holds(("a person sits", prompt), ("person", "person")) == [False, True]
+
+
+@pytest.mark.parametrize("prompt", DOES_NOT)
+def test_others_do_not(prompt: str) -> None:
+    assert who_holds((prompt, "a person sits"), ("staff", "patient")) == [False, False]
+
+
+def test_of_those_who_share_a_sentence_the_staff_holds_or_the_first() -> None:
+    assert who_holds((HOLDS[0],) * 2, ("patient", "staff")) == [False, True]
+    assert who_holds((HOLDS[0],) * 3, ("person",) * 3) == [True, False, False]
+    assert who_holds((HOLDS[0], HOLDS[1]), ("person",) * 2) == [True, True]
+
+
+def test_two_may_hold_each_other() -> None:
+    assert who_holds(("two people hug each other",) * 2, ("person",) * 2) == [True, True]
+
+
+def test_nobody_holds_who_is_alone() -> None:
+    assert who_holds((HOLDS[0],), ("staff",)) == [False]
