@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -241,6 +241,7 @@ class Generator:
         guides = None if known is None else with_guides(known, windows, placement.start_m)
 
         draft: NDArray[np.float64] | None = None  # (P, T, 258) in the canonical frame, where there is one
+        before = 0  # steps that the draft took
         again = [step for step in plan if step.t <= AGAIN * self._schedule.steps]
         grips: dict[tuple[int, int], list[Grip]] = {}  # by window and its first person
         passed: dict[int, list[NDArray[np.float64]]] = {}  # by window: where those who were made before went
@@ -282,7 +283,6 @@ class Generator:
             def report(k: int, n: int) -> None:
                 # People in further groups of a window are made again and again: that window's steps count once.
                 if progress is not None and people[0] == 0:
-                    before = 0 if draft is None else len(windows) * len(plan)
                     progress(before + number * n + k, before + len(windows) * n)
 
             clean = sample(
@@ -314,6 +314,12 @@ class Generator:
             if come is not None:
                 draft, placement = come
                 passed.clear()
+                before = len(windows) * len(plan)
+                if any("|" in told for told in request.told):
+                    # The draft says what happens when; going over it, the model is told it in one.
+                    request = replace(request, told=())
+                    timelines, windows = request.timelines, self.windows_of(request)
+                    starts = [timeline.starts(request.seconds) for timeline in timelines]
                 grips.clear()
                 whole = in_windows(windows, request.persons, make)
             for correction in finishing(placement, request, room, fps):

@@ -22,7 +22,7 @@ from motion_preprocessing.body_capsules import body_spheres
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
 from motion_preprocessing.skeleton import JOINT_COUNT
-from motion_runtime.editing.on_furniture import TURNS_S, facing_down, how_down, upright_until
+from motion_runtime.editing.on_furniture import TURNS_S, Down, facing_down, how_down, upright_until
 from motion_runtime.editing.turn_round import turned_round
 from motion_runtime.placement import Placement, Room
 from motion_runtime.room_solids import Solids
@@ -44,6 +44,10 @@ WALK_M: Final = 0.7
 """Who ends no farther from the start has not walked."""
 DEEP_M: Final = 0.02
 """A body this deep in a thing is inside."""
+LIES_DOWN_S: Final = 2.4
+"""Nobody gets from standing to lying in less; a draft in two parts fades from the one to the other."""
+LIES_S: Final = 1.0
+"""Time that is left for lying."""
 _STEP_BACK_S: Final = 0.3
 """Who stands too near to the seat goes on backwards this long before going down."""
 _EVERY: Final = 4
@@ -75,9 +79,12 @@ def come_to_rest(x: Array, uses: Sequence[Use | None], room: Room | None, fps: f
         return None
     if float(np.linalg.norm((joints[down.level, 0].mean(axis=0) - joints[0, 0])[:2])) < WALK_M:
         return None
+    draft = x[0]
+    if down.lies:
+        draft, down, upright = _slower(draft, down, upright, fps)
     best: tuple[float, Array, Placement] | None = None
     for turn in np.arange(TURNS) * (2 * math.pi / TURNS) - math.pi:
-        turned = turned_round(x[0], float(turn), fps, 0, upright)
+        turned = turned_round(draft, float(turn), fps, 0, upright)
         for rest in use.rests(lies=down.lies):
             for side in (-0.5 * math.pi, 0.5 * math.pi) if down.lies else (0.0,):
                 gap = rest.half_m[1] + EDGE_M if down.lies else BEFORE_M
@@ -90,6 +97,22 @@ def come_to_rest(x: Array, uses: Sequence[Use | None], room: Room | None, fps: f
                     best = float(cost), tried, placement
     assert best is not None
     return best[1][None], best[2]
+
+
+def _slower(x: Array, down: Down, upright: int, fps: float) -> tuple[Array, Down, int]:
+    """Have somebody (T, 258) take their time to lie down; with when they are down then, and when they begin to."""
+    margin = round(0.2 * fps)
+    since, until = max(upright - margin, 0), int(np.argmax(down.level)) + margin
+    longer = max(min(LIES_DOWN_S * fps - (until - since), len(x) - until - LIES_S * fps), 0.0)
+    pace = (until - since) / (until - since + longer)
+    time = np.arange(len(x), dtype=np.float64)
+    at = np.where(time < since, time, np.where(time < until + longer, since + pace * (time - since), time - longer))
+    frames = np.arange(len(x))
+    slow = np.stack([np.interp(at, frames, column) for column in x.T], axis=1)
+    slow[:, VELOCITIES] *= np.gradient(at)[:, None]
+    weight = np.interp(at, frames, down.weight)
+    begins = round(since + (upright - since) / pace)
+    return slow, down._replace(weight=weight, level=weight > 0.9), begins
 
 
 def _from_before(x: Array, upright: int, level: NDArray[np.bool_], side_rad: float, gap_m: float, fps: float) -> Array:

@@ -15,7 +15,7 @@ from motion_preprocessing.rotations import about_z
 from motion_preprocessing.scene import Scene, load_scene
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_runtime.approach import spots
-from motion_runtime.editing.come_to_rest import BEFORE_M, come_to_rest
+from motion_runtime.editing.come_to_rest import BEFORE_M, LIES_DOWN_S, come_to_rest
 from motion_runtime.editing.on_furniture import how_down
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
@@ -109,3 +109,30 @@ def test_the_built_in_model_comes_to_rest_there(ward: Scene, room: Room, prompt:
     assert np.linalg.norm(pelvis - body[0, 0, :2]) > 0.8
     again = generator.generate(GenerationRequest((prompt,), scene=ward, seed=1))
     np.testing.assert_array_equal(again.joints_m, motion.joints_m)
+
+
+def test_who_lies_down_takes_the_time_for_it_and_comes_from_beside_the_bed(ward: Scene, room: Room) -> None:
+    bed = next(one for one in ward.furniture if one.name == "bed")
+    use = spots([bed], room.free_space)[0].use(start_free=True)
+    assert use is not None
+    # Somebody walks for two seconds and lies a quarter of a second later, as two parts that fade into each other.
+    time = np.arange(120) / FPS
+    down = np.clip((time - 2.0) / 0.25, 0.0, 1.0)
+    rotations = np.tile(np.eye(3), (120, 22, 1, 1))
+    c, s = np.cos(down * math.pi / 2), np.sin(down * math.pi / 2)
+    lean = np.tile(np.eye(3), (120, 1, 1))
+    lean[:, 0, 0], lean[:, 0, 2], lean[:, 2, 0], lean[:, 2, 2] = c, -s, s, c
+    rotations[:, 0] = lean @ np.array(WORLD_FROM_BODY)
+    pelvis = np.stack([np.minimum(time, 2.0), 0 * time, 0.93 - 0.25 * down], axis=1)
+    x = np.asarray(canonicalise(encode(rotations, pelvis, FPS)))
+    come = come_to_rest(x[None], [use], room, FPS)
+    assert come is not None
+    moved, placement = come
+    heights = joints(moved[0])[:, 0, 2]
+    falling = np.flatnonzero((heights < 0.92) & (heights > 0.69))
+    assert len(falling) / FPS > 0.4 * LIES_DOWN_S
+    places = placement.to_room(joints(moved[0])[:, 0])[:, :2]
+    assert bed.gap_m(places[:1])[0] > 0.3
+    assert bed.gap_m(places[falling[:1]])[0] > 0.05  # still beside it
+    assert bed.gap_m(places[-20:]).max() == 0.0
+    assert np.abs(np.diff(joints(moved[0]), axis=0)).max() * FPS < np.abs(np.diff(joints(x), axis=0)).max() * FPS / 2
