@@ -5,8 +5,9 @@ a finished motion is taken as a draft, and the frame that it was made in is stoo
 over the seat and the body facing out of it while it is down. That leaves one choice, from which side they come.
 The model sits down facing the way it came, for it knows next to no recording of a walk that ends on a chair; a seat is
 open in front, though. So the body is turned round in the last moments before it goes down, by as much as makes the way
-there free (`turned_round`), and the network goes over the draft again in its new place, from a noise that leaves the
-plan of a motion and takes its steps: what slid is stepped.
+there free (`turned_round`); whoever lies down gets the time for it; and all stand before the seat or beside the bed
+until they go down. Then the network goes over the draft again in its new place, from a noise that leaves the plan of a
+motion and takes its steps: what slid is stepped.
 """
 
 from __future__ import annotations
