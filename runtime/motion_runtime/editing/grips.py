@@ -26,6 +26,11 @@ NEAR_M: Final = 0.35
 """A palm this near to the surface of a body, and ..."""
 SLOW_M_S: Final = 0.6
 """... as slow as this beside what it is near to, is about to hold it."""
+CLOSEST_M: Final = 0.12
+"""A hand holds while it is this much farther at most than when it is at its nearest: one that touches does not hold yet
+while it is on its way."""
+_NEAREST: Final = 0.2
+"""Its nearest is what it is below for this share of the time."""
 FARTHEST_M: Final = 0.45
 """A hand that has to go farther to the one place somewhere in between lets go there."""
 SHORTEST_S: Final = 0.6
@@ -114,18 +119,23 @@ def _of_hand(
     own = np.einsum("tcji,tcj->tci", turns, palms[:, None] - joints[:, _CARRIERS])
     own = low_pass(own.reshape(len(own), -1), _STEADY_S * fps).reshape(own.shape)
     share, aside = _beside(own)
+    frames = round(_GAP_S * fps), round(SHORTEST_S * fps)
     gap = np.linalg.norm(aside, axis=-1) - _SURFACE_M
     speed = np.linalg.norm(np.gradient(own, axis=0), axis=-1) * fps
-    near = ((gap < NEAR_M) & (speed < SLOW_M_S)).any(axis=1) & holding
+    nearest = np.where(speed < SLOW_M_S, gap, np.inf).min(axis=1)
+    near = (nearest < NEAR_M) & holding
+    for first, last in closed(near, *frames):
+        inside = slice(first, last)
+        near[inside] &= nearest[inside] < np.quantile(nearest[inside], _NEAREST) + CLOSEST_M
     found = []
-    for first, last in closed(near, round(_GAP_S * fps), round(SHORTEST_S * fps)):
+    for first, last in closed(near, *frames):
         places, ways = _places(share[first:last], aside[first:last])  # (C, 3)
         far = np.linalg.norm(places - own[first:last], axis=-1)  # (t, C)
         there = joints[first:last, _CARRIERS] + np.einsum("tcij,cj->tci", turns[first:last], places)
         beyond = np.maximum(np.linalg.norm(there - shoulders[first:last, None], axis=-1) - REACH_M, 0.0)
         before = _FRONT_M * np.where(_OF_TRUNK, np.maximum(ways[:, 2], 0.0), 0.0)  # body axes: z is forward
         best = int(((far + 2 * beyond).mean(axis=0) + before).argmin())
-        for a, b in closed(far[:, best] < FARTHEST_M, 0, round(SHORTEST_S * fps)):
+        for a, b in closed(far[:, best] < FARTHEST_M, 0, frames[1]):
             found.append((first + a, first + b, int(_CARRIERS[best]), places[best]))
     return found
 

@@ -29,6 +29,8 @@ Mask = NDArray[np.bool_]
 
 EASE_S: Final = 0.7
 """A hand takes as long to come, and to go."""
+_FREELY: Final = 0.95
+"""Up to this part of its length an arm reaches freely; a hand at the whole length stays 1 cm short."""
 _MOST_LEANT_RAD: Final = np.radians(20.0)
 """In each of two rounds, shared out to the joints of the spine."""
 _SMOOTH_S: Final = 0.2
@@ -63,12 +65,21 @@ def laid_on(rotations: Array, root_m: Array, grips: Sequence[Grip], fps: float) 
             continue
         own = _leant(rotations[person], root_m[person], places, shares, fps)
         for side, share in shares.items():
-            now = palms_m(np.asarray(forward_kinematics(own, root_m[person])[0]), side)
-            on = share > 0
-            wanted = now + share[:, None] * (places[side] - now)
+            body = np.asarray(forward_kinematics(own, root_m[person])[0])
+            now, on = palms_m(body, side), share > 0
+            wanted = now + share[:, None] * (_within(places[side], body[:, JOINT_INDEX[f"{side}_shoulder"]]) - now)
             own[on] = reached(own[on], root_m[person][on], side, wanted[on])
         rotations[person] = own
     return rotations
+
+
+def _within(places: Array, shoulders: Array) -> Array:
+    """Places (T, 3) drawn in where an arm is nearly stretched: its elbow would spring when the last bit is reached."""
+    way = places - shoulders
+    far = np.linalg.norm(way, axis=-1, keepdims=True)
+    last = (1 - _FREELY) * REACH_M
+    near = _FREELY * REACH_M + last * (1 - np.exp(-np.maximum(far - _FREELY * REACH_M, 0.0) / last))
+    return np.where(far > _FREELY * REACH_M, shoulders + near / np.maximum(far, 1e-9) * way, places)
 
 
 def _leant(rotations: Array, root_m: Array, places: dict[str, Array], shares: dict[str, Array], fps: float) -> Array:
@@ -83,7 +94,7 @@ def _leant(rotations: Array, root_m: Array, places: dict[str, Array], shares: di
             above = joints[:, JOINT_INDEX[f"{side}_shoulder"]] - joints[:, _SPINE[0]]
             axis = np.cross(above, way / np.maximum(far, 1e-9)[:, None])  # as long as the arm of the lever
             lever = np.maximum(np.linalg.norm(axis, axis=-1), 0.1)
-            lean += (share * np.maximum(far - 0.98 * REACH_M, 0.0) / lever**2)[:, None] * axis
+            lean += (share * np.maximum(far - _FREELY * REACH_M, 0.0) / lever**2)[:, None] * axis
         lean = low_pass(lean, _SMOOTH_S * fps) * np.max([*shares.values()], axis=0)[:, None]
         leant = lean.any(axis=1)
         most = np.linalg.norm(lean, axis=-1, keepdims=True)
