@@ -283,6 +283,28 @@ def test_who_does_something_with_others_is_left_to_the_model(room: Room) -> None
     assert request.others == ()
 
 
+@pytest.mark.parametrize("carer", ["a nurse helps a patient stand up", "a nurse helps a patient up from the chair"])
+def test_a_carer_who_comes_first_stands_at_the_patients_hand(room: Room, ward: Scene, carer: str) -> None:
+    prompts = carer, "a patient stands up from the chair with the help of a nurse"
+    request = GenerationRequest(prompts=prompts, person_classes=("staff", "patient"), scene=ward)
+    found = staged(request, room, LAST_S)
+    (patient,) = found.others
+    assert patient is not None
+    assert patient.place_m == stage(room, prompts[1]).start_m
+    assert found.start_m is not None
+    assert found.heading_deg is not None
+    assert patient.heading_deg is not None
+    away = np.array(found.start_m) - patient.place_m
+    assert 0.55 <= np.linalg.norm(away) <= 0.95
+    bearing = math.degrees(math.atan2(away[1], away[0]))
+    assert abs((bearing - patient.heading_deg + 180) % 360 - 180) <= 80
+    # Face to face: the way the carer looks is the way back to the patient.
+    assert abs((bearing - found.heading_deg) % 360 - 180) < 1e-6
+    # The other way round the carer is the model's to place, chair or no chair.
+    other = replace(request, prompts=prompts[::-1], person_classes=("patient", "staff"))
+    assert staged(other, room, LAST_S).others == ()
+
+
 def test_what_is_sat_on_and_how(room: Room, ward: Scene) -> None:
     bed, chair = thing(ward, "bed"), thing(ward, "chair")
     (use,) = several(room, "a person sits down on the chair", start_m=(2.0, 2.0)).uses
