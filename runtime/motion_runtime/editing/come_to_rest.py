@@ -112,6 +112,8 @@ def _slower(x: Array, down: Down, upright: int, fps: float) -> tuple[Array, Down
     slow = np.stack([np.interp(at, frames, column) for column in x.T], axis=1)
     slow[:, VELOCITIES] *= np.gradient(at)[:, None]
     weight = np.interp(at, frames, down.weight)
+    if not (weight > 0.9).any():
+        return x, down, upright  # down for a few frames only: there is no lying to take time for
     begins = round(since + (upright - since) / pace)
     return slow, down._replace(weight=weight, level=weight > 0.9), begins
 

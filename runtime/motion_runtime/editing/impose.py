@@ -96,6 +96,8 @@ def in_the_loop(
         result = x0.copy()
         part = (0, slice(persons), slice(frames))
         x: Array = normaliser.denormalise(x0[part]).astype(np.float64)
+        if not np.isfinite(x).all():
+            return result  # no motion to correct: the generator says so at the end
         for correction in corrections:
             x = correction(x)
         result[part] = normaliser.normalise(x.astype(np.float32))

@@ -111,15 +111,17 @@ def make_jobs(
         by = free.get()
         try:
             stop.check()
-            if not making.future.done() and (made := making.add(request, predict(request, by))):
+            if not making.future.done() and (made := making.add(*predict(request, by))):
                 write(making, made, by)
         except BaseException as error:
             making.fail(error)
         finally:
             free.put(by)
 
-    def predict(request: GenerationRequest, by: Generator) -> Prediction:
-        return by.predict(request, lambda *_: stop.check())
+    def predict(request: GenerationRequest, by: Generator) -> tuple[GenerationRequest, Prediction]:
+        # Staged here: run.json says what the model was told, and nobody is put into the room again to say it.
+        request = by.staged(request)
+        return request, by.predict(request, lambda *_: stop.check())
 
     def write(making: _Making, made: Sequence[tuple[GenerationRequest, Prediction]], by: Generator) -> None:
         try:
@@ -144,7 +146,7 @@ def make_jobs(
                         for one in requests:
                             threads.submit(sample, making, one)
                     else:
-                        threads.submit(write, making, [(one, predict(one, generator)) for one in requests], generator)
+                        threads.submit(write, making, [predict(one, generator) for one in requests], generator)
                 except _Stopped:  # by the thread that writes
                     break
                 except FATAL as error:

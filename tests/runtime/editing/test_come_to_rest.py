@@ -136,3 +136,25 @@ def test_who_lies_down_takes_the_time_for_it_and_comes_from_beside_the_bed(ward:
     assert bed.gap_m(places[falling[:1]])[0] > 0.05  # still beside it
     assert bed.gap_m(places[-20:]).max() == 0.0
     assert np.abs(np.diff(joints(moved[0]), axis=0)).max() * FPS < np.abs(np.diff(joints(x), axis=0)).max() * FPS / 2
+
+
+def test_who_is_down_for_an_instant_only_is_no_error(ward: Scene, room: Room) -> None:
+    """Smoothed, four frames of lying are never all the way down."""
+    bed = next(one for one in ward.furniture if one.name == "bed")
+    use = spots([bed], room.free_space)[0].use(start_free=True)
+    assert use is not None
+    time = np.arange(100) / FPS
+    lies = (np.arange(100) >= 60) & (np.arange(100) < 64)
+    rotations = np.tile(np.eye(3), (100, 22, 1, 1))
+    rotations[:, 0] = np.array(WORLD_FROM_BODY)
+    rotations[lies, 0] = np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]]) @ np.array(WORLD_FROM_BODY)
+    pelvis = np.stack([np.minimum(time, 2.0), 0 * time, np.where(lies, 0.6, 0.93)], axis=1)
+    x = np.asarray(canonicalise(encode(rotations, pelvis, FPS)))
+    down = how_down(joints(x), FPS)
+    assert down is not None
+    assert down.lies
+    assert down.weight.max() < 0.9
+    come = come_to_rest(x[None], [use], room, FPS)
+    assert come is not None
+    assert np.isfinite(come[0]).all()
+    assert math.isfinite(come[1].heading_rad)

@@ -106,6 +106,17 @@ def test_the_index_has_a_line_a_motion_in_the_files_order(finished: Path) -> Non
     assert {path.name for path in finished.iterdir()} == {"pair", "short", "long", "index.jsonl", LOCK_FILE}
 
 
+def test_what_the_model_is_told_instead_of_a_prompt_stands_in_run_json(tmp_path: Path) -> None:
+    said = "a person walks to the bed and lies down"
+    write_jobs(tmp_path, {"scene": os.path.relpath(WARD, tmp_path), "prompt": said, "seconds": 4.5, "steps": 1})
+    result = run(tmp_path, "--formats", "npz")
+    assert result.exit_code == 0, result.output
+    asked = json.loads((tmp_path / "out" / "job_00001" / "sample_000" / "run.json").read_text("utf-8"))["request"]
+    assert asked["prompts"] == [said]
+    assert [part["start_s"] for part in asked["parts"][0]] == [0.0, 2.0]
+    assert asked["parts"][0][1]["prompt"] == "a patient lies on the bed"
+
+
 def test_kernels_take_turns_once_and_rooms_load_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import motion_runtime.jobs.rooms as rooms
 
