@@ -157,8 +157,11 @@ def measure_motion(bundle: Bundle, network: Network, provider: Provider, rounds:
         request = GenerationRequest(prompts=(PROMPT,), seconds=SECONDS, **setting)
         return lambda: generator.generate(request)
 
+    as_mdm = ours(exact, sampler="ddpm", steps=50, guidance=GUIDANCE, guidance_interval=ALL_STEPS)
     low, high = default.guidance_interval
     guided = "" if (low, high) == ALL_STEPS else f" guided from {low:.0%} to {high:.0%}"
+    if default.guidance == 1:
+        guided = " of one call"
     settings = f"{default.sampler}, {default.steps} steps{guided}"
     reduced = {}
     try:
@@ -173,7 +176,7 @@ def measure_motion(bundle: Bundle, network: Network, provider: Provider, rounds:
         "times": interleaved(
             {
                 f"{TORCH}, 50 DDPM steps": torch_motion,
-                "ONNX Runtime fp32, 50 DDPM steps": ours(exact, sampler="ddpm", steps=50, guidance_interval=ALL_STEPS),
+                "ONNX Runtime fp32, 50 DDPM steps": as_mdm,
                 f"motion-run's default ({settings}, {best.precision})": ours(usual),
             }
             | reduced,
