@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -27,18 +27,15 @@ from numpy.typing import NDArray
 from motion_preprocessing.errors import BundleError, InputError
 from motion_preprocessing.groups import GROUP_SIZE, SceneTokens
 from motion_preprocessing.kinematics import forward_kinematics
-from motion_preprocessing.pose_vector import POSE_DIM, fit_body
-from motion_runtime.at_rest import at_rest
+from motion_preprocessing.pose_vector import POSE_DIM
 from motion_runtime.bundle import Bundle
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
+from motion_runtime.corrections import of_bodies, of_whole, of_window
 from motion_runtime.editing.come_to_rest import come_to_rest
-from motion_runtime.editing.constraints import Constraints
 from motion_runtime.editing.edits import check_inside, with_start
 from motion_runtime.editing.grips import Grip
-from motion_runtime.editing.hands_on import HandsOn, laid_on
+from motion_runtime.editing.hands_on import HandsOn
 from motion_runtime.editing.impose import Imposer, in_the_loop
-from motion_runtime.editing.meet import meet
-from motion_runtime.editing.stay_inside import finishing, stay
 from motion_runtime.editing.windows import (
     Frame,
     Window,
@@ -49,16 +46,14 @@ from motion_runtime.editing.windows import (
     starting,
     with_guides,
 )
-from motion_runtime.flips import without_flips
 from motion_runtime.guidance import KEPT, Guidance
-from motion_runtime.keep_off import keep_off
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Placement, Room, choose_placement
+from motion_runtime.prediction import Prediction
 from motion_runtime.sampler import Step, StepKernel, philox_noise, plan_steps, sample
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider, choose_provider
-from motion_runtime.settle import settle
 from motion_runtime.staging import staged
 from motion_runtime.timeline import text_at
 from motion_runtime.tokenizer import PromptTokenizer
@@ -72,26 +67,6 @@ AGAIN: Final = 0.6
 """A draft is gone over again from this share of the noise levels on: it stays what it is, its steps are made anew."""
 KEPT_EMBEDDINGS: Final = 4096
 """Prompts whose embedding is kept, a kilobyte or two each."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says, before a body is fitted to it."""
-
-    pose_vectors: Floats
-    """(P, T, 258) in metres, in the canonical frame; positions and rotations need not agree."""
-    placement: Placement
-    """Where the canonical frame stands in the room."""
-    sampler: str
-    """Sampler in use."""
-    steps: int
-    """Denoising steps."""
-    guidance: Guidance
-    """Scales of classifier-free guidance."""
-    known: Constraints | None = None
-    """What is known of the motion beforehand, in the room; None = nothing."""
-    grips: tuple[Grip, ...] = ()
-    """Whose hands hold whom, where and when."""
 
 
 class Generator:
@@ -151,20 +126,7 @@ class Generator:
     def pose(self, request: GenerationRequest, made: Prediction) -> Motion:
         """Take the noise off, fit one body to each pose and set it in the room: the second half of `generate`."""
         fps = self.bundle.manifest.fps
-        steady = at_rest(made.pose_vectors, fps, request.low_pass_s)
-        rotations, root = _pose_in_room(steady, made.placement)
-        if request.low_pass_s > 0:
-            rotations, root = without_flips(rotations, root, fps)
-        room = self._room_of(request)
-        if room is not None and request.solid:
-            if made.known is None:
-                bounds = room.bounds if request.walls else None
-                rotations, root = settle(rotations, root, self.staged(request).uses, room.solids, bounds, fps)
-            rotations, root = keep_off(rotations, root, room.solids, fps)
-        if made.grips:
-            rotations = laid_on(rotations, root, made.grips, fps)
-        if made.known is not None:
-            rotations, root = meet(rotations, root, made.known, fps)
+        rotations, root = of_bodies(made, request, self._room_of(request), fps)
         joints, _ = forward_kinematics(rotations, root)
         return Motion(
             joints_m=joints.astype(np.float32),
@@ -259,7 +221,7 @@ class Generator:
             number = windows.index(window)
             ways = passed.setdefault(number, [])
             kept = 0 if past is None else past.shape[1]
-            hold = partial(stay, here, request, room, people, fps, kept=kept, turns=draft is not None, passed=ways)
+            hold = partial(of_window, here, request, room, people, fps, kept=kept, turns=draft is not None, passed=ways)
             corrections += hold()
             todo = plan if draft is None else again
             hands = None
@@ -322,10 +284,10 @@ class Generator:
                     starts = [timeline.starts(request.seconds) for timeline in timelines]
                 grips.clear()
                 whole = in_windows(windows, request.persons, make)
-            for correction in finishing(placement, request, room, fps):
+            for correction in of_whole(placement, request, room, fps):
                 whole = correction(whole)
         held = tuple(grip for found in grips.values() for grip in found)
-        return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known, held)
+        return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known, request.uses, held)
 
     def _noised(self, x: NDArray[np.float64], step: Step, noise: Floats, shape: KernelShape) -> tuple[Floats, Floats]:
         """A motion (p, t, 258) in metres at a step's noise level and without noise, both (1, P, T, 258)."""
@@ -498,13 +460,3 @@ class Generator:
             if key not in self._sessions:
                 self._sessions[key] = GraphSession.load(self.bundle, role, provider, people, frames, branches)
             return self._sessions[key]
-
-
-def _pose_in_room(x: NDArray[np.float64], placement: Placement) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Read pose vectors (p, t, 258) as bodies in the room: local rotations and root positions.
-
-    The network's joints need not agree with its rotations; one fitted body has bones that keep their lengths.
-    """
-    rotations, root = fit_body(x)
-    rotations[..., 0, :, :] = placement.rotation @ rotations[..., 0, :, :]
-    return rotations, placement.to_room(root)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.describe import Event
 from motion_runtime import Generator
-from motion_runtime.generator import Prediction
+from motion_runtime.prediction import Prediction
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "quality.py"
 TOY = Path(__file__).with_name("toy_bundle")

@@ -15,7 +15,7 @@ from motion_preprocessing.room_objects import RoomObject
 from motion_preprocessing.rotations import about_z, matrix_from_rotation_vector
 from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import JOINT_INDEX, WORLD_FROM_BODY
-from motion_runtime import generator as generator_module
+from motion_runtime import corrections
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.room_bounds import RoomBounds
@@ -148,7 +148,7 @@ def test_a_generator_settles_bodies_only_where_things_are_solid(monkeypatch: pyt
         asked.append(uses)
         return rotations, root + 1.0
 
-    monkeypatch.setattr(generator_module, "settle", note)
+    monkeypatch.setattr(corrections, "settle", note)
     request = GenerationRequest(
         ("stands",), seconds=1.0, steps=2, scene=scene, start_m=(0.0, 0.0), heading_deg=0.0, staged=True,
         uses=(LIES_ALONG_X,),

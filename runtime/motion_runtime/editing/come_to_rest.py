@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.body_capsules import body_spheres
 from motion_preprocessing.occupancy import FreeSpace
-from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
-from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_preprocessing.pose_vector import VELOCITIES
+from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.editing.on_furniture import TURNS_S, Down, facing_down, how_down, upright_until
 from motion_runtime.editing.turn_round import turned_round
 from motion_runtime.placement import Placement, Room
@@ -73,7 +73,7 @@ def come_to_rest(x: Array, uses: Sequence[Use | None], room: Room | None, fps: f
     use = uses[0]
     if len(x) != 1 or use is None or not use.start_free or room is None:
         return None
-    joints = _joints(x[0])
+    joints = joints_of(x[0])
     down = how_down(joints, fps)
     upright = 0 if down is None else upright_until(down)
     if down is None or upright < TURNS_S * fps:
@@ -91,7 +91,7 @@ def come_to_rest(x: Array, uses: Sequence[Use | None], room: Room | None, fps: f
                 gap = rest.half_m[1] + EDGE_M if down.lies else BEFORE_M
                 tried = _from_before(turned, upright, down.level, side, gap, fps)
                 placement = _on_the_seat(tried, down.level, rest)
-                before = placement.to_room(_joints(tried)[:upright])
+                before = placement.to_room(joints_of(tried)[:upright])
                 cost = _crowded(before[:, 0, :2], np.array(rest.centre_m), gap, room.free_space)
                 cost += _inside(before[::_EVERY], room.solids) + _PER_TURN * abs(turn) / math.pi
                 if best is None or cost < best[0]:
@@ -129,7 +129,7 @@ def _from_before(x: Array, upright: int, level: NDArray[np.bool_], side_rad: flo
         gap_m: How far from where they are down they are to stand at least.
         fps: Frames a second.
     """
-    joints, arrived = _joints(x), int(np.argmax(level))
+    joints, arrived = joints_of(x), int(np.argmax(level))
     way = facing_down(joints[level]) + side_rad
     out = np.array([math.cos(way), math.sin(way), 0.0])
     ahead = float((joints[upright, 0] - joints[level, 0].mean(axis=0)) @ out)
@@ -137,11 +137,7 @@ def _from_before(x: Array, upright: int, level: NDArray[np.bool_], side_rad: flo
     since = max(upright - round(_STEP_BACK_S * fps), 0)
     u = np.clip((np.arange(len(x)) - since) / max(arrived - since, 1), 0.0, 1.0)
     shift = -missing * (u * u * (3 - 2 * u))[:, None] * out
-    result = np.array(x)
-    result[:, POSITIONS] = (joints + shift[:, None]).reshape(len(x), -1)
-    moved = np.broadcast_to(shift[:, None], joints.shape)
-    result[:, VELOCITIES] += np.asarray(velocities(moved, fps)).reshape(len(x), -1)
-    return result
+    return with_joints(x, joints + shift[:, None], fps)
 
 
 def _inside(joints: Array, solids: Solids) -> float:
@@ -153,7 +149,7 @@ def _inside(joints: Array, solids: Solids) -> float:
 
 def _on_the_seat(x: Array, level: NDArray[np.bool_], rest: Rest) -> Placement:
     """Where a motion's frame stands when it is down at the middle of a rest, facing as it does."""
-    joints = _joints(x)
+    joints = joints_of(x)
     heading = rest.facing_rad - facing_down(joints[level])
     moved = Placement((0.0, 0.0), heading).to_room(joints[level, 0].mean(axis=0))
     return Placement((rest.centre_m[0] - float(moved[0]), rest.centre_m[1] - float(moved[1])), heading)
@@ -166,7 +162,3 @@ def _crowded(places: Array, end: Array, gap_m: float, space: FreeSpace) -> float
     lacks = np.clip((ROOM_M - clear) / ROOM_M, 0.0, 1.0)
     lacks = np.where(far, lacks, 0.5 * (clear <= 0))
     return float(lacks.mean() + lacks[0])
-
-
-def _joints(x: Array) -> Array:
-    return np.asarray(x[:, POSITIONS].reshape(len(x), JOINT_COUNT, 3))

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.motion_features import runs
-from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
-from motion_preprocessing.skeleton import FEET, JOINT_COUNT, JOINT_INDEX
+from motion_preprocessing.skeleton import FEET, JOINT_INDEX
+from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.low_pass import low_pass
 
 Array = NDArray[np.float64]
@@ -69,16 +69,13 @@ class FeetCarry:
 
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors."""
-        joints = np.asarray(x[..., POSITIONS].reshape(*x.shape[:2], JOINT_COUNT, 3), dtype=np.float64)
+        joints = joints_of(x)
         moved = joints.copy()
         for person, body in enumerate(joints):
             led = person < len(self._led) and self._led[person]
             if not led and not _in_reach(joints[..., 0, :2], person):
                 moved[person, :, :, :2] += self.shift_m(body)[:, None]
-        result = np.array(x)
-        result[..., POSITIONS] = moved.reshape(*x.shape[:2], -1)
-        result[..., VELOCITIES] += np.asarray(velocities(moved - joints, self._fps)).reshape(*x.shape[:2], -1)
-        return result
+        return with_joints(x, moved, self._fps)
 
     def shift_m(self, joints: Array) -> Array:
         """How far a body of joints (T, 22, 3) is to be moved over the floor, (T, 2)."""

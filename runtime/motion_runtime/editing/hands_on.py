@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.kinematics import forward_kinematics
-from motion_preprocessing.pose_vector import POSITIONS, ROTATIONS, VELOCITIES, fit_body, velocities
+from motion_preprocessing.pose_vector import ROTATIONS, fit_body
 from motion_preprocessing.rotations import matrix_from_rotation_vector, matrix_to_6d
 from motion_preprocessing.skeleton import JOINT_INDEX, PARENTS
 from motion_runtime.editing.arm import REACH_M, palms_m, reached
 from motion_runtime.editing.grips import FARTHEST_M, Grip, find_grips
+from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.low_pass import low_pass
 
 Array = NDArray[np.float64]
@@ -156,8 +157,6 @@ class HandsOn:
         after = laid_on(before, root_m, self.grips, self._fps)
         change = np.asarray(forward_kinematics(after, root_m)[0]) - joints
         turned = np.asarray(matrix_to_6d(after[..., 1:, :, :])) - np.asarray(matrix_to_6d(before[..., 1:, :, :]))
-        result = np.array(x)
-        result[..., POSITIONS] += change.reshape(*x.shape[:2], -1)
-        result[..., VELOCITIES] += np.asarray(velocities(change, self._fps)).reshape(*x.shape[:2], -1)
+        result = with_joints(x, joints_of(x) + change, self._fps)
         result[..., ROTATIONS] += turned.reshape(*x.shape[:2], -1)
         return result

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from motion_preprocessing.body_capsules import NAMES, body_capsules
 from motion_preprocessing.canonical import heading_rad, move_pose_vectors
 from motion_preprocessing.occupancy import FreeSpace
-from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, root_orientation, velocities
-from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
+from motion_preprocessing.pose_vector import root_orientation
+from motion_preprocessing.skeleton import JOINT_INDEX
 from motion_runtime.editing.constraints import wrapped
+from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.editing.turn_round import turned_round
 from motion_runtime.low_pass import low_pass
 from motion_runtime.placement import Placement
@@ -120,10 +121,10 @@ class OnFurniture:
 
     def _led(self, x: Array, use: Use) -> Array:
         """Lead one person (T, 258) onto what they use."""
-        down = how_down(_joints(x), self._fps)
+        down = how_down(joints_of(x), self._fps)
         if down is None:
             return x
-        rest, turn = self._rest(_joints(x), down, use)
+        rest, turn = self._rest(joints_of(x), down, use)
         upright = upright_until(down)
         if self._turns and upright - self._kept >= TURNS_S * self._fps:
             x, turn = turned_round(x, turn, self._fps, self._kept, upright), 0.0
@@ -133,22 +134,19 @@ class OnFurniture:
         else:
             moved = None
         if moved is None:
-            shift = None if abs(turn) > MOST_TURNED_RAD else self._stretched(_joints(x), down, rest)
+            shift = None if abs(turn) > MOST_TURNED_RAD else self._stretched(joints_of(x), down, rest)
         if shift is None:
             return x
         x = x if moved is None else moved
         raised = float(np.clip(use.level_m + OVER_M - down.height_m, -MOST_RAISED_M, MOST_RAISED_M))
-        before = _joints(x)
+        before = joints_of(x)
         joints = before.copy()
         joints[..., :2] += shift[:, None]
         along = np.clip((before[..., 2] - _FOOT_M) / (_KNEE_M - _FOOT_M), 0.0, 1.0)  # (T, J)
         if down.lies:  # the feet too
             along = np.maximum(along, down.weight[:, None])
         joints[..., 2] += raised * down.weight[:, None] * along
-        result = np.array(x)
-        result[:, POSITIONS] = joints.reshape(len(x), -1)
-        result[:, VELOCITIES] += np.asarray(velocities(joints - before, self._fps)).reshape(len(x), -1)
-        return result
+        return with_joints(x, joints, self._fps)
 
     def _rest(self, joints: Array, down: Down, use: Use) -> tuple[Rest, float]:
         """Where a motion's body is to be while it is down, and the turn that this takes."""
@@ -161,15 +159,15 @@ class OnFurniture:
 
     def _as_one(self, x: Array, down: Down, rest: Rest, turn: float) -> Array | None:
         """Turn and shift a whole motion so that it is down at its place; None where that moves it too far."""
-        pivot = _joints(x)[down.level, 0, :2].mean(axis=0)
+        pivot = joints_of(x)[down.level, 0, :2].mean(axis=0)
         place = self._nearest(pivot, rest)
         if float(np.linalg.norm(place - pivot)) > MOST_MOVED_M:
             return None
         for angle in (turn, 0.0):
             turned = np.asarray(move_pose_vectors(x, angle, np.zeros(2)), dtype=np.float64)
-            shift = place - _joints(turned)[down.level, 0, :2].mean(axis=0)
+            shift = place - joints_of(turned)[down.level, 0, :2].mean(axis=0)
             moved = np.asarray(move_pose_vectors(turned, 0.0, shift), dtype=np.float64)
-            if down.level[0] or self._clear(_joints(moved), down):
+            if down.level[0] or self._clear(joints_of(moved), down):
                 return moved
         return None
 
@@ -243,7 +241,3 @@ def facing_down(joints: Array) -> float:
     """Where a body of joints (T, 22, 3) faces on the whole; the way from head to foot of who lies."""
     facing = np.asarray(heading_rad(root_orientation(joints)))
     return math.atan2(np.sin(facing).mean(), np.cos(facing).mean())
-
-
-def _joints(x: Array) -> Array:
-    return np.asarray(x[:, POSITIONS].reshape(-1, JOINT_COUNT, 3))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.pose_vector import POSITIONS
-from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.editing.joints import joints_of
 from motion_runtime.placement import Placement
 from motion_runtime.room_bounds import Supports
 
@@ -43,7 +43,7 @@ class OnTheGround:
 
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors."""
-        joints = x[..., POSITIONS].reshape(*x.shape[:2], JOINT_COUNT, 3)
+        joints = joints_of(x)
         shift = np.array([self.shift_m(person) for person in joints])  # (P,)
         if not shift.any():
             return x

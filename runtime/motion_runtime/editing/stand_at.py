@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.canonical import canonical_move, move_pose_vectors
-from motion_preprocessing.pose_vector import POSITIONS
-from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.editing.joints import joints_of
 from motion_runtime.placement import Placement
 from motion_runtime.stage import Start
 
@@ -34,7 +33,7 @@ class StandAt:
         for person, start in enumerate(self._starts):
             if start is not None:
                 place = self._placement.to_canonical(np.array([[*start.place_m, 0.0]]))[0, :2]
-                yaw, shift = canonical_move(x[person, 0, POSITIONS].reshape(JOINT_COUNT, 3))
+                yaw, shift = canonical_move(joints_of(x[person, 0]))
                 own = move_pose_vectors(x[person], yaw, shift)
                 facing = math.radians(start.heading_deg) - self._placement.heading_rad
                 result[person] = move_pose_vectors(own, facing, place)

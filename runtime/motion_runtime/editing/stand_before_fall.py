@@ -17,8 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
-from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.editing.on_the_ground import MOST_M, SHARE, above_support_m
 from motion_runtime.low_pass import low_pass
 from motion_runtime.placement import Placement
@@ -48,16 +47,13 @@ class StandBeforeFall:
 
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors."""
-        joints = x[..., POSITIONS].reshape(*x.shape[:2], JOINT_COUNT, 3)
+        joints = joints_of(x)
         drop = np.stack([self.drop_m(person) for person in joints])  # (P, T)
         if not drop.any():
             return x
         moved = joints.copy()
         moved[..., 2] -= drop[..., None]
-        result = np.array(x)
-        result[..., POSITIONS] = moved.reshape(*x.shape[:2], -1)
-        result[..., VELOCITIES] += np.asarray(velocities(moved - joints, self._fps)).reshape(*x.shape[:2], -1)
-        return result
+        return with_joints(x, moved, self._fps)
 
     def drop_m(self, joints: Array) -> Array:
         """How far a motion (T, 22, 3) is to be lowered at each frame, (T,)."""

@@ -8,83 +8,22 @@ itself.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
-from motion_preprocessing.skeleton import JOINT_COUNT
-from motion_runtime.editing.feet_carry import FeetCarry
-from motion_runtime.editing.on_furniture import OnFurniture
-from motion_runtime.editing.on_the_ground import OnTheGround
-from motion_runtime.editing.stand_at import StandAt
-from motion_runtime.editing.stand_before_fall import StandBeforeFall
+from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.low_pass import low_pass
-from motion_runtime.motion import GenerationRequest
-from motion_runtime.placement import Placement, Room
+from motion_runtime.placement import Placement
 from motion_runtime.room_bounds import RoomBounds
-from motion_runtime.stage import Start
 
 Array = NDArray[np.float64]
 
 SMOOTH_S: Final = 0.15
 """Standard deviation of the Gaussian over a correction in time, so that nobody is jerked back."""
 _ROUNDS: Final = 4
-
-
-def stay(
-    placement: Placement, request: GenerationRequest, room: Room | None, people: Sequence[int], fps: float,
-    *, kept: int = 0, turns: bool = False, finished: bool = False, passed: Sequence[Array] = (),
-) -> list[Callable[[Array], Array]]:  # fmt: skip
-    """What holds the people of a window back and leads them onto the furniture, if anything does.
-
-    Args:
-        placement: Where the window's canonical frame stands in the room.
-        request: What is wanted, staged.
-        room: The room.
-        people: Who of the request is in the window.
-        fps: Frames a second.
-        kept: Frames at the start of the window that are the end of the one before; 0 = the motion starts with it.
-        turns: Whether who comes walking to a seat turns round for it.
-        finished: Whether the motion is no longer denoised.
-        passed: Pelves (T, 2) in the room of people who were made before these, over the window.
-    """
-    bounds = room.bounds if room is not None and request.walls else None
-    apart_m = request.apart_m if len(people) > 1 or passed else 0.0
-    held: list[Callable[[Array], Array]] = []
-    first = kept == 0
-    uses = [request.uses[person] if person < len(request.uses) else None for person in people]
-    if finished and request.feet:
-        held.append(FeetCarry(fps, kept, [use is not None and not use.start_free for use in uses]))
-    others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
-    if first and any(others):
-        # The first person of a window starts at its origin, but in company the model does not always see to it.
-        held.append(StandAt([Start(placement.start_m, math.degrees(placement.heading_rad)), *others], placement))
-    if request.ground:
-        supports = room.supports if room is not None else None
-        held.append(OnTheGround(placement, supports))
-        if first and finished:
-            held.append(StandBeforeFall(placement, supports, fps))
-    if any(uses) and not finished:
-        held.append(OnFurniture(uses, placement, fps, kept=kept, turns=turns))
-    if bounds is not None or apart_m > 0:
-        held.append(StayInside(bounds, placement, fps, apart_m, passed))
-    return held
-
-
-def finishing(
-    placement: Placement, request: GenerationRequest, room: Room | None, fps: float
-) -> list[Callable[[Array], Array]]:
-    """What leads the people of a whole motion onto the furniture, once it is made; arguments as of `stay`."""
-    space = None if room is None else room.free_space
-    bounds = room.bounds if room is not None and request.walls else None
-    held: list[Callable[[Array], Array]] = [OnFurniture(request.uses, placement, fps, space, finished=True)]
-    if bounds is not None or (request.apart_m > 0 and request.persons > 1):
-        held.append(StayInside(bounds, placement, fps, request.apart_m if request.persons > 1 else 0.0))
-    return held
 
 
 class StayInside:
@@ -114,7 +53,7 @@ class StayInside:
 
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors."""
-        joints = x[..., POSITIONS].reshape(*x.shape[:2], JOINT_COUNT, 3)
+        joints = joints_of(x)
         root = joints[..., 0, :]
         wanted = self._placement.to_room(root)[..., :2]
         if self._apart_m > 0:
@@ -128,10 +67,7 @@ class StayInside:
         shift = np.asarray(low_pass(shift, self._frames), dtype=np.float64)
         moved = joints.copy()
         moved[..., :2] += shift[:, :, None]
-        result = np.array(x)
-        result[..., POSITIONS] = moved.reshape(*x.shape[:2], -1)
-        result[..., VELOCITIES] += np.asarray(velocities(moved - joints, self._fps)).reshape(*x.shape[:2], -1)
-        return result
+        return with_joints(x, moved, self._fps)
 
 
 def kept_apart(xy: NDArray[np.floating[Any]], apart_m: float, passed: Sequence[Array] = ()) -> Array:

@@ -17,9 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
 from motion_preprocessing.rotations import about_z
-from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.editing.joints import joints_of, with_joints
 
 Array = NDArray[np.float64]
 
@@ -44,12 +43,9 @@ def turned_round(x: Array, turn_rad: float, fps: float, since: int, until: int) 
     takes = max(SHORTEST_S, abs(turn_rad) / FASTEST_RAD_S) * fps
     u = np.clip((np.arange(len(x)) - until) / min(takes, max(until - since, 1)) + 1.0, 0.0, 1.0)
     turn = np.asarray(about_z(u * u * (3 - 2 * u) * turn_rad))  # (T, 3, 3)
-    joints = x[:, POSITIONS].reshape(len(x), JOINT_COUNT, 3)
+    joints = joints_of(x)
     way = np.diff(joints[:, 0], axis=0)
     between = np.einsum("tij,tj->ti", 0.5 * (turn[1:] + turn[:-1]), way)
     pelvis = joints[:1, 0] + np.concatenate([np.zeros((1, 3)), np.cumsum(between, axis=0)])
     moved = (joints - joints[:, :1]) @ turn.swapaxes(-1, -2) + pelvis[:, None]
-    result = np.array(x)
-    result[:, POSITIONS] = moved.reshape(len(x), -1)
-    result[:, VELOCITIES] += np.asarray(velocities(moved - joints, fps)).reshape(len(x), -1)
-    return result
+    return with_joints(x, moved, fps)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.canonical import canonical_move, heading_rad, move_points, move_pose_vectors
 from motion_preprocessing.errors import InputError
-from motion_preprocessing.pose_vector import POSITIONS, root_orientation
-from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_preprocessing.pose_vector import root_orientation
 from motion_runtime.editing.constraints import Constraints
+from motion_runtime.editing.joints import joints_of
 from motion_runtime.placement import Placement
 from motion_runtime.stage import Start
 
@@ -143,10 +143,10 @@ def fade_in(past: Array, frames: int) -> Callable[[Array], Array]:
     assert overlap < frames
 
     last = max(sure - 1, 0)
-    there = past[:, last, POSITIONS].reshape(-1, JOINT_COUNT, 3)
+    there = joints_of(past[:, last])
 
     def blend(x: Array) -> Array:
-        here = x[:, last, POSITIONS].reshape(-1, JOINT_COUNT, 3)
+        here = joints_of(x[:, last])
         turns = heading_rad(root_orientation(there)) - heading_rad(root_orientation(here))
         result = np.empty_like(x)
         for person, turn in enumerate(turns):
@@ -240,7 +240,7 @@ class Frame:
     @classmethod
     def of(cls, x: Array) -> Frame:
         """The canonical frame of pose vectors (P, T, 258): their first person's first frame."""
-        yaw, shift = canonical_move(x[0, 0, POSITIONS].reshape(JOINT_COUNT, 3))
+        yaw, shift = canonical_move(joints_of(x[0, 0]))
         # p' = R(yaw) p + shift, so the origin of p' is where p = -R(-yaw) shift.
         c, s = np.cos(-yaw), np.sin(-yaw)
         return cls(-yaw, (float(-(c * shift[0] - s * shift[1])), float(-(s * shift[0] + c * shift[1]))))

@@ -20,11 +20,12 @@ from motion_preprocessing.atomic_output import atomic_folder
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import MotionError, OutputError, ProviderError
 from motion_runtime.backends.provider import CPU
-from motion_runtime.generator import Generator, Prediction
+from motion_runtime.generator import Generator
 from motion_runtime.jobs.finished import Settings, write_job_file
 from motion_runtime.jobs.plan import Planned
 from motion_runtime.jobs.rooms import Rooms
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.prediction import Prediction
 from motion_runtime.run_command import SAMPLE_PREFIX, describe_run
 from motion_runtime.writer import write_sample
 

@@ -7,9 +7,9 @@ import pytest
 
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, velocities
 from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.corrections import of_window
 from motion_runtime.editing.on_the_ground import MOST_M
 from motion_runtime.editing.stand_before_fall import StandBeforeFall
-from motion_runtime.editing.stay_inside import stay
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement
 from motion_runtime.room_bounds import Supports
@@ -89,5 +89,5 @@ def test_each_person_by_itself():
 def test_at_the_start_of_finished_motions(ground, kept, finished, there):
     """A window that goes on from another begins where that one ended; `--no-ground` is without."""
     request = GenerationRequest(("a person falls",), ground=ground, staged=True)
-    held = stay(Placement(), request, None, [0], FPS, kept=kept, finished=finished)
+    held = of_window(Placement(), request, None, [0], FPS, kept=kept, finished=finished)
     assert any(isinstance(one, StandBeforeFall) for one in held) is there

@@ -1,0 +1,142 @@
+"""What is corrected of what the network says: all of it, in the order in which it is done, and why in that order.
+
+In every denoising step, on x0 of one window (`of_window`; the generator adds the first, and the last two):
+
+    fade_in            what earlier windows have made; everything else goes on from there
+    StandAt            people start where they were told to, before anything is asked of the places they are at
+    OnTheGround        whole motions go up or down onto what is under them at those places
+    OnFurniture        who sits or lies gets down to the seat, from a height that now means something
+    StayInside         ways are moved off walls and off each other: the last that moves anybody over the floor
+    HandsOn            hands find the other's body where it is by now
+    Imposer            what is known of the motion is met whatever the others have done
+
+Once a window is finished (`of_window`), and once the whole motion is (`of_whole`). Where something is known of the
+motion neither is done: they move people as a whole, and would move them off it.
+
+    FeetCarry          the way that the feet go, while they are as the network has them
+    StandAt, OnTheGround, StayInside as before, with
+    StandBeforeFall    between the last two: who floats though the motion as a whole stands where it belongs
+
+    come_to_rest       a walk to a seat is put so that it ends there, and the loop goes over it again (`generator`)
+    OnFurniture        whole motions are moved onto the seat, as one piece, now that it is known where they end
+    StayInside         once more, for the places where they are now
+
+On bodies (`of_bodies`), on rotations from here on, so that bones keep their lengths:
+
+    at_rest            noise is taken off pose vectors, of which joints and rotations shake each by themselves
+    fit_body           one body a pose; it is set in the room
+    without_flips      bodies flip only once they are fitted; what follows would smear a flip over its neighbours
+    settle             whole motions go where they touch the fewest things: what rigid moves can do, turns need not
+    keep_off           what is inside of things even so is turned out of them, the pelvis shifted a little
+    laid_on            hands, now that both bodies stay where they are
+    meet               what is known is met exactly: last, so that nothing moves it any more
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.pose_vector import fit_body
+from motion_runtime.at_rest import at_rest
+from motion_runtime.editing.feet_carry import FeetCarry
+from motion_runtime.editing.hands_on import laid_on
+from motion_runtime.editing.meet import meet
+from motion_runtime.editing.on_furniture import OnFurniture
+from motion_runtime.editing.on_the_ground import OnTheGround
+from motion_runtime.editing.stand_at import StandAt
+from motion_runtime.editing.stand_before_fall import StandBeforeFall
+from motion_runtime.editing.stay_inside import StayInside
+from motion_runtime.flips import without_flips
+from motion_runtime.keep_off import keep_off
+from motion_runtime.motion import GenerationRequest
+from motion_runtime.placement import Placement, Room
+from motion_runtime.prediction import Prediction
+from motion_runtime.settle import settle
+from motion_runtime.stage import Start
+
+Array = NDArray[np.float64]
+Correction = Callable[[Array], Array]
+"""Of pose vectors (P, T, 258) in metres, in a canonical frame."""
+
+
+def of_window(
+    placement: Placement, request: GenerationRequest, room: Room | None, people: Sequence[int], fps: float,
+    *, kept: int = 0, turns: bool = False, finished: bool = False, passed: Sequence[Array] = (),
+) -> list[Correction]:  # fmt: skip
+    """What holds the people of a window back and leads them onto the furniture, if anything does.
+
+    Args:
+        placement: Where the window's canonical frame stands in the room.
+        request: What is wanted, staged.
+        room: The room.
+        people: Who of the request is in the window.
+        fps: Frames a second.
+        kept: Frames at the start of the window that are the end of the one before; 0 = the motion starts with it.
+        turns: Whether who comes walking to a seat turns round for it.
+        finished: Whether the motion is no longer denoised.
+        passed: Pelves (T, 2) in the room of people who were made before these, over the window.
+    """
+    bounds = room.bounds if room is not None and request.walls else None
+    apart_m = request.apart_m if len(people) > 1 or passed else 0.0
+    held: list[Correction] = []
+    first = kept == 0
+    uses = [request.uses[person] if person < len(request.uses) else None for person in people]
+    if finished and request.feet:
+        held.append(FeetCarry(fps, kept, [use is not None and not use.start_free for use in uses]))
+    others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
+    if first and any(others):
+        # The first person of a window starts at its origin, but in company the model does not always see to it.
+        held.append(StandAt([Start(placement.start_m, math.degrees(placement.heading_rad)), *others], placement))
+    if request.ground:
+        supports = room.supports if room is not None else None
+        held.append(OnTheGround(placement, supports))
+        if first and finished:
+            held.append(StandBeforeFall(placement, supports, fps))
+    if any(uses) and not finished:
+        held.append(OnFurniture(uses, placement, fps, kept=kept, turns=turns))
+    if bounds is not None or apart_m > 0:
+        held.append(StayInside(bounds, placement, fps, apart_m, passed))
+    return held
+
+
+def of_whole(placement: Placement, request: GenerationRequest, room: Room | None, fps: float) -> list[Correction]:
+    """What leads the people of a whole motion onto the furniture, once it is made; arguments as of `of_window`."""
+    space = None if room is None else room.free_space
+    bounds = room.bounds if room is not None and request.walls else None
+    held: list[Correction] = [OnFurniture(request.uses, placement, fps, space, finished=True)]
+    if bounds is not None or (request.apart_m > 0 and request.persons > 1):
+        held.append(StayInside(bounds, placement, fps, request.apart_m if request.persons > 1 else 0.0))
+    return held
+
+
+def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, fps: float) -> tuple[Array, Array]:
+    """Fit one body to each pose, set it in the room, and correct it there.
+
+    Args:
+        made: What the network says.
+        request: What is wanted.
+        room: The request's room.
+        fps: Frames a second.
+
+    Returns:
+        Rotations (P, T, 22, 3, 3), entry 0 the root's orientation in the room, and pelves (P, T, 3) in the room.
+    """
+    rotations, root = fit_body(at_rest(made.pose_vectors, fps, request.low_pass_s))
+    rotations[..., 0, :, :] = made.placement.rotation @ rotations[..., 0, :, :]
+    root = made.placement.to_room(root)
+    if request.low_pass_s > 0:
+        rotations, root = without_flips(rotations, root, fps)
+    if room is not None and request.solid:
+        if made.known is None:
+            bounds = room.bounds if request.walls else None
+            rotations, root = settle(rotations, root, made.uses, room.solids, bounds, fps)
+        rotations, root = keep_off(rotations, root, room.solids, fps)
+    if made.grips:
+        rotations = laid_on(rotations, root, made.grips, fps)
+    if made.known is not None:
+        rotations, root = meet(rotations, root, made.known, fps)
+    return rotations, root
