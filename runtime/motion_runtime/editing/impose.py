@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.canonical import heading_rad
-from motion_preprocessing.pose_vector import POSITIONS, ROTATIONS, VELOCITIES, root_orientation, velocities
+from motion_preprocessing.pose_vector import ROTATIONS, root_orientation
 from motion_preprocessing.rotations import about_z, matrix_to_6d
 from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_runtime.editing.constraints import Constraints, wrapped
+from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.editing.spread import Spread, fading, lasting
 from motion_runtime.manifest import Normaliser
 
@@ -52,10 +53,8 @@ class Imposer:
     def __call__(self, x: Array) -> Array:
         """Impose on pose vectors (P, T, 258) in metres."""
         known = self._known
-        x = np.array(x)
         lead = x.shape[:2]
-        predicted = x[..., POSITIONS].reshape(*lead, JOINT_COUNT, 3)
-        joints = predicted.copy()
+        joints = joints_of(x).copy()
         for person, spread in self._floor.items():
             joints[person, ..., :2] += spread(known.floor_m[person] - joints[person, :, 0, :2])[:, None]
         for person, spread in self._yaw.items():
@@ -65,8 +64,7 @@ class Imposer:
             joints[person] = (joints[person] - pelvis) @ turn.swapaxes(-1, -2) + pelvis
         for person, which, spread in self._places:
             joints[person][:, which] += spread((known.positions_m - joints)[person][:, which])
-        x[..., POSITIONS] = joints.reshape(*lead, -1)
-        x[..., VELOCITIES] += np.asarray(velocities(joints - predicted, self._fps)).reshape(*lead, -1)
+        x = with_joints(x, joints, self._fps)
         six = x[..., ROTATIONS].reshape(*lead, JOINT_COUNT - 1, 6)
         wanted = np.asarray(matrix_to_6d(known.rotations[..., 1:, :, :]))
         for person, which, spread in self._turns:
