@@ -64,6 +64,14 @@ _ELSEWHERE: Final = re.compile(
     r"\b(floor|ground|carpet|rug|mat|grass|stairs?|on the steps|knees?|heels|all fours|cross[- ]legged|fall\w*|fell"
     r"|collaps\w*|faint\w*|trip\w*|stumbl\w*|slip\w*|slid\w*|squat\w*|kneel\w*|crouch\w*|crawl\w*|push-?ups?|sit-?ups?)\b"
 )
+_OUT_OF_BED: Final = re.compile(
+    r"\b(?:falls?|rolls?|slides?|slips?|drops?) (?:out of|off|from)(?: of)?(?: \w+)? bed\b"
+    r"(?:(?: and (?:falls?|drops?|lands?))?(?: down)? (?:on ?to|to|on) the (?:floor|ground)| and (?:falls?|drops?))?",
+    re.IGNORECASE,
+)
+_TOLD_OUT_OF_BED: Final = "rolls out of bed and falls to the floor"
+"""As the training data word it: shorter, and the model has people lie down on a bed that they are to fall out of."""
+_ROLLS: Final = re.compile(r"\b(?:push(?:es|ed|ing)?|rid(?:es?|ing))\b")
 _SEATS: Final = re.compile(r"\b(wheelchair|sofa|couch|settee|loveseat|bench)\b", re.IGNORECASE)
 _OTHERS: Final = re.compile(
     r"\b(together|each other|one another|another|others?|somebody|someone else|both|two (?:people|persons)"
@@ -198,13 +206,15 @@ def rests_on(prompt: str) -> bool:
     return bool(_RESTS_ON.search(prompt.lower()))
 
 
-def worded(prompt: str, thing: RoomObject, seconds: float) -> str:
-    """What the model is to read of somebody who sits or lies down on a thing: what it knows how to do.
+def worded(prompt: str, thing: RoomObject, seconds: float, *, alone: bool = True) -> str:
+    """What the model is to read of somebody who uses a thing: what it knows how to do.
 
     It has seen people walk to chairs and sit down, but not to wheelchairs and sofas, and whoever it lets lie down after
-    a walk lies on the floor.
+    a walk lies on the floor. It has seen people roll out of bed.
     """
-    if stance_of(prompt) is not Stance.AWAY or not rests_on(prompt):
+    if thing.object_class == "bed":
+        prompt = _OUT_OF_BED.sub(_TOLD_OUT_OF_BED, prompt)
+    if not alone or stance_of(prompt) is not Stance.AWAY or not rests_on(prompt):
         return prompt
     if not lies(prompt):
         return _SEATS.sub("chair", prompt) if thing.object_class in ("wheelchair", "sofa") else prompt
@@ -239,11 +249,15 @@ def names_others(prompt: str) -> bool:
 
 
 def things_for(prompt: str, objects: tuple[RoomObject, ...]) -> list[RoomObject]:
-    """Things of the room that a prompt names, of the class it names first among those that are there, or a like one."""
+    """Things of the room that a prompt names, of the class it names first among those that are there, or a like one.
+
+    A wheelchair that is pushed goes along with people: it is none of those that stood still while the room was scanned.
+    """
     for number in re.findall(r"\bobject (\d+)\b", prompt.lower()):
         if 0 < int(number) <= len(objects):
             return [objects[int(number) - 1]]
-    names = named_classes(prompt)
+    rolls = _ROLLS.search(prompt.lower())
+    names = [name for name in named_classes(prompt) if not (rolls and name == "wheelchair")]
     for name in (*names, *(like for one in names for like in _STANDS_IN.get(one, ()))):
         found = [thing for thing in objects if thing.object_class == name]
         if found:

@@ -96,6 +96,8 @@ def staged(request: GenerationRequest, room: Room | None, last_s: float) -> Gene
     goals = _goals(request, room, prompts)
     edits = request.edits
     posed = edits is not None and edits.start_pose is not None
+    if room is not None and edits is None and goals[0] is None and request.start_m is not None and request.use:
+        goals[0] = _seat_walked_to(request.start_m, prompts[0], room, last_s)
     if room is not None and (edits is None or (any(goals) and not posed)):
         request = _Stage(request, room, prompts, goals, last_s).fill()
     if room is None and edits is None and not any(goals) and not any(map(names_others, prompts)):
@@ -164,6 +166,26 @@ def _goals(request: GenerationRequest, room: Room | None, prompts: Sequence[str]
         else:
             found.append(_Goal(spot.on(), math.degrees(spot.seated_rad), spot))
     return found + [None] * (request.persons - len(found))
+
+
+def _seat_walked_to(start: Place, prompt: str, room: Room, last_s: float) -> _Goal | None:
+    """Where somebody ends who walks from a given start to a seat that they name and sits down; None where none is.
+
+    Left to the model they walk straight ahead, past the seat or through it, for the start is not to be moved.
+    """
+    if stance_of(prompt) is not Stance.AWAY or not ends_on(prompt) or lies(prompt):
+        return None
+    things = [thing for thing in things_for(prompt, room.scene.furniture) if thing.object_class in SITTABLE]
+    found = good(spots(things, room.free_space))
+    if not found:
+        return None
+    spot = min(found, key=lambda one: math.dist(one.before(), start))
+    goal = _Goal(spot.on(), math.degrees(spot.seated_rad), spot)
+    try:
+        _path(start, goal, room, last_s)
+    except InputError:  # nobody asked for a goal: where there is no way, the model walks as it does without
+        return None
+    return goal
 
 
 def parse_place(text: str) -> tuple[float, float, float | None] | None:
@@ -319,11 +341,11 @@ class _Stage:
         if rests_on(prompt):
             # On the way to a goal the path says where the start is.
             self._take(person, spot, start_free=goal is None)
-            if request.persons == 1 and goal is None:
-                said = request.prompt_of_each[person]
-                told = worded(said, spot.thing, request.seconds)
-                if told != said:
-                    self._told_as[person] = told
+        if goal is None:
+            said = request.prompt_of_each[person]
+            told = worded(said, spot.thing, request.seconds, alone=request.persons == 1)
+            if told != said:
+                self._told_as[person] = told
 
     def _take(self, person: int, spot: Spot, *, start_free: bool) -> None:
         """Somebody sits or lies there."""

@@ -13,7 +13,7 @@ from motion_preprocessing.errors import InputError
 from motion_preprocessing.labels import named_classes
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.scene import Scene, load_scene
-from motion_runtime.approach import Stance, ends_on, stance_of, worded
+from motion_runtime.approach import Stance, ends_on, stance_of, things_for, worded
 from motion_runtime.editing.edits import miss_of
 from motion_runtime.editing.root_path import RootPath
 from motion_runtime.generator import Generator
@@ -371,6 +371,58 @@ def test_what_the_model_reads_of_who_walks_to_rest(room: Room, ward: Scene) -> N
     told = worded("a person walks to the wheelchair and sits down", seat, 6.0)
     assert told == "a person walks to the chair and sits down"
     assert worded("a person walks behind the wheelchair", seat, 6.0) == "a person walks behind the wheelchair"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("a patient falls out of bed", "a patient rolls out of bed and falls to the floor"),
+        ("a man falls off the bed and lies there", "a man rolls out of bed and falls to the floor and lies there"),
+        ("The patient slides from her bed to the floor", "The patient rolls out of bed and falls to the floor"),
+        ("a patient rolls out of bed and falls to the floor", "a patient rolls out of bed and falls to the floor"),
+        ("a patient gets out of bed and falls", "a patient gets out of bed and falls"),
+        ("a patient falls beside the bed", "a patient falls beside the bed"),
+    ],
+)
+def test_who_falls_out_of_bed_is_told_in_words_that_the_model_knows(
+    room: Room, ward: Scene, prompt: str, told: str
+) -> None:
+    assert worded(prompt, thing(ward, "bed"), 6.0) == told
+    assert worded(prompt, thing(ward, "bed"), 6.0, alone=False) == told
+    assert worded(prompt, thing(ward, "chair"), 6.0) == prompt
+    assert stage(room, prompt).told == (() if told == prompt else (told,))
+    beside = several(room, prompt, "a nurse walks to the bed")
+    assert beside.told == (() if told == prompt else (told, "a nurse walks to the bed"))
+
+
+def test_a_wheelchair_that_is_pushed_is_none_of_the_scan(ward: Scene) -> None:
+    still = replace(thing(ward, "chair"), object_class="wheelchair")
+    things = (still, thing(ward, "bed"))
+    assert things_for("a patient sits down in the wheelchair", things) == [still]
+    assert things_for("a patient sits in a wheelchair that is pushed", things) == []
+    assert things_for("a patient rides in a wheelchair", things) == []
+    assert things_for("a nurse pushes a wheelchair", things) == []
+    assert things_for("a nurse pushes the wheelchair to the bed", things) == [things[1]]
+
+
+def test_who_walks_to_a_seat_from_a_given_start_gets_there(room: Room, ward: Scene) -> None:
+    prompt, start = "a person walks to the chair and sits down", (2.0, 1.0)
+    request = stage(room, prompt, start_m=start)
+    assert request.start_m == start
+    assert request.edits is not None
+    ways = [path.waypoints for path in request.edits.paths]
+    last = ways[0][-1]
+    seats = [one for one in ward.furniture if one.object_class == "chair"]
+    nearest = min(seats, key=lambda one: math.dist(one.centre_m, start))
+    assert nearest.gap_m(np.array([[last.x_m, last.y_m]]))[0] == 0.0
+    assert last.time_s == LAST_S
+    assert request.uses[0] is not None
+    assert last.yaw_deg == pytest.approx(math.degrees(request.uses[0].seat.facing_rad))
+    for other in ("a person walks to the chair", "a person sits down on the chair", "a person walks and sits down"):
+        assert stage(room, other, start_m=start).edits is None
+    assert stage(room, prompt, start_m=start, use=False).edits is None
+    # Too far for the time: nobody asked for a goal, so it is no error.
+    assert staged(replace(GenerationRequest(prompts=(prompt,)), start_m=start), room, 0.1).edits is None
 
 
 def test_further_people_really_start_there(ward: Scene) -> None:
