@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.canonical import heading_rad, move_points
+from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import root_orientation
 from motion_preprocessing.rotations import about_z, matrix_from_6d, matrix_to_6d
@@ -90,7 +91,7 @@ def join(
     turned = np.array(second_rotations)
     turned[:, 0] = about_z(np.asarray(yaw)) @ second_rotations[:, 0]
     # The first motion's last pose is carried along by the second motion's velocity while it fades out.
-    weight = _ease(np.arange(1, BLEND + 1) / (BLEND + 1))[:, None]
+    weight = smooth_step(np.arange(1, BLEND + 1) / (BLEND + 1))[:, None]
     hold = first_root_m[leave] + (moved[entry + 1 : entry + 1 + BLEND] - moved[entry])
     fade_root = (1 - weight) * hold + weight * moved[entry + 1 : entry + 1 + BLEND]
     six = (1 - weight[..., None]) * matrix_to_6d(first_rotations[leave])[None] + weight[..., None] * matrix_to_6d(
@@ -101,16 +102,9 @@ def join(
     return rotations.astype(first_rotations.dtype), root.astype(first_root_m.dtype)
 
 
-def _ease(u: FloatArray) -> FloatArray:
-    """Smoothstep: no jump in velocity at either end."""
-    return u * u * (3 - 2 * u)
-
-
 def unpack(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Turn pose vectors (T, 258) back into local rotations (T, 22, 3, 3) and pelvis positions (T, 3)."""
     joints = x[:, : 3 * JOINT_COUNT].reshape(-1, JOINT_COUNT, 3)
     body = matrix_from_6d(x[:, 6 * JOINT_COUNT :].reshape(-1, JOINT_COUNT - 1, 6))
     root = root_orientation(joints)[:, None]
     return np.concatenate([root, body], axis=1), joints[:, 0]
-
-

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.motion_features import runs
 from motion_preprocessing.rotations import (
@@ -73,7 +74,7 @@ def stretched(orientations: Array, fps: float) -> tuple[Array, list[tuple[int, i
     for first, last in windows:
         u = np.linspace(0.0, 1.0, last - first + 1)
         ends = np.asarray(quaternion_from_matrix(orientations[[first, last]]))
-        way = quaternion_slerp(ends[:1], ends[1:], u * u * (3.0 - 2.0 * u))
+        way = quaternion_slerp(ends[:1], ends[1:], smooth_step(u))
         result[first : last + 1] = matrix_from_quaternion(way)
     return result, windows
 

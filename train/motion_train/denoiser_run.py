@@ -131,7 +131,8 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
     if run.initial is not None:
         assert data.tower is not None
         done = start_from(model, run.initial, data.tower, data.captions)
-        console.line(f"starts from {run.initial.folder}; {done}")
+        how = "starts from" if run.resumed is None else "is taught by"
+        console.line(f"{how} {run.initial.folder}; {done}")
     diffusion = GaussianDiffusion(NoiseSchedule.named(settings.diffusion.schedule, settings.diffusion.steps))
     teacher = None
     if settings.teacher.share:

@@ -27,12 +27,6 @@ ARM_M: Final = float(
 _SPINE: Final = tuple(JOINT_INDEX[name] for name in ("spine1", "spine2", "spine3"))
 
 
-def min_jerk(u: Array) -> Array:
-    """Go from 0 at u <= 0 to 1 at u >= 1 without a jump in speed or acceleration (Flash and Hogan 1985)."""
-    u = np.clip(u, 0.0, 1.0)
-    return np.asarray(u**3 * (10 - 15 * u + 6 * u * u))
-
-
 def turns_of(rotations: Array, root_m: Array) -> tuple[Array, Array]:
     """Return joints (T, 22, 3) and their orientations (T, 22, 3, 3) in hinge axes, from local rotations."""
     joints, turns = forward_kinematics(rotations, root_m)

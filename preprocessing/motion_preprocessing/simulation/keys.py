@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.resample import continuous
 from motion_preprocessing.rotations import (
     matrix_from_quaternion,
@@ -328,11 +329,6 @@ def animate(
     return Pose(*(np.concatenate(group) for group in zip(*pieces, strict=True)))
 
 
-def _smoothstep(u: Array) -> Array:
-    u = np.clip(u, 0.0, 1.0)
-    return np.asarray(u * u * (3 - 2 * u))
-
-
 def _held(keys: list[Key], knots: Array, times: Array, prior: Pose, boxes: tuple[Box, ...], fps: float) -> Goals:
     """Turn the keys' contacts into targets and weights for every frame."""
     on, at, strength = _table(keys)
@@ -355,18 +351,18 @@ def _held(keys: list[Key], knots: Array, times: Array, prior: Pose, boxes: tuple
                 origin = np.where(before > 0, at[k, c], goal)
                 gap = np.where(both, goal - origin, 0.0)
                 way = float(np.linalg.norm(gap))
-                move = _smoothstep((u - 0.1) / 0.8)
+                move = smooth_step((u - 0.1) / 0.8)
                 targets[inside, c] = origin + move[:, None] * gap
                 if way > 0.04 and both[:2].all():
                     targets[inside, c, 2] += min(0.13, 0.03 + 0.16 * way) * np.sin(np.pi * move) ** 2
                 weights[inside, c] = np.maximum(before, after)
             elif before.any():
                 targets[inside, c] = at[k, c]
-                fade = 1 - _smoothstep(u * (stop - start) / min(0.25, stop - start))
+                fade = 1 - smooth_step(u * (stop - start) / min(0.25, stop - start))
                 weights[inside, c] = before * fade[:, None]
             elif after.any():
                 targets[inside, c] = at[k + 1, c]
-                fade = _smoothstep(1 - (1 - u) * (stop - start) / min(0.25, stop - start))
+                fade = smooth_step(1 - (1 - u) * (stop - start) / min(0.25, stop - start))
                 weights[inside, c] = after * fade[:, None]
     balance = np.full((len(keys), 2), np.nan)
     for k, key in enumerate(keys):
@@ -389,7 +385,7 @@ def _followed(goals: Goals, follow: tuple[Follow, ...]) -> Goals:
     offsets = np.array([f.offset_m for f in follow])
     free = points_of(chain(goals.prior), on, offsets)
     targets = free + strength[..., None] * (targets - free)
-    strength = _smoothstep(strength / 0.2)
+    strength = smooth_step(strength / 0.2)
     return replace(
         goals,
         on=np.concatenate([goals.on, on]),

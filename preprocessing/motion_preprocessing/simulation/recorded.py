@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.dataset import MotionDataset
+from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import decode
 from motion_preprocessing.resample import continuous
@@ -56,8 +57,7 @@ def back_to_record(pose: Pose, at: int, rotations: Array, fps: float, forward: b
     """
     local = local_rotations(pose)
     away = (np.arange(len(local)) - at) / (fps * seconds) * (1 if forward else -1)
-    u = np.clip(away, 0.0, 1.0)
-    share = np.where(away >= 0, 1 - u * u * (3 - 2 * u), 1.0)
+    share = 1 - smooth_step(away)
     return faded(local, at, rotations, share)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from motion_preprocessing.easing import min_jerk
 from motion_preprocessing.events import detect
 from motion_preprocessing.motion_features import measure
 from motion_preprocessing.rotations import matrix_from_rotation_vector
@@ -15,7 +16,6 @@ from motion_preprocessing.simulation.arms import (
     bent_spine,
     blended,
     hand_at,
-    min_jerk,
     shoulder_excess_deg,
     turns_of,
 )

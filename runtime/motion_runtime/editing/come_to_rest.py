@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.body_capsules import body_spheres
+from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import VELOCITIES
 from motion_runtime.editing.joints import joints_of, with_joints
@@ -135,8 +136,8 @@ def _from_before(x: Array, upright: int, level: NDArray[np.bool_], side_rad: flo
     ahead = float((joints[upright, 0] - joints[level, 0].mean(axis=0)) @ out)
     missing = float(np.clip(gap_m - ahead, 0.0, gap_m))
     since = max(upright - round(_STEP_BACK_S * fps), 0)
-    u = np.clip((np.arange(len(x)) - since) / max(arrived - since, 1), 0.0, 1.0)
-    shift = -missing * (u * u * (3 - 2 * u))[:, None] * out
+    u = (np.arange(len(x)) - since) / max(arrived - since, 1)
+    shift = -missing * smooth_step(u)[:, None] * out
     return with_joints(x, joints + shift[:, None], fps)
 
 

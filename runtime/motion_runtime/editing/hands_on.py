@@ -5,7 +5,7 @@ that means to hold (`grips`) is brought to its place on the other's body, which 
 towards places beyond the arm's reach, the arm does the rest (`arm`). Hands come and go smoothly.
 
 In the loop the network goes on from there and has the rest of the body follow: the carer steps nearer and bends down.
-The same grips are met once more, and exactly, by the bodies that are fitted in the end (`generator`).
+The same grips are met once more, and exactly, by the bodies that are fitted in the end (`corrections`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.easing import min_jerk
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import ROTATIONS, fit_body
 from motion_preprocessing.rotations import matrix_from_rotation_vector, matrix_to_6d
@@ -110,8 +111,7 @@ def _eased(frames: int, grip: Grip, ease: float) -> Array:
     """How much (T,) a hand is where it holds: 1 while it does, 0 long before and after, smooth between."""
     t = np.arange(frames)
     away = np.maximum(np.maximum(grip.first - t, t - grip.last + 1), 0)
-    u = np.clip(1 - away / ease, 0.0, 1.0)
-    return np.asarray(u**3 * (10 - 15 * u + 6 * u * u))
+    return min_jerk(1 - away / ease)
 
 
 class HandsOn:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.body_capsules import NAMES, body_capsules
 from motion_preprocessing.canonical import heading_rad, move_pose_vectors
+from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import root_orientation
 from motion_preprocessing.skeleton import JOINT_INDEX
@@ -215,8 +216,7 @@ def how_down(joints: Array, fps: float) -> Down | None:
         return None
     # Who stands before a high bed is hardly higher than who sits on it, and not down.
     fade = float(np.clip(0.6 * (np.quantile(low, 0.97) - lowest), LEVEL_M, FADE_M))
-    u = np.clip((low - lowest - LEVEL_M) / fade, 0.0, 1.0)
-    weight = 1.0 - u * u * (3 - 2 * u)
+    weight = 1.0 - smooth_step((low - lowest - LEVEL_M) / fade)
     rise = joints[:, _NECK, 2] - joints[:, 0, 2]
     if lowest > HIGHEST_M:
         weight *= np.clip((2 * _LYING_M - rise) / _LYING_M, 0.0, 1.0)

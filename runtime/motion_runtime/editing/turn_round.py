@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.rotations import about_z
 from motion_runtime.editing.joints import joints_of, with_joints
 
@@ -41,8 +42,8 @@ def turned_round(x: Array, turn_rad: float, fps: float, since: int, until: int) 
         Pose vectors (T, 258).
     """
     takes = max(SHORTEST_S, abs(turn_rad) / FASTEST_RAD_S) * fps
-    u = np.clip((np.arange(len(x)) - until) / min(takes, max(until - since, 1)) + 1.0, 0.0, 1.0)
-    turn = np.asarray(about_z(u * u * (3 - 2 * u) * turn_rad))  # (T, 3, 3)
+    u = (np.arange(len(x)) - until) / min(takes, max(until - since, 1)) + 1.0
+    turn = np.asarray(about_z(smooth_step(u) * turn_rad))  # (T, 3, 3)
     joints = joints_of(x)
     way = np.diff(joints[:, 0], axis=0)
     between = np.einsum("tij,tj->ti", 0.5 * (turn[1:] + turn[:-1]), way)

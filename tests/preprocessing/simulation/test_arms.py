@@ -10,7 +10,6 @@ from motion_preprocessing.simulation.arms import (
     bent_spine,
     blended,
     hand_at,
-    min_jerk,
     shoulder_excess_deg,
     turns_of,
 )
@@ -80,17 +79,6 @@ def test_blending_goes_from_one_to_the_other_by_the_angle_between() -> None:
         np.testing.assert_allclose(geodesic_angle(mixed[:, joint], others[:, joint]), (1 - share) * whole, atol=1e-7)
     same = [joint for joint in range(22) if joint not in joints]
     np.testing.assert_array_equal(mixed[:, same], rotations[:, same])
-
-
-def test_minimum_jerk_is_the_fifth_order_polynomial_at_rest_at_both_ends() -> None:
-    # The only polynomial of degree 5 with these six values (Flash and Hogan 1985).
-    rows = [[u**k for k in range(6)] for u in (0.0, 1.0)]
-    rows += [[k * u ** max(k - 1, 0) for k in range(6)] for u in (0.0, 1.0)]
-    rows += [[k * (k - 1) * u ** max(k - 2, 0) for k in range(6)] for u in (0.0, 1.0)]
-    coefficients = np.linalg.solve(np.array(rows), [0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
-    u = np.linspace(0, 1, 11)
-    np.testing.assert_allclose(min_jerk(u), np.polynomial.polynomial.polyval(u, coefficients), atol=1e-12)
-    np.testing.assert_array_equal(min_jerk(np.array([-1.0, 2.0])), [0.0, 1.0])
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
