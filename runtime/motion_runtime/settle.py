@@ -35,7 +35,9 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 EVERY_S: Final = 0.25
-"""Frames this far apart are looked at."""
+"""Frames this far apart are looked at ..."""
+MOST: Final = 480
+"""... but no more of them, two minutes' worth, since each is tried at every place: an hour would take gigabytes."""
 SPACING_M: Final = 0.08
 """Of the places that are tried."""
 LEAST_LYING_S: Final = 0.5
@@ -116,7 +118,7 @@ def best_move(
     lies = bool(use.beds) and int(np.count_nonzero(lying)) > LEAST_LYING_S * fps
     resting = lying if lies else down.level
     pivot = joints_m[resting, 0, :2].mean(axis=0)
-    frames = np.arange(0, len(joints_m), max(1, round(EVERY_S * fps)))
+    frames = np.arange(0, len(joints_m), max(1, round(EVERY_S * fps), math.ceil(len(joints_m) / MOST)))
     trial = _Trial(joints_m[frames], lying[frames] & lies, use.level_m, pivot, solids, bounds)
     least, best = float(trial.cost(0.0, pivot[None])[0]) - _WORTH, None
     for rest, turn, price in _turns(joints_m[resting], use, lies):

@@ -12,12 +12,14 @@ _VERBS: Final = (
     r"|hugs?|hugging|embraces?|embracing|leads?|leading|guides?|guiding)"
 )
 _BETWEEN: Final = (
-    r"(?:(?:up|a|an|the|one|his|her|their|old|older|elderly|young|frail|weak|sick|ill|injured|fallen|falling|seated"
+    r"(?:(?:up|a|an|the|one|other|his|her|their|old|older|elderly|young|frail|weak|sick|ill|injured|fallen|falling|seated"
     r"|sitting|standing|lying|(?:hands?|arms?|elbows?|shoulders?|waist)(?: of)?) )*"
 )
 _SOMEBODY: Final = (
     r"(?:patients?|persons?|people|somebody|someone|m[ae]n|wom[ae]n|child|boy|girl|lady|gentleman|carer|caregiver|nurse"
-    r"|resident|colleague|friend|partner|visitor|each other|one another|another|other|others|him|them"
+    r"|resident|colleague|friend|partner|visitor|each other|one another|others|him|them"
+    # 'The other' may be a limb of one's own.
+    r"|(?:another|other)(?! (?:hands?|arms?|elbows?|legs?|knees?|foot|feet|side)\b)"
     # 'Her' alone may be whose the thing is that is held.
     r"|her(?= (?:up|to|stand|sit|get|walk|rise|out|from|by|on|onto|into|and|while|as|upright|steady)\b| *(?:[.,;]|$))"
     r")\b"

@@ -16,11 +16,12 @@ from motion_preprocessing.rotations import about_z, matrix_from_rotation_vector
 from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import JOINT_INDEX, WORLD_FROM_BODY
 from motion_runtime import corrections
+from motion_runtime import settle as settle_module
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.room_bounds import RoomBounds
 from motion_runtime.room_solids import Solids
-from motion_runtime.settle import settle
+from motion_runtime.settle import MOST, best_move, settle
 from motion_runtime.stage import Rest, Use
 
 Array = NDArray[np.float64]
@@ -136,6 +137,16 @@ def test_nobody_is_put_through_a_wall() -> None:
     found = joints(*settle(rotations, root, [LIES_ALONG_X], BED, walls, FPS))[0]
     assert found[0, JOINT_INDEX["left_knee"], 1] * open_side < 0
     assert deepest(found)[:40].max() < 0.05
+
+
+def test_of_a_long_motion_only_some_frames_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    rotations, root = sits_then_lies(0.4, (0.1, 0.2))
+    body = np.repeat(joints(rotations, root)[0], 200, axis=0)  # 800 s
+    looked_at: list[int] = []
+    spheres = settle_module.body_spheres
+    monkeypatch.setattr(settle_module, "body_spheres", lambda j: (looked_at.append(len(j)), spheres(j))[1])
+    assert best_move(body, LIES_ALONG_X, BED, None, FPS) is not None
+    assert MOST / 2 < looked_at[0] <= MOST
 
 
 def test_a_generator_settles_bodies_only_where_things_are_solid(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ HOLDS = (
     "a person pulls her up",
     "a nurse holds the arm of the patient",
     "a nurse is holding him",
+    "a person lifts the other up",
+    "a nurse holds the other hand of the patient",
 )
 DOES_NOT = (
     "a patient stands up from a chair with the help of a nurse",
@@ -21,6 +23,8 @@ DOES_NOT = (
     "a person holds a cup",
     "a person holds her cup",
     "a person raises the left arm",
+    "a person lifts one foot and then lifts the other foot",
+    "a person raises the other hand",
     "a nurse pushes a wheelchair",
     "a person stands beside another person",
     "a person walks forward",
