@@ -79,7 +79,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
               help="What happens; once for all, or once a person. Parts in time: 'walks | 4s: sits down'.")  # fmt: skip
 @click.option("--jobs", type=click.Path(path_type=Path), help="Make every motion that a .jsonl or .csv file lists.")
 @click.option("--keep-going/--stop-on-failure", default=True, help="Skip a job that fails.  [default: keep going]")
-@click.option("--person", "persons", multiple=True, help="Class of a person: person, staff or patient; once a person.")
+@click.option("--person", "persons", multiple=True, help="A person: person, staff or patient; repeat for each.")
 @click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room: .ply, .obj, .glb, .npz or .npy.")
 @click.option("--up", type=click.Choice(UP), default="auto", show_default=True, help="Axis of the file that is up.")
 @click.option("--units", type=click.Choice(UNITS), default="auto", show_default=True, help="Unit of the file.")
@@ -88,7 +88,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--num-samples", type=click.IntRange(1, 1000), default=1, show_default=True, help="Motions to make.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same bytes.")
 @click.option("--start", metavar="X,Y[,YAW]", callback=_point,
-              help="Where the first person starts, metres; default: near what the prompt names.")  # fmt: skip
+              help="Where the first person starts, metres, degrees; default: near what the prompt names.")  # fmt: skip
 @click.option("--heading", type=float, help="Where they face, degrees: 0 = +x, 90 = +y; default: chosen.")
 @click.option("--goal", "goals", multiple=True, metavar="X,Y|THING",
               help="Where a person ends: a place, 'chair 2', 'object 3' ...; once a person, '-' for none.")  # fmt: skip
@@ -107,9 +107,9 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--path", "paths", multiple=True, metavar="'T:X,Y[,YAW] ...'",
               help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
 @click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
-@click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats or sinks for good.")
-@click.option("--feet/--no-feet", default=True, show_default=True, help="Who walks goes as far as their feet carry.")
-@click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies does so on a seat or a bed.")
+@click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody stays above or below the floor.")
+@click.option("--feet/--no-feet", default=True, show_default=True, help="Who walks goes as far as their steps reach.")
+@click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies is put on a seat or a bed.")
 @click.option("--solid/--no-solid", default=True, show_default=True, help="Who is inside of things is moved out.")
 @click.option("--hands/--no-hands", default=True, show_default=True, help="Who helps somebody has the hands on them.")
 @click.option("--apart", type=float, default=0.45, show_default=True, help="People keep apart, metres; 0 = off.")
