@@ -8,7 +8,8 @@
 
 The model works in the canonical frame: at the start the first person stands over the origin and faces +x, floor z = 0.
 `placement` chooses where in the room that frame stands. What is known of the motion is imposed in the loop and met by
-the body at the end, and a motion longer than the model's is made in windows that overlap: both are `editing`.
+the body at the end, and a motion longer than the model's is made in windows that overlap: both are `editing`. What else
+is corrected, in the loop and after it, in which order and why, is told by `corrections`.
 """
 
 from __future__ import annotations
@@ -277,8 +278,8 @@ class Generator:
                 draft, placement = come
                 passed.clear()
                 before = len(windows) * len(plan)
-                if any("|" in told for told in request.told):
-                    # The draft says what happens when; going over it, the model is told it in one.
+                if request.told and "|" in request.told[0] and "|" not in request.prompts[0]:
+                    # Parts that are not the request's: the draft says what happens when, the model is told it in one.
                     request = replace(request, told=())
                     timelines, windows = request.timelines, self.windows_of(request)
                     starts = [timeline.starts(request.seconds) for timeline in timelines]

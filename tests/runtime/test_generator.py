@@ -15,12 +15,14 @@ from motion_preprocessing.pose_vector import encode
 from motion_preprocessing.rotations import about_z, geodesic_angle
 from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import BONES, JOINT_INDEX, REST_OFFSETS_M, WORLD_FROM_BODY
+from motion_runtime import generator as generator_module
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
 from motion_runtime.flips import FASTEST_RAD_S
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
-from motion_runtime.placement import Room
+from motion_runtime.placement import Placement, Room
 from motion_runtime.sampler import SAMPLERS
+from motion_runtime.stage import Rest, Use
 
 TOY = Path(__file__).with_name("toy_bundle")
 
@@ -226,6 +228,27 @@ def test_what_the_bundle_cannot_do_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         generator.generate(request(**values))
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "again"),
+    [
+        ("a person lies down", "a person walks | a person lies", ["a person lies down"]),
+        ("a person walks | a person sits on a sofa", "a person walks | a person sits on a chair", None),
+    ],
+)
+def test_a_draft_is_gone_over_in_the_words_it_was_made_by_but_for_parts_that_nobody_asked_for(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch, said: str, told: str, again: list[str] | None
+) -> None:
+    texts: list[str] = []
+    embed = Generator._embed
+    monkeypatch.setattr(Generator, "_embed", lambda self, text: (texts.append(text), embed(self, text))[1])
+    monkeypatch.setattr(generator_module, "come_to_rest", lambda x, *_: (x, Placement()))
+    use = Use(0.5, Rest((0.0, 0.0), (0.1, 0.1), 0.0), (), True)
+    generator.generate(request(said, told=(told,), uses=(use,), seconds=3.0, staged=True))
+    first = [part.strip() for part in told.split("|")]
+    assert list(dict.fromkeys(texts)) == [*first, *(again or [])]
+    assert texts[-1] == (again or first)[-1]
 
 
 @pytest.mark.parametrize("prompts", [("a person walks",), ("a nurse helps a patient stand up", "a patient stands up")])
