@@ -26,6 +26,7 @@ On bodies (`of_bodies`), on rotations from here on, so that bones keep their len
     at_rest            noise is taken off pose vectors, of which joints and rotations shake each by themselves
     fit_body           one body a pose; it is set in the room
     without_flips      bodies flip only once they are fitted; what follows would smear a flip over its neighbours
+    above_floor        who lies in the floor is raised onto it, before heights are held against those of things
     settle             whole motions go where they touch the fewest things: what rigid moves can do, turns need not
     keep_off           what is inside of things even so is turned out of them, the pelvis shifted a little
     laid_on            hands, now that both bodies stay where they are
@@ -41,6 +42,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.pose_vector import fit_body
+from motion_runtime.above_floor import above_floor
 from motion_runtime.at_rest import at_rest
 from motion_runtime.editing.feet_carry import FeetCarry
 from motion_runtime.editing.hands_on import laid_on
@@ -130,6 +132,8 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
     root = made.placement.to_room(root)
     if request.low_pass_s > 0:
         rotations, root = without_flips(rotations, root, fps)
+    if request.ground and made.known is None:
+        rotations, root = above_floor(rotations, root, fps)
     if room is not None and request.solid:
         if made.known is None:
             bounds = room.bounds if request.walls else None
