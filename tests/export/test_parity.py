@@ -11,10 +11,10 @@ import pytest
 
 from motion_export.bundle_writer import Model
 from motion_export.inputs import Drawing
-from motion_export.parity import Array, Draw, Reference, measure, shares
+from motion_export.parity import Array, Draw, Reference, measure, measure_reduced, shares
 from motion_preprocessing.errors import BundleError, ParityError
 from motion_runtime.bundle import Bundle
-from motion_runtime.manifest import CONDITION, FUSED, PLAIN, STEP, GraphSpec, TensorSpec
+from motion_runtime.manifest import CONDITION, FUSED, INT8, PLAIN, STEP, GraphSpec, TensorSpec
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import Provider
 
@@ -89,6 +89,33 @@ def test_differences_count_by_the_guidance_and_only_where_frames_are_used(
     np.testing.assert_allclose(found[0, :, :, 0], expected)
     values["coefficients"][4:] = (0.5, 0.25, 0.0)  # no more lenient than without guidance, and no less
     assert shares(spec, values).max() == 1.0
+
+
+def test_a_reduced_precision_is_judged_where_frames_are_used(
+    exported: Bundle, comparison: tuple[GraphSpec, Draw, Reference]
+) -> None:
+    spec, draw, reference = comparison
+    coarse = replace(CPU, precision=INT8)  # only its limit is taken: the graph is that of fp32
+
+    def some(rng: np.random.Generator) -> dict[str, Array]:
+        values = draw(rng)
+        bias = values["key_bias"].copy()
+        bias[:, -3:] = -1e4  # the last frames of the last person
+        return {**values, "key_bias": bias}
+
+    def wrong_by(amount: float, frames: slice) -> Reference:
+        def other(values: Mapping[str, Array]) -> list[Array]:
+            answers = [np.array(answer) for answer in reference(values)]
+            for answer in answers:
+                answer[:, -1, frames] += amount
+            return answers
+
+        return other
+
+    unused, used = slice(-3, None), slice(0, 3)
+    assert measure_reduced(exported.path(spec.file), spec, some, wrong_by(100.0, unused), provider=coarse) < 1e-4
+    with pytest.raises(ParityError, match="relative RMS"):
+        measure_reduced(exported.path(spec.file), spec, some, wrong_by(100.0, used), provider=coarse)
 
 
 def test_tolerance_decides(exported: Bundle, comparison: tuple[GraphSpec, Draw, Reference]) -> None:
