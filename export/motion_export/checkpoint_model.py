@@ -83,7 +83,9 @@ def _training(
 ) -> dict[str, Any]:
     """What the manifest tells about the training; paths of the machine it ran on are left out."""
     values = to_dict(config)
-    for section, key in (("data", "dataset"), ("data", "text_tower"), ("data", "furniture"), ("run", "initial")):
+    for section, key in (
+        ("data", "dataset"), ("data", "text_tower"), ("data", "furniture"), ("teacher", "dataset"), ("run", "initial")
+    ):  # fmt: skip
         values[section][key] = Path(values[section][key]).name
     return {
         "steps": progress.step,
