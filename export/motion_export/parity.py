@@ -27,8 +27,6 @@ RELATIVE_RMS: Final = {FP16: 5e-3, INT8: 5e-2, BF16: 5e-2}
 """Largest root-mean-square difference that a step kernel of reduced precision may show in the frames that are used, as
 a share of its outputs'."""
 INPUTS: Final = 20
-FEW_INPUTS: Final = 3
-"""Inputs for a reduced precision: its error is no accident of one input, and its motions are compared as well."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,7 @@ def measure_reduced(
     session = GraphSession(path, spec, provider)
     rng = np.random.default_rng(seed)
     difference, size = 0.0, 0.0
-    for _ in range(FEW_INPUTS):
+    for _ in range(INPUTS):
         values = draw(rng)
         used = shares(spec, values) > 0  # frames of nobody hold whatever rounding makes of nothing, and are never read
         for want, got in zip(reference(values), session.run(values), strict=True):
