@@ -153,7 +153,7 @@ def held_out_terms(setup: Setup, model: Denoiser) -> dict[str, float]:
         key = torch.Generator().manual_seed(seed_of(setup.settings.run.seed, VALIDATION, number))
         for name, value in objective(model, batch, key).items():
             totals[name] = totals.get(name, 0.0) + float(value) * len(batch["x0"]) / samples
-    return {name: totals[name] for name in ("simple", *TERMS)}
+    return {name: totals[name] for name in ("simple", *TERMS) if name in totals}  # terms of weight 0 are not computed
 
 
 def variant(setup: Setup, name: str) -> Measured:
