@@ -64,7 +64,7 @@ def good_sample(generator: Generator, request: GenerationRequest, room: Scene) -
 
 
 def main(folder: Path) -> None:
-    """Write ward.gif, room.png, the sheet of a fall, seat.png, and those of two persons, wheelchair.png and help.png."""
+    """Write ward.gif, room.png, contact_sheet.png, seat.png, and the sheets of two: wheelchair.png and help.png."""
     generator, ward = Generator.load(), load_scene(ROOT / "examples" / "ward.ply")
     folder.mkdir(parents=True, exist_ok=True)
     alone = good_sample(generator, ALONE, ward)
