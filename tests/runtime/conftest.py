@@ -1,15 +1,18 @@
-"""Fixtures of the runtime's tests: synthetic motions of any number of people, smooth, turning as far as asked."""
+"""Fixtures of the runtime's tests: the example room, and synthetic motions of any number of people."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from motion_preprocessing.rotations import about_z, matrix_from_rotation_vector
+from motion_preprocessing.scene import Scene, load_scene
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
 from motion_runtime.motion import Motion
+from motion_runtime.placement import Room
 from motion_runtime.writer import motion_from_rotations
 
 
@@ -49,3 +52,15 @@ def walk_rotations() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
 def walk() -> Callable[..., Motion]:
     """Make a `Motion`: `walk(people, frames, fps, turn_rad, person_classes=..., prompts=...)`."""
     return _walk
+
+
+@pytest.fixture(scope="session")
+def ward() -> Scene:
+    """The scanned ward of the examples."""
+    return load_scene(Path(__file__).parents[2] / "examples" / "ward.ply")
+
+
+@pytest.fixture(scope="session")
+def room(ward: Scene) -> Room:
+    """The same as the runtime sees it; what it works out is kept."""
+    return Room(ward)

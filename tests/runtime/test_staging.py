@@ -12,7 +12,7 @@ import pytest
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.labels import named_classes
 from motion_preprocessing.occupancy import FreeSpace
-from motion_preprocessing.scene import Scene, load_scene
+from motion_preprocessing.scene import Scene
 from motion_runtime.approach import Stance, ends_on, stance_of, things_for, worded
 from motion_runtime.editing.edits import miss_of
 from motion_runtime.editing.root_path import RootPath
@@ -23,19 +23,8 @@ from motion_runtime.route import find_route
 from motion_runtime.stage import Start
 from motion_runtime.staging import parse_place, staged
 
-WARD = Path(__file__).parents[2] / "examples" / "ward.ply"
 TOY = Path(__file__).with_name("toy_bundle")
 LAST_S = 5.95
-
-
-@pytest.fixture(scope="module")
-def ward() -> Scene:
-    return load_scene(WARD)
-
-
-@pytest.fixture(scope="module")
-def room(ward: Scene) -> Room:
-    return Room(ward)
 
 
 def thing(scene: Scene, name: str):  # noqa: ANN201

@@ -19,7 +19,7 @@ from motion_runtime.manifest import Normaliser
 from motion_runtime.schedule import NoiseSchedule
 from motion_train import checkpoint, config
 from motion_train.checkpoint import Checkpoint, check_normaliser
-from motion_train.config import DataConfig, TrainConfig
+from motion_train.config import TrainConfig
 from motion_train.console import TrainingConsole
 from motion_train.denoiser import Denoiser
 from motion_train.diffusion import GaussianDiffusion
@@ -201,12 +201,12 @@ def load_data(
     workers, seed = settings.run.threads or granted_cores(), settings.run.seed
     kept = saved or (initial.normaliser if initial is not None else None)
 
-    def windows(folder: Path, data: DataConfig) -> WindowSampler:
+    def windows(folder: Path) -> WindowSampler:
         return WindowSampler(
             folder,
             "train",
             embed,
-            data,
+            settings.data,
             seed,
             normaliser=(kept.mean, kept.std) if kept is not None else None,
             workers=workers,
@@ -214,7 +214,7 @@ def load_data(
             progress=_every_tenth(console),
         )
 
-    made = windows(dataset, settings.data)
+    made = windows(dataset)
     # Another machine may round the last digit differently: the run goes on with what it began with.
     normaliser = kept or Normaliser(*made.found)
     check_normaliser(normaliser, settings.model.pose_dim, f"'{dataset}'")
@@ -241,7 +241,7 @@ def load_data(
         taught = made
         if settings.teacher.dataset:
             folder = _folder(settings.teacher.dataset, "dataset.json", "teacher.dataset", "motion-preprocess")
-            taught = windows(folder, settings.data)
+            taught = windows(folder)
         training = Interleaved(made, taught, settings.teacher.share)
     return Data(training, validation, normaliser, header, tower.cpu(), made.sentences)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from motion_preprocessing.canonical import canonicalise, heading_rad
 from motion_preprocessing.pose_vector import POSITIONS, encode, root_orientation
 from motion_preprocessing.rotations import about_z
-from motion_preprocessing.scene import Scene, load_scene
+from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_runtime.approach import spots
 from motion_runtime.editing.come_to_rest import BEFORE_M, LIES_DOWN_S, come_to_rest
@@ -22,18 +21,7 @@ from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Room
 from motion_runtime.stage import Use
 
-WARD = Path(__file__).parents[3] / "examples" / "ward.ply"
 FPS = 20.0
-
-
-@pytest.fixture(scope="module")
-def ward() -> Scene:
-    return load_scene(WARD)
-
-
-@pytest.fixture(scope="module")
-def room(ward: Scene) -> Room:
-    return Room(ward)
 
 
 @pytest.fixture(scope="module")
