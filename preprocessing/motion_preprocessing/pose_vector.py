@@ -95,14 +95,20 @@ def decode(x: Array, offsets_m: NDArray[np.float64] = REST_OFFSETS_M) -> Pose:
     `forward_kinematics(pose.local_rotations, pose.joints_m[..., 0, :])` for joints with exact bone lengths.
     """
     xp = array_namespace(x)
+    joints, body = _joints_and_body(x)
+    speed = xp.reshape(x[..., VELOCITIES], joints.shape)
+    root = root_orientation(joints, offsets_m)[..., None, :, :]
+    return Pose(joints, speed, xp.concat([root, body], axis=-3))
+
+
+def _joints_and_body(x: Array) -> tuple[Array, Array]:
+    """Positions (..., 22, 3) and local rotations (..., 21, 3, 3) without the root's of pose vectors (..., 258)."""
+    xp = array_namespace(x)
     if x.shape[-1] != POSE_DIM:
         raise ValueError(f"expected pose vectors of {POSE_DIM} numbers, got {x.shape[-1]}")
     lead = x.shape[:-1]
     joints = xp.reshape(x[..., POSITIONS], (*lead, JOINT_COUNT, 3))
-    speed = xp.reshape(x[..., VELOCITIES], (*lead, JOINT_COUNT, 3))
-    body = matrix_from_6d(xp.reshape(x[..., ROTATIONS], (*lead, JOINT_COUNT - 1, 6)))
-    root = root_orientation(joints, offsets_m)[..., None, :, :]
-    return Pose(joints, speed, xp.concat([root, body], axis=-3))
+    return joints, matrix_from_6d(xp.reshape(x[..., ROTATIONS], (*lead, JOINT_COUNT - 1, 6)))
 
 
 def fit_body(x: Array, offsets_m: NDArray[np.float64] = REST_OFFSETS_M) -> tuple[Array, Array]:
@@ -116,14 +122,11 @@ def fit_body(x: Array, offsets_m: NDArray[np.float64] = REST_OFFSETS_M) -> tuple
         Local rotations (..., T, 22, 3, 3), entry 0 the root's world orientation, and pelvis positions (..., T, 3).
     """
     xp = array_namespace(x)
-    pose = decode(x, offsets_m)
-    body = pose.local_rotations[..., 1:, :, :]
+    joints, body = _joints_and_body(x)
     identity = xp.zeros_like(body[..., :1, :, :]) + xp.eye(3, dtype=x.dtype, device=device(x))
-    own, _ = forward_kinematics(
-        xp.concat([identity, body], axis=-3), xp.zeros_like(pose.joints_m[..., 0, :]), offsets_m
-    )
+    own, _ = forward_kinematics(xp.concat([identity, body], axis=-3), xp.zeros_like(joints[..., 0, :]), offsets_m)
     own_centre = xp.mean(own, axis=-2, keepdims=True)
-    centre = xp.mean(pose.joints_m, axis=-2, keepdims=True)
-    root = fit_rotation(own - own_centre, pose.joints_m - centre)
+    centre = xp.mean(joints, axis=-2, keepdims=True)
+    root = fit_rotation(own - own_centre, joints - centre)
     place = centre[..., 0, :] - xp.sum(root * own_centre, axis=-1)
     return xp.concat([root[..., None, :, :], body], axis=-3), place

@@ -58,6 +58,11 @@ _CHAIN: Final = _chains()
 _TURNED: Final = _CHAIN[1:]
 _OF_NUMBER: Final = np.concatenate([np.tile(np.repeat(_CHAIN, 3), 2), np.repeat(_TURNED, 6)])
 """(258,) chain that each number of a pose vector is about."""
+_OF_PART: Final = np.zeros((JOINT_COUNT * 3 + len(_TURNED) * 6, JOINT_COUNT + len(_TURNED)))
+"""(192, 43) 1 where a number of joints' places and turns belongs to one of these."""
+_OF_PART[np.arange(len(_OF_PART)), np.repeat(np.arange(_OF_PART.shape[1]), [3] * JOINT_COUNT + [6] * len(_TURNED))] = 1
+_BY_CHAIN: Final = np.argsort(np.concatenate([_CHAIN, _TURNED]), kind="stable")
+_FIRST_OF_CHAIN: Final = np.searchsorted(np.concatenate([_CHAIN, _TURNED])[_BY_CHAIN], np.arange(_CHAIN.max() + 1))
 
 
 def at_rest(x: NDArray[np.floating[Any]], fps: float, moving_s: float) -> Array:
@@ -88,7 +93,8 @@ def _steadied(p: Array, fps: float) -> Array:
     for level, sigma_s in enumerate(WIDTHS_S):
         weight = np.where(lower == level, 1.0 - share, np.where(lower + 1 == level, share, 0.0))
         if weight.any():
-            result += weight[:, _OF_NUMBER] * _mixed(p, sigma_s * fps)
+            mixed = _mixed(p, sigma_s * fps) if sigma_s else p
+            result += weight[:, _OF_NUMBER] * mixed
     return result
 
 
@@ -96,8 +102,10 @@ def widths_s(p: Array, fps: float) -> Array:
     """Width of the kernel, seconds, for each chain of one person's vectors (T, 258) at each frame: (T, 5)."""
     width, before = (np.zeros((len(p), _CHAIN.max() + 1)) for _ in range(2))
     within = np.ones(width.shape, dtype=np.bool_)
+    parts = np.concatenate([p[:, POSITIONS] / WAY_M, p[:, ROTATIONS] / TURN], axis=1)  # (T, 192)
+    squares = parts**2 @ _OF_PART
     for low, high in pairwise(WIDTHS_S):
-        far = _far(p, high * fps)
+        far = _far(parts, squares, high * fps)
         crossing = low + (high - low) * (1.0 - before) / np.maximum(far - before, 1e-12)
         width = np.where(within, np.where(far <= 1.0, high, crossing), width)
         within &= far <= 1.0
@@ -112,22 +120,19 @@ def widths_s(p: Array, fps: float) -> Array:
     return narrowed
 
 
-def _far(p: Array, sigma_frames: float) -> Array:
-    """D of one kernel as a share of what it may be, the largest of each chain, (T, 5)."""
-    places, turns = p[:, POSITIONS], p[:, ROTATIONS]
-    mixed = _mixed(np.concatenate([places, turns, _sums(places * places, turns * turns)], axis=1), sigma_frames)
-    numbers = places.shape[1] + turns.shape[1]
-    cross = _sums(places * mixed[:, : places.shape[1]], turns * mixed[:, places.shape[1] : numbers])
-    square = mixed[:, numbers:] - 2.0 * cross + _sums(places * places, turns * turns)
-    far = np.sqrt(np.maximum(square, 0.0)) / np.repeat((WAY_M, TURN), (JOINT_COUNT, JOINT_COUNT - 1))
-    chain = np.concatenate([_CHAIN, _TURNED])
-    return np.stack([far[:, chain == k].max(axis=1) for k in range(_CHAIN.max() + 1)], axis=1)
+def _far(parts: Array, squares: Array, sigma_frames: float) -> Array:
+    """D of one kernel, the largest of each chain, (T, 5).
 
-
-def _sums(places: Array, turns: Array) -> Array:
-    """Sums over a joint's numbers: (T, 22 + 21) of (T, 66) and (T, 126)."""
-    parts = places.reshape(len(places), -1, 3).sum(axis=-1), turns.reshape(len(turns), -1, 6).sum(axis=-1)
-    return np.concatenate(parts, axis=1)
+    Args:
+        parts: (T, 192) joints' places and turns as shares of how far they may be moved.
+        squares: (T, 43) their |p|^2.
+        sigma_frames: The kernel's width.
+    """
+    mixed = _mixed(np.concatenate([parts, squares], axis=1), sigma_frames)
+    numbers = parts.shape[1]
+    far = mixed[:, numbers:] - 2.0 * (parts * mixed[:, :numbers]) @ _OF_PART + squares
+    by_chain = np.maximum.reduceat(far[:, _BY_CHAIN], _FIRST_OF_CHAIN, axis=1)
+    return np.sqrt(np.maximum(by_chain, 0.0))
 
 
 def _mixed(p: Array, sigma_frames: float) -> Array:

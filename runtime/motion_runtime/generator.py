@@ -394,7 +394,8 @@ class Generator:
                 "leave out --guidance-text and --guidance-scene, or export more branches"
             )
         spare = have[0] - len(step.branches)  # run with weight 0
-        return step.branches + step.branches[-1:] * spare, np.pad(step.coefficients, (0, spare))
+        coefficients = np.concatenate([step.coefficients, np.zeros(spare, np.float32)])
+        return step.branches + step.branches[-1:] * spare, coefficients
 
     def _longest(self, persons: int, frames: int) -> int:
         """Frames of the longest step kernel for so many persons."""

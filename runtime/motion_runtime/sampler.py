@@ -268,7 +268,8 @@ def sample(
         x, x0 = kernel(x, x0, z, step)
         if correct is not None:
             known = correct(x0)
-            x, x0 = x + np.float32(step.b) * (known - x0), known
+            if known is not x0:
+                x, x0 = x + np.float32(step.b) * (known - x0), known
         if on_step is not None:
             on_step(done, len(plan))
     return x  # every sampler's last step has abar' = 1, hence a = c = s = 0 and b = 1: x is x0

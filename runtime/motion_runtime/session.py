@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ class GraphSession:
                 cannot compute its outputs on the CPU.
             ProviderError: The graph cannot compute its outputs on another provider: out of memory, say.
         """
-        self._verify(inputs)
+        self._verify(inputs, self.spec.inputs)
         return self._guarded(self._graph.run, inputs)
 
     def bind(self, fixed: Mapping[str, Array]) -> Callable[[Mapping[str, Array]], tuple[Array, ...]]:
@@ -81,9 +81,11 @@ class GraphSession:
         the next step's inputs they stay where they are.
         """
         run = self._graph.bind(fixed)
+        self._verify(fixed, [tensor for tensor in self.spec.inputs if tensor.name in fixed])
+        left = [tensor for tensor in self.spec.inputs if tensor.name not in fixed]
 
         def step(moving: Mapping[str, Array]) -> tuple[Array, ...]:
-            self._verify({**moving, **fixed})
+            self._verify(moving, left)
             return self._guarded(run, moving)
 
         return step
@@ -101,16 +103,16 @@ class GraphSession:
             )
         raise BundleError(f"expected a graph that runs, got: {reason} for '{self.spec.file}'; restore the bundle")
 
-    def _verify(self, inputs: Mapping[str, Array]) -> None:
-        wanted = {tensor.name for tensor in self.spec.inputs}
+    def _verify(self, inputs: Mapping[str, Array], expected: Sequence[TensorSpec]) -> None:
+        wanted = {tensor.name for tensor in expected}
         if inputs.keys() != wanted:
             odd = sorted(inputs.keys() ^ wanted)[0]
             word = "an input" if odd in wanted else "no input"
             got = "none" if odd in wanted else "one"
             raise BundleError(f"expected {word} '{odd}', got {got} for '{self.spec.file}'; give {sorted(wanted)}")
-        for tensor in self.spec.inputs:
+        for tensor in expected:
             value = inputs[tensor.name]
-            if value.dtype.name != tensor.dtype or value.shape != tensor.shape:
+            if value.dtype != tensor.dtype or value.shape != tensor.shape:
                 raise BundleError(
                     f"expected {tensor.dtype} {list(tensor.shape)}, got {value.dtype.name} {list(value.shape)} for the "
                     f"input '{tensor.name}' of '{self.spec.file}'; choose a kernel of that shape"

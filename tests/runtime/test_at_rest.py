@@ -9,7 +9,7 @@ import pytest
 
 from motion_preprocessing.pose_vector import POSE_DIM, POSITIONS, ROTATIONS, encode
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
-from motion_runtime.at_rest import CLEAR, REST_S, SWING_S, TURN, WAY_M, at_rest, widths_s
+from motion_runtime.at_rest import CLEAR, REST_S, SWING_S, TURN, WAY_M, WIDTHS_S, at_rest, widths_s
 from motion_runtime.low_pass import gaussian, low_pass
 
 FPS = 20.0
@@ -137,6 +137,26 @@ def test_the_width_changes_without_a_seam():
 def test_it_looks_both_ways_in_time():
     x = settling(160)
     np.testing.assert_allclose(at_rest(x[::-1], FPS, MOVING_S), at_rest(x, FPS, MOVING_S)[::-1], atol=1e-9)
+
+
+def test_the_width_is_the_widest_kernel_that_moves_nothing_too_far():
+    """Against sums over frames, one by one, of how far they are from the frame in question."""
+    speed = 0.02  # one wrist drifts, so that some kernels in the middle of all are too wide
+    x = still(101)
+    x[:, 3 * WRIST] += speed * np.arange(101) / FPS
+    middle = 50
+    drift = speed * (np.arange(101) - middle) / FPS
+
+    def far(width_s: float) -> float:
+        offsets, kernel = gaussian(width_s * FPS)
+        return math.sqrt(sum(w * drift[middle + o] ** 2 for o, w in zip(offsets, kernel, strict=True))) / WAY_M
+
+    shares = [far(width) for width in WIDTHS_S]
+    assert shares[-1] == pytest.approx(speed * REST_S / WAY_M, rel=0.02)  # a Gaussian's own spread
+    expected = np.interp(1.0, shares, WIDTHS_S)
+    chain = 4  # the right arm
+    assert widths_s(x, FPS)[middle, chain] == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_array_equal(widths_s(x, FPS)[middle, :chain], REST_S)
 
 
 def test_what_is_far_away_or_another_does_not_matter():

@@ -210,7 +210,11 @@ def test_conditions_are_bound_once_and_checked(bundle: Bundle) -> None:
     with pytest.raises(BundleError, match="expected an input 'noise', got none"):
         step({name: value for name, value in inputs.items() if name != "noise"})
     with pytest.raises(BundleError, match="'prefix'"):
-        session.bind({**fixed, "prefix": fixed["prefix"][:1]})(inputs)
+        session.bind({**fixed, "prefix": fixed["prefix"][:1]})
+    with pytest.raises(BundleError, match="expected no input 'colour', got one"):
+        session.bind({**fixed, "colour": fixed["prefix"]})
+    with pytest.raises(BundleError, match="expected float32 .*, got float64 .* for the input 'noise'"):
+        step({**inputs, "noise": inputs["noise"].astype(np.float64)})
 
 
 @pytest.fixture

@@ -72,7 +72,8 @@ class OpenVinoGraph:
 
     def run(self, inputs: Mapping[str, Array]) -> Sequence[Array]:
         """Compute the outputs."""
-        found = self._request.infer({self._places[name]: value for name, value in inputs.items()})
+        # Inputs are read where they are; outputs are copied, for the next call writes to the same place.
+        found = self._request.infer({self._places[name]: value for name, value in inputs.items()}, share_inputs=True)
         return [found[index] for index in range(len(self.outputs))]
 
     def bind(self, fixed: Mapping[str, Array]) -> Run:

@@ -91,13 +91,16 @@ def in_the_loop(
         return None
 
     def correct(x0: Floats) -> Floats:
-        result = x0.copy()
         part = (0, slice(persons), slice(frames))
-        x: Array = normaliser.denormalise(x0[part]).astype(np.float64)
-        if not np.isfinite(x).all():
-            return result  # no motion to correct: the generator says so at the end
+        given: Array = normaliser.denormalise(x0[part]).astype(np.float64)
+        if not np.isfinite(given).all():
+            return x0  # no motion to correct: the generator says so at the end
+        x = given
         for correction in corrections:
             x = correction(x)
+        if x is given:
+            return x0  # nothing to correct
+        result = x0.copy()
         result[part] = normaliser.normalise(x.astype(np.float32))
         return result
 

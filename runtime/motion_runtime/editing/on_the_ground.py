@@ -55,11 +55,22 @@ class OnTheGround:
 
     def shift_m(self, joints: Array) -> float:
         """How far a motion (T, 22, 3) is to be raised."""
-        above_floor = float(np.quantile(joints[..., 2].min(axis=-1), SHARE))
+        above_floor = _at_share(joints[..., 2].min(axis=-1))
         if above_floor < LEAST_M:
             return LEAST_M - above_floor
+        if self._supports is None:
+            return min(MOST_M - above_floor, 0.0)
         above = above_support_m(joints, self._placement, self._supports)
-        return min(MOST_M - float(np.quantile(above.min(axis=-1), SHARE)), 0.0)
+        return min(MOST_M - _at_share(above.min(axis=-1)), 0.0)
+
+
+def _at_share(heights: Array) -> float:
+    """The height below which `SHARE` of heights (T,) are: np.quantile, which takes ten times as long for so few."""
+    place = SHARE * (len(heights) - 1)
+    low = int(place)
+    high = min(low + 1, len(heights) - 1)
+    parted = np.partition(heights, (low, high))
+    return float(parted[low] + (place - low) * (parted[high] - parted[low]))
 
 
 def above_support_m(joints: Array, placement: Placement, supports: Supports | None) -> Array:

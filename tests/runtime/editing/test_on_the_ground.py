@@ -7,7 +7,7 @@ import pytest
 
 from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.skeleton import JOINT_COUNT
-from motion_runtime.editing.on_the_ground import MOST_M, OnTheGround
+from motion_runtime.editing.on_the_ground import MOST_M, SHARE, OnTheGround
 from motion_runtime.placement import Placement
 from motion_runtime.room_bounds import Supports
 
@@ -39,6 +39,13 @@ def test_who_floats_comes_down_and_who_sinks_comes_up_as_a_whole(supports: Suppo
     np.testing.assert_allclose(_lowest(correct(_body(np.full(50, -0.2)))), 0.0, atol=1e-12)
     standing = _body(np.full(50, 0.03))
     assert correct(standing) is standing
+
+
+@pytest.mark.parametrize("frames", [1, 2, 11, 50])
+def test_the_support_is_where_the_share_of_the_heights_begins(frames: int) -> None:
+    height = np.random.default_rng(frames).uniform(0.2, 0.8, frames)
+    moved = OnTheGround(Placement(), None)(_body(height))
+    np.testing.assert_allclose(np.quantile(_lowest(moved), SHARE), MOST_M, atol=1e-12)
 
 
 def test_jumps_stay_jumps() -> None:

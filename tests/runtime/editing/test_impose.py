@@ -1,0 +1,41 @@
+"""Corrections in the loop: what reaches the sampler, and what is left as it is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from motion_preprocessing.pose_vector import POSE_DIM
+from motion_runtime.editing.impose import in_the_loop
+from motion_runtime.manifest import Normaliser
+
+RNG = np.random.default_rng(3)
+NORMALISER = Normaliser(RNG.normal(size=POSE_DIM).astype(np.float32), RNG.uniform(0.5, 2, POSE_DIM).astype(np.float32))
+X0 = RNG.normal(size=(1, 2, 30, POSE_DIM)).astype(np.float32)
+"""One person of two, and 20 frames of 30, are the request's."""
+
+
+def test_who_needs_no_correction_is_handed_back_bit_by_bit() -> None:
+    correct = in_the_loop([lambda x: x, lambda x: x], NORMALISER, 1, 20)
+    assert correct is not None
+    assert correct(X0) is X0
+    assert in_the_loop([], NORMALISER, 1, 20) is None
+
+
+def test_corrections_see_metres_and_leave_padding_alone() -> None:
+    correct = in_the_loop([lambda x: x + 1.0, lambda x: 2.0 * x], NORMALISER, 1, 20)
+    assert correct is not None
+    result = correct(X0)
+    metres = X0[0, :1, :20].astype(np.float64) * NORMALISER.std + NORMALISER.mean
+    expected = (2 * (metres + 1) - NORMALISER.mean) / NORMALISER.std
+    np.testing.assert_allclose(result[0, :1, :20], expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(result[0, 1], X0[0, 1])
+    np.testing.assert_array_equal(result[0, 0, 20:], X0[0, 0, 20:])
+    assert result is not X0
+
+
+def test_no_number_is_not_corrected() -> None:
+    broken = X0.copy()
+    broken[0, 0, 3, 5] = np.nan
+    correct = in_the_loop([lambda x: x + 1.0], NORMALISER, 1, 20)
+    assert correct is not None
+    np.testing.assert_array_equal(correct(broken), broken)
