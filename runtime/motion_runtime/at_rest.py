@@ -2,8 +2,8 @@
 
 One width is a compromise: narrow enough for an impact, it leaves a body on the floor trembling. As in the One-Euro
 filter (Casiez et al. 2012) the width follows the motion here. Since the whole motion is known, it looks both ways in
-time and delays nothing; and what limits it is no speed, but how far it moves anything. Over p, what `low_pass` leaves,
-Gaussians G of growing widths w are laid, and at each frame
+time and delays nothing; and what limits it is no speed, but how far it moves anything. Over p, what `sharp_low_pass`
+leaves, Gaussians G of growing widths w are laid, and at each frame
 
     D_w(t)^2 = sum_s G_w(t - s) |p(s) - p(t)|^2 = (G_w * |p|^2)(t) - 2 p(t) . (G_w * p)(t) + |p(t)|^2
 
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.pose_vector import POSITIONS, ROTATIONS
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, PARENTS
-from motion_runtime.low_pass import gaussian, low_pass
+from motion_runtime.low_pass import gaussian, sharp_low_pass
 
 Array = NDArray[np.float64]
 
@@ -71,9 +71,9 @@ def at_rest(x: NDArray[np.floating[Any]], fps: float, moving_s: float) -> Array:
     Args:
         x: Pose vectors in metres.
         fps: Frames a second.
-        moving_s: Standard deviation of the Gaussian for what moves, seconds; 0 returns the vectors as they are.
+        moving_s: Standard deviation of `sharp_low_pass` for what moves, seconds; 0 returns the vectors as they are.
     """
-    narrow = low_pass(x, moving_s * fps)
+    narrow = sharp_low_pass(x, moving_s * fps)
     if moving_s == 0:
         return narrow
     result = narrow.copy()

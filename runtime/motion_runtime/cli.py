@@ -113,7 +113,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--solid/--no-solid", default=True, show_default=True, help="Who is inside of things is moved out.")
 @click.option("--hands/--no-hands", default=True, show_default=True, help="Who helps somebody has the hands on them.")
 @click.option("--apart", type=float, default=0.45, show_default=True, help="People keep apart, metres; 0 = off.")
-@click.option("--low-pass", type=float, default=0.035, show_default=True, help="Smooths what moves, seconds; 0 = off.")
+@click.option("--low-pass", type=float, default=0.045, show_default=True, help="Smooths what moves, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
 @click.option("--provider", default="auto", show_default=True, help="auto, cpu, openvino, cuda or tensorrt.")
 @click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16, int8 or bf16 (OpenVINO).")

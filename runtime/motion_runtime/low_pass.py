@@ -1,9 +1,11 @@
-"""The filter that takes the network's frame-to-frame noise off its pose vectors.
+"""Filters along time: a Gaussian, and a sharper one that takes the network's noise off its pose vectors.
 
 A denoiser that was trained briefly leaves a few millimetres of independent error in every frame, which third
-differences magnify tenfold. A Gaussian of 35 ms (0.7 frames at 20 a second) takes it away and leaves what people do: at
-2 Hz it keeps 91 % of an amplitude, and an impact stays within one frame. Longer ones would round off falls; `at_rest`
-has them for who has come to rest.
+differences magnify tenfold. A Gaussian H that takes it away also slows down what people do: an impact, a foot that
+stops. So what it takes off is passed through it once more and put back ("twicing", Tukey 1977): the transfer function
+is 2 H - H^2, which leaves out of slow motion the fourth power of frequency instead of the second. With 45 ms (0.9
+frames at 20 a second) 98 % of an amplitude at 2 Hz is kept, and 4 % of what alternates from frame to frame; a Gaussian
+of 35 ms keeps 91 and 9 %. `at_rest` has wider ones for who has come to rest.
 """
 
 from __future__ import annotations
@@ -33,6 +35,12 @@ def low_pass(x: NDArray[np.floating[Any]], sigma_frames: float) -> NDArray[np.fl
     for offset, weight in zip(offsets, kernel, strict=True):
         result += weight * values[..., np.clip(np.arange(frames) + offset, 0, frames - 1), :]
     return result
+
+
+def sharp_low_pass(x: NDArray[np.floating[Any]], sigma_frames: float) -> NDArray[np.float64]:
+    """Filter (..., T, D) along T as `low_pass` does, twice: 2 G x - G G x; arguments are the same."""
+    once = low_pass(x, sigma_frames)
+    return once + low_pass(x - once, sigma_frames)
 
 
 def gaussian(sigma_frames: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -56,9 +56,9 @@ class GenerationRequest:
     guidance_interval: tuple[float, float] | None = None
     """Steps in which conditions are exaggerated, as shares of the way from noise (0) to motion (1); None = the bundle's
     default."""
-    low_pass_s: float = 0.035
-    """Standard deviation of the Gaussian that takes the network's noise off what moves, seconds; what rests is smoothed
-    more (`at_rest`). 0 = nothing is smoothed."""
+    low_pass_s: float = 0.045
+    """Standard deviation of the filter that takes the network's noise off what moves, seconds (`sharp_low_pass`); what
+    rests is smoothed more (`at_rest`). 0 = nothing is smoothed."""
     eta: float = 0.0
     """Noise of DDIM: 0 = deterministic, 1 = as much as DDPM. Other samplers ignore it."""
     seed: int = 0

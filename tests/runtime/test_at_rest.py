@@ -10,10 +10,10 @@ import pytest
 from motion_preprocessing.pose_vector import POSE_DIM, POSITIONS, ROTATIONS, encode
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
 from motion_runtime.at_rest import CLEAR, REST_S, SWING_S, TURN, WAY_M, WIDTHS_S, at_rest, widths_s
-from motion_runtime.low_pass import gaussian, low_pass
+from motion_runtime.low_pass import gaussian, sharp_low_pass
 
 FPS = 20.0
-MOVING_S = 0.035
+MOVING_S = 0.045
 NARROW = MOVING_S * FPS
 WRIST = JOINT_INDEX["right_wrist"]
 
@@ -41,27 +41,29 @@ def test_noise_of_a_still_body_goes_as_far_as_both_kernels_say():
     sigma = 5e-4
     x = still(600) + sigma * np.random.default_rng(1).normal(size=(600, POSE_DIM))
     left = (at_rest(x, FPS, MOVING_S) - still(600))[40:-40]
-    together = np.convolve(gaussian(NARROW)[1], gaussian(REST_S * FPS)[1])
+    once = gaussian(NARROW)[1]
+    narrow = np.convolve(2 * np.eye(1, len(once), len(once) // 2)[0] - once, once)
+    together = np.convolve(narrow, gaussian(REST_S * FPS)[1])
     expected = sigma * math.sqrt(np.sum(together**2))
     assert left.std() == pytest.approx(expected, rel=0.03)
-    assert (low_pass(x, NARROW) - still(600))[40:-40].std() > 2.5 * expected
+    assert (sharp_low_pass(x, NARROW) - still(600))[40:-40].std() > 2.5 * expected
 
 
 def test_the_ends_of_a_still_body_tremble_no_more_than_half_a_kernel_does():
     """An end that is held on by its last frame would have more than half of that frame's noise."""
     sigma, bodies = 5e-4, 60
     x = still(60) + sigma * np.random.default_rng(2).normal(size=(bodies, 60, POSE_DIM))
-    narrow = low_pass(x, NARROW)[0]
+    narrow = sharp_low_pass(x, NARROW)[0]
     offsets, kernel = gaussian(REST_S * FPS)
     half = kernel[offsets <= 0] / kernel[offsets <= 0].sum()
-    response = low_pass(np.eye(60), NARROW)[-len(half) :]  # what each frame of `narrow` is made of
+    response = sharp_low_pass(np.eye(60), NARROW)[-len(half) :]  # what each frame of `narrow` is made of
     expected = sigma * math.sqrt(np.sum((half @ response) ** 2))
     assert narrow.shape == (60, POSE_DIM)
     assert (at_rest(x, FPS, MOVING_S)[:, -1] - still(1)[0]).std() == pytest.approx(expected, rel=0.05)
 
 
 def test_a_wave_of_two_hertz_keeps_its_height_while_the_body_comes_to_rest():
-    """The transfer function of the narrow Gaussian is what it loses; 6 mm is the most that it may lose besides."""
+    """The transfer function of the narrow filter is what it loses; 6 mm is the most that it may lose besides."""
     frames, height = np.arange(200) / FPS, 0.05
     noise = 5e-4 * np.random.default_rng(3).normal(size=(200, POSE_DIM))
     x = still(200) + noise
@@ -69,9 +71,10 @@ def test_a_wave_of_two_hertz_keeps_its_height_while_the_body_comes_to_rest():
     filtered = at_rest(x, FPS, MOVING_S)
     swing = places(filtered)[30:-30, WRIST, 0] - places(still(200))[0, WRIST, 0]
     kept = math.sqrt(2) * swing.std() / height
-    assert kept == pytest.approx(math.exp(-0.5 * (2 * math.pi * 2.0 * MOVING_S) ** 2), abs=0.02)
+    once = math.exp(-0.5 * (2 * math.pi * 2.0 * MOVING_S) ** 2)
+    assert kept == pytest.approx(2 * once - once**2, abs=0.02)
     trembling = np.diff(places(filtered)[30:-30, JOINT_INDEX["left_knee"]], axis=0).std()
-    assert trembling < 0.1 * np.diff(places(low_pass(x, NARROW))[30:-30, JOINT_INDEX["left_knee"]], axis=0).std()
+    assert trembling < 0.1 * np.diff(places(sharp_low_pass(x, NARROW))[30:-30, JOINT_INDEX["left_knee"]], axis=0).std()
 
 
 def test_a_whole_arm_waves_or_rests():
@@ -101,7 +104,7 @@ def test_an_impact_keeps_its_edge(way_m):
     """Still, a way within a frame, still: half of it is done in the same frame, as steeply as by the narrow kernel."""
     x = still(120)
     x[60:, 2 : POSITIONS.stop : 3] -= way_m
-    sharp, filtered = (places(f)[:, 0, 2] for f in (low_pass(x, NARROW), at_rest(x, FPS, MOVING_S)))
+    sharp, filtered = (places(f)[:, 0, 2] for f in (sharp_low_pass(x, NARROW), at_rest(x, FPS, MOVING_S)))
     assert np.argmax(filtered < 0.9 - way_m / 2) == np.argmax(sharp < 0.9 - way_m / 2) == 60
     np.testing.assert_allclose(filtered, sharp, atol=0.001)
 
@@ -112,7 +115,7 @@ def test_nothing_is_moved_further_than_it_may_be(step):
     rng = np.random.default_rng(4)
     x = np.cumsum(step * rng.normal(size=(3, 150, POSE_DIM)), axis=1)
     x[:, 70:] += rng.normal(size=POSE_DIM)
-    moved = at_rest(x, FPS, MOVING_S) - low_pass(x, NARROW)
+    moved = at_rest(x, FPS, MOVING_S) - sharp_low_pass(x, NARROW)
     assert np.linalg.norm(places(moved), axis=-1).max() <= WAY_M * (1 + 1e-9)
     turned = np.linalg.norm(moved[..., ROTATIONS].reshape(3, 150, -1, 6), axis=-1)
     assert turned.max() <= TURN * (1 + 1e-9)
@@ -128,7 +131,7 @@ def settling(frames: int) -> np.ndarray:
 
 
 def test_the_width_changes_without_a_seam():
-    width = widths_s(low_pass(settling(160), NARROW), FPS)
+    width = widths_s(sharp_low_pass(settling(160), NARROW), FPS)
     assert width[:20].max() < 0.02
     assert width[-40:].min() > 0.8 * REST_S
     assert np.abs(np.diff(width, axis=0)).max() <= 1 / (CLEAR * FPS) + 1e-12
