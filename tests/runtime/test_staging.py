@@ -42,6 +42,9 @@ def stage(room: Room | None, prompt: str, *goals: str, **given: object) -> Gener
         ("a patient lies down on the bed", Stance.BACK_TO),
         ("a person stands up from the chair and walks away", Stance.ON),
         ("a patient falls out of bed", Stance.ON),
+        ("a patient sits up and stands up from the bed", Stance.ON),
+        ("a patient lies in bed on the left side, then sits up", Stance.ON),
+        ("a person is getting out of bed", Stance.ON),
         ("a person sitting on the bed waves", Stance.ON),
         ("a person walks to the chair and sits down", Stance.AWAY),
         ("a person walks away from the bed", Stance.BACK_TO),
@@ -369,7 +372,6 @@ def test_what_the_model_reads_of_who_walks_to_rest(room: Room, ward: Scene) -> N
         ("a man falls off the bed and lies there", "a man rolls out of bed and falls to the floor and lies there"),
         ("The patient slides from her bed to the floor", "The patient rolls out of bed and falls to the floor"),
         ("a patient rolls out of bed and falls to the floor", "a patient rolls out of bed and falls to the floor"),
-        ("a patient gets out of bed and falls", "a patient gets out of bed and falls"),
         ("a patient falls beside the bed", "a patient falls beside the bed"),
     ],
 )
@@ -382,6 +384,47 @@ def test_who_falls_out_of_bed_is_told_in_words_that_the_model_knows(
     assert stage(room, prompt).told == (() if told == prompt else (told,))
     beside = several(room, prompt, "a nurse walks to the bed")
     assert beside.told == (() if told == prompt else (told, "a nurse walks to the bed"))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("a patient gets up from the bed", "a patient stands up from a chair"),
+        ("The patient is getting out of her hospital bed", "The patient stands up from a chair"),
+        ("a patient gets up slowly from the edge of the bed", "a patient stands up from a chair"),
+        ("a patient gets out of bed and falls", "a patient stands up from a chair and falls"),
+        ("a patient gets up in bed", "a patient gets up in bed"),
+        ("a patient gets up from the chair beside the bed", "a patient gets up from the chair beside the bed"),
+        ("a patient gets out of bed with the help of a nurse", "a patient gets out of bed with the help of a nurse"),
+        ("a patient is lying on the floor beside the bed and gets up",) * 2,
+        ("a person walks to the bed, sits down and gets up from the bed",) * 2,
+    ],
+)
+def test_who_gets_up_from_a_low_bed_does_so_as_from_a_chair(ward: Scene, prompt: str, told: str) -> None:
+    low = replace(thing(ward, "bed"), level_m=0.5)
+    assert worded(prompt, low, 6.0) == told
+    assert worded(prompt, low, 6.0, alone=False) == told
+
+
+@pytest.mark.parametrize(
+    ("prompt", "level_m", "then"),
+    [
+        ("a patient lies in bed, sits up and stands up", 0.5, ""),
+        ("someone wakes up and gets out of bed, then walks away", 0.5, ", then walks away"),
+        ("a patient gets up from the bed and walks away", 0.7, " and walks away"),
+    ],
+)
+def test_who_lies_on_a_bed_is_given_time_to_sit_up_before_standing_up(
+    ward: Scene, prompt: str, level_m: float, then: str
+) -> None:
+    bed = replace(thing(ward, "bed"), level_m=level_m)
+    sits_up = "a person is lying on the bed, sits up on the edge of the bed"
+    stands_up = "a person stands up from a chair"
+    assert worded(prompt, bed, 6.0) == f"3.6s: {sits_up} | 2.4s: {stands_up}{then}"
+    assert worded(prompt, bed, 10.0) == f"6s: {sits_up} | 4s: {stands_up}{then}"
+    assert "|" not in worded(prompt, bed, 4.5)  # no time for both
+    assert "|" not in worded(prompt, bed, 6.0, alone=False)
+    assert worded(f"{prompt} | a person stands", bed, 6.0).count("|") == 1  # it has parts of its own
 
 
 def test_a_wheelchair_that_is_pushed_is_none_of_the_scan(ward: Scene) -> None:
