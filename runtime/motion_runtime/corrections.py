@@ -27,6 +27,7 @@ On bodies (`of_bodies`), on rotations from here on, so that bones keep their len
     fit_body           one body a pose; it is set in the room
     without_flips      bodies flip only once they are fitted; what follows would smear a flip over its neighbours
     above_floor        who lies in the floor is raised onto it, before heights are held against those of things
+    elsewhere          ways through things go elsewhere: deeper than turns and seats can mend
     settle             whole motions go where they touch the fewest things: what rigid moves can do, turns need not
     keep_off           what is inside of things even so is turned out of them, the pelvis shifted a little
     laid_on            hands, now that both bodies stay where they are
@@ -52,6 +53,7 @@ from motion_runtime.editing.on_the_ground import OnTheGround
 from motion_runtime.editing.stand_at import StandAt
 from motion_runtime.editing.stand_before_fall import StandBeforeFall
 from motion_runtime.editing.stay_inside import StayInside
+from motion_runtime.elsewhere import elsewhere
 from motion_runtime.flips import without_flips
 from motion_runtime.keep_off import keep_off
 from motion_runtime.motion import GenerationRequest
@@ -137,6 +139,8 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
     if room is not None and request.solid:
         if made.known is None:
             bounds = room.bounds if request.walls else None
+            if made.roams:
+                rotations, root = elsewhere(rotations, root, room.solids, bounds, fps)
             rotations, root = settle(rotations, root, made.uses, room.solids, bounds, fps)
         rotations, root = keep_off(rotations, root, room.solids, fps)
     if made.grips:

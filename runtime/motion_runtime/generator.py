@@ -288,7 +288,9 @@ class Generator:
             for correction in of_whole(placement, request, room, fps):
                 whole = correction(whole)
         held = tuple(grip for found in grips.values() for grip in found)
-        return Prediction(whole.astype(np.float32), placement, sampler, steps, guidance, known, request.uses, held)
+        return Prediction(
+            whole.astype(np.float32), placement, sampler, steps, guidance, known, request.uses, held, request.roams
+        )
 
     def _noised(self, x: NDArray[np.float64], step: Step, noise: Floats, shape: KernelShape) -> tuple[Floats, Floats]:
         """A motion (p, t, 258) in metres at a step's noise level and without noise, both (1, P, T, 258)."""

@@ -94,6 +94,9 @@ class GenerationRequest:
     """What each person sits or lies on; worked out by `Generator.staged`."""
     told: tuple[str, ...] = ()
     """What the model reads in place of the prompts, one a person; worked out by `Generator.staged`, empty = these."""
+    roams: bool = False
+    """Whether nobody was told where to start nor does anything at a thing of the room, so that the whole motion may as
+    well be elsewhere in it; worked out by `Generator.staged`."""
     staged: bool = False
     """Whether starts, paths and uses were worked out already; True leaves open ones to the model."""
 

@@ -34,3 +34,5 @@ class Prediction:
     """What each person sits or lies on; empty = nobody on anything."""
     grips: tuple[Grip, ...] = ()
     """Whose hands hold whom, where and when."""
+    roams: bool = False
+    """Whether the motion may as well be elsewhere in the room."""

@@ -119,7 +119,7 @@ def best_move(
     resting = lying if lies else down.level
     pivot = joints_m[resting, 0, :2].mean(axis=0)
     frames = np.arange(0, len(joints_m), max(1, round(EVERY_S * fps), math.ceil(len(joints_m) / MOST)))
-    trial = _Trial(joints_m[frames], lying[frames] & lies, use.level_m, pivot, solids, bounds)
+    trial = Trial(joints_m[frames], lying[frames] & lies, use.level_m, pivot, solids, bounds)
     least, best = float(trial.cost(0.0, pivot[None])[0]) - _WORTH, None
     for rest, turn, price in _turns(joints_m[resting], use, lies):
         places = _places(rest)
@@ -153,7 +153,7 @@ def _places(rest: Rest) -> Array:
     return np.asarray(move_points(np.pad(own, ((0, 0), (0, 1))), rest.facing_rad, np.array(rest.centre_m))[:, :2])
 
 
-class _Trial:
+class Trial:
     """A body in some frames, to be put elsewhere."""
 
     def __init__(

@@ -233,11 +233,14 @@ class _Stage:
         self._told_as: dict[int, str] = {}
         self._seated: list[RoomObject] = []
         """Seats for one that somebody has."""
+        self._roams = False
 
     def fill(self) -> GenerationRequest:
         """Put everybody in and return the request that says so."""
         request = self._request
         things = [self._things(person) for person in range(request.persons)]
+        told = request.start_m is not None or any(request.others) or any(self._goals) or request.edits is not None
+        self._roams = not (told or any(things))
         self._starts = {person: start for person, start in enumerate(request.others, 1) if start is not None}
         if request.start_m is not None:
             self._told(things[0])
@@ -271,6 +274,7 @@ class _Stage:
             request,
             others=others if any(others) else (),
             uses=uses if any(uses) else (),
+            roams=self._roams,
             staged=not any(self._goals),
             told=told if request.use and self._told_as else (),
         )
