@@ -3,6 +3,7 @@
 States come from the posture of the frame, transitions and jumps from the events, which overrule the states they lead
 to. Lying that follows a fall is 'fallen' until the person rises. On the feet, a frame is 'walk' where the body travels
 and the feet step, 'standing' where the legs are nearly straight and the trunk upright, else 'other' (a lunge, a bow).
+No posture is so short that nobody could say that it was seen: such frames belong to what is beside them.
 """
 
 from __future__ import annotations
@@ -35,8 +36,11 @@ ACTIONS: Final = (
 STANDING_LEG_M: Final = 0.76
 """Pelvis over the lower foot: less is a lunge or a crouch, .93 a straight stand."""
 STANDING_TILT_DEG: Final = 40.0
+SHORTEST_S: Final = 0.2
+"""A shorter stretch of a posture is a flicker at the border of two others; an event may be as short as it is."""
 
 _ACTION: Final = {name: index for index, name in enumerate(ACTIONS)}
+_RESTS: Final = tuple(_ACTION[name] for name in ("standing", "sitting", "lying", "kneeling", "squatting"))
 _OF_STATE: Final = {"sit": "sitting", "lie": "lying", "kneel": "kneeling", "squat": "squatting", "crawl": "crawl"}
 _OF_EVENT: Final = (
     ("sit_down", "sit_down"), ("lie_down", "lie_down"), ("kneel_down", "kneel_down"), ("squat_down", "squat_down"),
@@ -74,10 +78,13 @@ def labels_of_events(f: Features, events: tuple[Event, ...]) -> NDArray[np.int64
     for e in events:  # states as stretches fill the flickers of the postures
         if e.kind in _OF_STATE:
             labels[span(e)] = _ACTION[_OF_STATE[e.kind]]
+    told = np.zeros(f.frames, dtype=np.bool_)
     for kind, name in _OF_EVENT:
         for e in events:
             if e.kind == kind:
                 labels[span(e)] = _ACTION[name]
+                told[span(e)] = True
+    _join_flickers(labels, told, SHORTEST_S * f.fps)
     rising = ("get_up", "stand_up", "get_up_to", "sit_up", "rise")
     rises = [int(round(e.start_s * f.fps)) for e in events if e.kind in rising]
     for e in events:
@@ -87,3 +94,22 @@ def labels_of_events(f: Features, events: tuple[Event, ...]) -> NDArray[np.int64
             down = np.isin(labels[stop:until], [_ACTION[n] for n in ("lying", "other", "crawl", "lie_down", "sitting")])
             labels[stop:until][down] = _ACTION["fallen"]
     return labels
+
+
+def _join_flickers(labels: NDArray[np.int64], told: NDArray[np.bool_], shortest: float) -> None:
+    """Give stretches of fewer frames than `shortest`, in which no event is `told`, to their longer neighbours.
+
+    A rest between two events is what the first leads to, and stays: the deepest moment of a squat.
+    """
+    while True:
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(labels)) + 1, [len(labels)]])
+        lengths = np.diff(edges)
+        eventful = np.logical_or.reduceat(told, edges[:-1])
+        between = np.pad(eventful[:-2] & eventful[2:], 1)[: len(lengths)] & np.isin(labels[edges[:-1]], _RESTS)
+        short = np.flatnonzero((lengths < shortest) & ~eventful & ~between)
+        if not len(short) or len(lengths) == 1:
+            return
+        # The shortest first, so that what two flickers cut in three is whole again before it is looked at.
+        at = int(short[np.argmin(lengths[short])])
+        beside = [i for i in (at - 1, at + 1) if 0 <= i < len(lengths)]
+        labels[edges[at] : edges[at + 1]] = labels[edges[max(beside, key=lambda i: lengths[i])]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from motion_preprocessing.event import Event
 from motion_preprocessing.falls import read_falls
-from motion_preprocessing.frame_labels import ACTIONS, omnifall_labels
+from motion_preprocessing.frame_labels import ACTIONS, labels_of_events, omnifall_labels
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.markers.uiprmd import MarkerReport, exercise_sequences
+from motion_preprocessing.motion_features import KNEELING, SITTING, SQUATTING, measure
 from motion_preprocessing.skeleton import JOINT_INDEX, WORLD_FROM_BODY
 
 FPS = 20.0
@@ -117,3 +120,35 @@ def test_squats_are_squats(shared_data: Path) -> None:
         found.append({"standing", "squat_down", "stand_up"} <= labels)
         assert not {"sit_down", "fall", "kneel_down", "walk"} & labels
     assert np.mean(found) >= 0.9
+
+
+def stretches(found: list[str]) -> list[tuple[str, int]]:
+    return [(name, len(list(frames))) for name, frames in groupby(found)]
+
+
+def test_a_posture_of_a_frame_or_two_belongs_to_what_is_beside_it() -> None:
+    _, local, root = body(4.0)
+    f = measure(forward_kinematics(local, root)[0], FPS)
+    f.posture[20:60] = SITTING
+    f.posture[30:31] = SQUATTING
+    f.posture[32:34] = KNEELING
+    f.posture[70:76] = SQUATTING  # .3 s can be seen
+    found = stretches([ACTIONS[k] for k in labels_of_events(f, ())])
+    assert found == [("standing", 20), ("sitting", 40), ("standing", 10), ("squatting", 6), ("standing", 4)]
+
+
+def test_an_event_may_be_short() -> None:
+    _, local, root = body(2.0)
+    f = measure(forward_kinematics(local, root)[0], FPS)
+    found = stretches([ACTIONS[k] for k in labels_of_events(f, (Event("jump", 1.0, 1.1),))])
+    assert found == [("standing", 20), ("jump", 2), ("standing", 18)]
+
+
+def test_the_deepest_moment_of_a_squat_is_seen_however_short() -> None:
+    _, local, root = body(3.0)
+    f = measure(forward_kinematics(local, root)[0], FPS)
+    f.posture[30] = SQUATTING
+    squat = (Event("squat_down", 1.0, 1.5), Event("stand_up", 1.55, 2.0))
+    found = stretches([ACTIONS[k] for k in labels_of_events(f, squat)])
+    assert [name for name, _ in found] == ["standing", "squat_down", "squatting", "stand_up", "standing"]
+    assert found[2] == ("squatting", 1)

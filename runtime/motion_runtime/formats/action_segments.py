@@ -15,6 +15,10 @@ FALLEN: Final = ACTIONS.index("fallen")
 _STATES: Final = frozenset(ACTIONS.index(name) for name in ("standing", "sitting", "lying", "kneeling", "squatting"))
 """What one does while nothing happens: a clip is named after these only where it holds nothing else."""
 _OTHER: Final = ACTIONS.index("other")
+HAPPENINGS: Final = frozenset(
+    ACTIONS.index(name) for name in ("fall", "sit_down", "lie_down", "stand_up", "kneel_down", "squat_down", "jump")
+)
+"""Changes from one state to another; they take a second or so."""
 
 
 class Segment(NamedTuple):

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.describe import ACTIONS
-from motion_runtime.formats.action_segments import frame_actions, segments
+from motion_runtime.formats.action_segments import HAPPENINGS, Segment, frame_actions, segments
 from motion_runtime.formats.camera import HEIGHT, WIDTH, camera_for
 from motion_runtime.motion import Motion
 
@@ -40,24 +41,37 @@ def omnifall_csv(motion: Motion, name: str) -> str:
 def ava_csv(motion: Motion, name: str) -> str:
     """Rows `video,second,x1,y1,x2,y2,action,person` without a header: boxes in 0 to 1, actions and persons from 1.
 
-    One row a whole second and person, of the frame at that second; actions are numbers of `ACTIONS` plus one. Boxes
-    are those of `camera_for`'s camera.
+    One row a whole second and person, of the frame at that second, and another one at the nearest second for whatever
+    happens so fast that it is over before the next: many a fall takes less than a second. Actions are numbers of
+    `ACTIONS` plus one. Boxes are those of `camera_for`'s camera.
     """
     camera = camera_for(motion)
     actions = frame_actions(motion)
+    frames = np.round(np.arange(math.ceil(motion.frames / motion.fps)) * motion.fps).astype(np.int64)
+    frames = frames[frames < motion.frames]
+    between = _between(segments(motion), frames)
     rows = []
-    for second in range(math.ceil(motion.frames / motion.fps)):
-        frame = int(round(second * motion.fps))
-        if frame >= motion.frames:
-            break
+    for second, frame in enumerate(frames):
         for person in range(motion.persons):
             joints = motion.joints_m[person, frame].astype(np.float64)
             around = joints[:, None] + _BODY_MARGIN_M * np.concatenate([np.eye(3), -np.eye(3)])
             pixels = camera.project(around.reshape(-1, 3)) / (WIDTH, HEIGHT)
             low, high = np.clip(pixels.min(axis=0), 0, 1), np.clip(pixels.max(axis=0), 0, 1)
-            box = (f"{value:.4f}" for value in (*low, *high))
-            rows.append((name, f"{second:04d}", *box, int(actions[person, frame]) + 1, person + 1))
+            box = [f"{value:.4f}" for value in (*low, *high)]
+            done = (int(actions[person, frame]), *between.get((person, second), ()))
+            rows += [(name, f"{second:04d}", *box, action + 1, person + 1) for action in done]
     return _csv(rows)
+
+
+def _between(stretches: list[Segment], frames: NDArray[np.int64]) -> dict[tuple[int, int], list[int]]:
+    """Actions by person and nearest second of what begins and ends between two of the seconds' `frames`."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for person, action, start, stop in stretches:
+        away = np.maximum(np.maximum(start - frames, frames - (stop - 1)), 0)
+        second = int(np.argmin(away))
+        if away[second] and action in HAPPENINGS and action not in (seen := found.setdefault((person, second), [])):
+            seen.append(action)
+    return found
 
 
 def ava_label_map() -> str:

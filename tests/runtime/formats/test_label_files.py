@@ -56,8 +56,9 @@ def test_omnifalls_table(pair: Motion, actions: np.ndarray) -> None:
 def test_avas_table_has_a_box_round_everybody_each_second(pair: Motion, actions: np.ndarray) -> None:
     rows = list(csv.reader(io.StringIO(label_files.ava_csv(pair, "clip"))))
     assert [(row[1], row[6], row[7]) for row in rows] == [
-        ("0000", "1", "1"), ("0000", "9", "2"), ("0001", "3", "1"), ("0001", "9", "2"),
+        ("0000", "1", "1"), ("0000", "9", "2"), ("0001", "3", "1"), ("0001", "2", "1"), ("0001", "9", "2"),
     ]  # fmt: skip
+    assert rows[2][2:6] == rows[3][2:6]  # one box, two actions
     camera = camera_for(pair)
     for row in rows:
         low, high = np.array(row[2:4], float), np.array(row[4:6], float)
@@ -71,6 +72,22 @@ def test_avas_table_has_a_box_round_everybody_each_second(pair: Motion, actions:
     assert table["walk"] == "1"
     assert table["jump"] == "16"
     assert len(table) == len(ACTIONS)
+
+
+def test_avas_table_loses_no_fall_between_two_seconds(monkeypatch: pytest.MonkeyPatch, pair: Motion) -> None:
+    def fallen_once(start: int, stop: int) -> list[tuple[str, str]]:
+        given = np.full((2, 30), ACTIONS.index("standing"))
+        given[1, start:stop] = ACTIONS.index("fall")
+        monkeypatch.setattr(action_segments, "frame_actions", lambda _: given)
+        monkeypatch.setattr(label_files, "frame_actions", lambda _: given)
+        rows = csv.reader(io.StringIO(label_files.ava_csv(pair, "clip")))
+        return [(row[1], row[7]) for row in rows if int(row[6]) == ACTIONS.index("fall") + 1]
+
+    assert fallen_once(1, 9) == [("0000", "2")]
+    assert fallen_once(12, 20) == [("0001", "2")]
+    assert fallen_once(21, 30) == [("0001", "2")]
+    assert fallen_once(12, 21) == [("0001", "2")]  # said once where a second lies in it
+    assert fallen_once(0, 30) == [("0000", "2"), ("0001", "2")]
 
 
 @pytest.mark.parametrize(
