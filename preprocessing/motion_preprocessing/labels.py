@@ -59,18 +59,38 @@ _SYNONYMS: Final[Mapping[str, str]] = {
 }
 
 
+_REMARK: Final = re.compile(r"\([^)]*\)|\[[^]]*\]")
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_ENDINGS: Final[Mapping[str, str]] = {"floor": "floor", "wall": "wall", "walls": "wall", "ceiling": "ceiling"}
+"""Parts of the room in whatever material: 'vinyl floor', 'north wall'. A 'cabinet door' is no door of the room."""
+
+
 def plain_name(name: str) -> str:
-    """Return a label name in lower case with single spaces, so that 'Night_Stand' and 'night stand' are one."""
-    return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
+    """Return the words of a label name in lower case, without numbers and remarks.
+
+    'Night_Stand #2 (left)' is 'night stand'; parts of the room are in one form: 'vinyl floor' is 'floor'.
+    """
+    words = _LETTERS.findall(_REMARK.sub(" ", name).lower())
+    plain = " ".join(words)
+    if _is_class(plain) or not words:
+        return plain
+    one = plain.removesuffix("s")
+    return one if one in STRUCTURE else _ENDINGS.get(words[-1], plain)
 
 
 def object_class(name: str) -> int:
-    """Return the index in `OBJECT_CLASSES` of a label name; 'other' for a name that is none of ours."""
+    """Return the index in `OBJECT_CLASSES` of a label name; 'other' for a name that is none of ours.
+
+    A name of several words is what its last ones say: 'visitor chair', 'adjustable side table'.
+    """
     plain = plain_name(name)
     if plain in UNLABELLED:
         return 0
-    plain = _SYNONYMS.get(plain, plain)
-    return OBJECT_CLASSES.index(plain if plain in OBJECT_CLASSES else "other")
+    words = plain.split()
+    endings = (" ".join(words[-length:]) for length in range(min(_LONGEST_NAME, len(words)), 0, -1))
+    forms = (form for ending in endings for form in (ending, ending.removesuffix("s")))
+    known = next((form for form in forms if _is_class(form)), "other")
+    return OBJECT_CLASSES.index(_SYNONYMS.get(known, known))
 
 
 _WORDS: Final = re.compile(r"[a-z]+")

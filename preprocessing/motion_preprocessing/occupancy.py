@@ -78,7 +78,10 @@ class FreeSpace:
         height = scene.points_m[:, 2]
         is_floor = scene.labelled(FLOOR) | ((scene.labels < 0) & (np.abs(height) < _FLOOR_M))
         if not np.any(is_floor):
-            raise InputError("expected points on the floor, got none for the scene; scan the floor too")
+            raise InputError(
+                "expected points on the floor, got none for the scene; scan the floor too, or say with --labels which "
+                "label it has"
+            )
         # The scan's strays, seen through windows and doors, must not blow the grid up.
         low, high = np.percentile(scene.points_m[is_floor, :2].astype(np.float64), [0.2, 99.8], axis=0)
         low -= 2 * _GAP_M

@@ -31,6 +31,7 @@ from motion_preprocessing.labels import (
 from motion_preprocessing.mesh import Mesh
 from motion_preprocessing.planes import Plane, find_planes
 from motion_preprocessing.room_objects import RoomObject, find_objects
+from motion_preprocessing.room_parts import is_foreign, part_of
 from motion_preprocessing.scene_file import SceneFile, check_label_table, read_scene_file
 
 __all__ = ["OBJECT_CLASSES", "Scene", "load_scene", "object_points", "wall_planes"]
@@ -169,6 +170,7 @@ def load_scene(
         )
     instances = np.full(len(points), -1, dtype=np.int32) if content.instances is None else content.instances
     kept = _thinned(aligned)
+    names = _told_by_place(names, numbers[kept], aligned[kept])
     colors = None if content.colors is None else content.colors[kept]
     return Scene(
         aligned[kept].astype(np.float32),
@@ -243,6 +245,18 @@ def _name_labels(
     index_of = {name: index for index, name in reversed(list(enumerate(names)))}
     indices = [index_of.get(table[int(n)], -1) if int(n) in table else -1 for n in used]
     return np.array(indices, dtype=np.int32)[position.reshape(-1)], names
+
+
+def _told_by_place(
+    names: tuple[str, ...], numbers: NDArray[np.int32], points_m: NDArray[np.float64]
+) -> tuple[str, ...]:
+    """The names of labels, but 'floor', 'wall' or 'ceiling' where a name says nothing and its points lie there."""
+    foreign = [index for index in np.unique(numbers[numbers >= 0]) if is_foreign(names[index])]
+    if not foreign:
+        return names
+    walls = wall_planes(points_m)
+    told = {index: part_of(points_m[numbers == index], points_m, walls) for index in foreign}
+    return tuple(told.get(index) or name for index, name in enumerate(names))
 
 
 def _alignment(floor: Floor) -> NDArray[np.float64]:

@@ -94,6 +94,7 @@ def describe_room(scene: Scene) -> dict[str, Any]:
                 "name": thing.name,
                 "class": thing.object_class,
                 "by": "label" if thing.labelled else "shape",
+                "label": scene.label_names[scene.labels[thing.members[0]]] if thing.labelled else None,
                 "centre_m": [round(value, 2) for value in thing.centre_m],
                 "size_m": [round(value, 2) for value in thing.size_m],
                 "surface_m": None if thing.level_m is None else round(thing.level_m, 2),
@@ -148,9 +149,11 @@ def _room_lines(found: dict[str, Any]) -> list[str]:
     for thing in found["objects"]:
         length, width, height = thing["size_m"]
         surface = "" if thing["surface_m"] is None else f", level surface at {thing['surface_m']:.2f} m"
+        # A name that is none of the model's classes is shown, so that one sees what a table of labels has to say.
+        own = f" '{thing['label']}'" if thing["label"] is not None and thing["class"] == "other" else ""
         lines.append(
             f"    {thing['number']:>2}  {thing['name']:<12} at {thing['centre_m'][0]:6.2f},{thing['centre_m'][1]:6.2f}"
-            f"  {length:.2f} x {width:.2f} m, {height:.2f} m high{surface} (by {thing['by']})"
+            f"  {length:.2f} x {width:.2f} m, {height:.2f} m high{surface} (by {thing['by']}{own})"
         )
     if "picture" in found:
         lines.append(f"  picture   {found['picture']}")

@@ -10,7 +10,7 @@ import pytest
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.groups import scene_tokens
-from motion_preprocessing.labels import DEFAULT_LABELS, OBJECT_CLASSES, STRUCTURE, object_class
+from motion_preprocessing.labels import DEFAULT_LABELS, OBJECT_CLASSES, STRUCTURE, object_class, plain_name
 from motion_preprocessing.ply import read_ply, write_ply
 from motion_preprocessing.scene import Scene, load_scene, object_points, wall_planes
 
@@ -253,6 +253,33 @@ def test_class_table_and_names() -> None:
     assert OBJECT_CLASSES[object_class("chest-of  drawers")] == "cabinet"
     assert OBJECT_CLASSES[object_class("grand piano")] == "other"
     assert object_class("unlabelled") == 0
+
+
+def test_names_with_numbers_remarks_and_what_kind_of_thing_it_is() -> None:
+    for name, known in (
+        ("Hospital Bed #1", "bed"), ("visitor chair", "chair"), ("Chairs (2nd row)", "chair"),
+        ("low_side-table.003", "table"),
+        ("floor lamp", "lamp"), ("wall cabinet", "cabinet"), ("cabinet door", "other"), ("bed rail", "other"),
+        ("Sessel", "other"), ("17", "other"),
+    ):  # fmt: skip
+        assert OBJECT_CLASSES[object_class(name)] == known, name
+    for name, part in (
+        ("Floor (PVC)", "floor"), ("vinyl floor", "floor"), ("WALLS", "wall"), ("wall_03", "wall"), ("Doors", "door"),
+        ("suspended ceiling", "ceiling"), ("cabinet door", "cabinet door"), ("floor lamp", "floor lamp"),
+    ):  # fmt: skip
+        assert plain_name(name) == part
+
+
+def test_floor_and_walls_that_are_named_in_another_language(tmp_path: Path) -> None:
+    path = tmp_path / "station.ply"
+    path.write_bytes(WARD.read_bytes())
+    names = {**DEFAULT_LABELS, 1: "Fussboden", 2: "Wand", 4: "Pflegebett", 5: "Sessel"}
+    (tmp_path / "station.labels.json").write_text(json.dumps({str(k): v for k, v in names.items()}))
+    truth, scene = load_scene(WARD), load_scene(path)
+    np.testing.assert_array_equal(scene.structure, truth.structure)
+    assert set(scene.label_names) >= {"floor", "wall", "Pflegebett", "Sessel"}
+    assert [thing.object_class for thing in scene.furniture].count("other") == 4  # a bed and three chairs
+    assert len(scene.furniture) == len(truth.furniture)
 
 
 def test_object_points_with_labels_are_the_furniture() -> None:

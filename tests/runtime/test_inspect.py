@@ -40,6 +40,18 @@ def test_a_room_in_words_in_json_and_as_a_picture(tmp_path: Path) -> None:
     assert "picture" not in found
 
 
+def test_things_of_no_class_are_listed_by_their_own_name(tmp_path: Path) -> None:
+    (tmp_path / "names.json").write_text(
+        json.dumps({str(n): f"Ding {n}" for n in range(23)} | {"4": "Hospital Bed #1"})
+    )
+    told = run("inspect", WARD, "--labels", tmp_path / "names.json", "--no-picture")
+    assert told.exit_code == 0, told.output
+    assert "(by label 'Ding 10')" in told.stdout  # the nightstand
+    assert "bed " in told.stdout
+    assert "Hospital Bed" not in told.stdout
+    assert "floor     20.5" in told.stdout
+
+
 def test_a_bundle_in_words_and_in_json() -> None:
     told = run("inspect", TOY)
     assert told.exit_code == 0, told.output
