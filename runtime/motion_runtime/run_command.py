@@ -133,7 +133,7 @@ def run(
             with _step_progress(label, saying) as progress:
                 motion = generator.generate(sample, progress)
             elapsed_s.append(time.perf_counter() - started)
-            run_info = describe_run(generator, sample, motion, scene_path)
+            run_info = describe_run(generator, sample, motion, scene_path, labels)
             if sample.edits is not None:
                 run_info["edits_missed_by"] = _missed(sample.edits, motion, index)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
@@ -212,7 +212,11 @@ def _is_page(entry: Path) -> bool:
 
 
 def describe_run(
-    generator: Generator, request: GenerationRequest, motion: Motion, scene_path: Path | None
+    generator: Generator,
+    request: GenerationRequest,
+    motion: Motion,
+    scene_path: Path | None,
+    labels: str | None = None,
 ) -> dict[str, Any]:
     """What run.json says, but for the timings: enough to make the same motion again, and how good it is."""
     manifest = generator.bundle.manifest
@@ -249,6 +253,7 @@ def describe_run(
             "scene": None if scene_path is None else str(scene_path),
             "scene_up": None if floor is None else floor.up,
             "scene_units": None if floor is None else floor.units,
+            "scene_labels": labels,
             "start_m": [round(float(value), 4) for value in turn[:2, 3]],
             "heading_deg": round(math.degrees(math.atan2(turn[1, 0], turn[0, 0])), 2),
             "sampler": motion.sampler,

@@ -97,28 +97,28 @@ def test_a_job_files_room_is_said_once_with_the_field_that_settles_it(
     assert capsys.readouterr().err == line.replace("--units", "the field 'units'")
 
 
-def test_the_viewer_takes_the_unit_that_the_run_took(
+def test_the_viewer_takes_unit_and_labels_that_the_run_took(
     hall: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = ["--bundle", str(TOY), "--provider", "cpu", "--seconds", "0.5", "--steps", "1", "--no-preview"]
     out = tmp_path / "run"
-    arguments = [*quick, "--scene", str(hall), "--units", "ft", "--prompt", "walks", "--out", str(out)]
-    ran = CliRunner().invoke(main, arguments)
+    arguments = [*quick, "--scene", str(hall), "--units", "ft", "--labels", "ignore"]
+    ran = CliRunner().invoke(main, [*arguments, "--prompt", "walks", "--out", str(out)])
     assert ran.exit_code == 0, ran.output
     request = json.loads((out / "sample_000" / "run.json").read_text())["request"]
-    assert (request["scene_up"], request["scene_units"]) == ("z", "ft")
-    taken: list[tuple[str, str]] = []
+    assert (request["scene_up"], request["scene_units"], request["scene_labels"]) == ("z", "ft", "ignore")
+    taken: list[tuple[str, str, object]] = []
     load = room_units.load_room
 
-    def watched(path: Path, *, up: str, units: str, **options: object) -> object:
-        taken.append((up, units))
-        return load(path, up=up, units=units, **options)  # type: ignore[arg-type]
+    def watched(path: Path, *, up: str, units: str, labels: object, **options: object) -> object:
+        taken.append((up, units, labels))
+        return load(path, up=up, units=units, labels=labels, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(view_command, "load_room", watched)
     for more in ([], ["--units", "m"]):
         told = CliRunner().invoke(view_main, [str(out), "--no-open", *more])
         assert told.exit_code == 0, told.output
         assert told.stderr == ""
-    assert taken == [("z", "ft"), ("z", "m")]
+    assert taken == [("z", "ft", "ignore"), ("z", "m", "ignore")]
     (out / "sample_000" / "run.json").write_text(json.dumps({"request": request | {"scene_units": ["ft"]}}))
     assert "--units" in CliRunner().invoke(view_main, [str(out), "--no-open"]).stderr  # a foreign one says nothing

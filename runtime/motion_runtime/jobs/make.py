@@ -200,7 +200,7 @@ def finish(
             motion = generator.pose(request, prediction)
             scene_path = None if job.room is None else Path(job.fields["scene"])
             # No times in it: the same job gives the same bytes.
-            info = describe_run(generator, request, motion, scene_path)
+            info = describe_run(generator, request, motion, scene_path, job.fields.get("labels"))
             name = f"{SAMPLE_PREFIX}{request.sample:03d}"
             write_sample(
                 folder / name,

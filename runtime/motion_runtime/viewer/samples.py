@@ -18,6 +18,8 @@ MAX_SAMPLES: Final = 9
 
 AUTO: Final = "auto"
 """An axis or a unit that is to be found."""
+IGNORE: Final = "ignore"
+"""In place of a label table: the room's labels count for nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,8 @@ class Found:
     """Axis of the room's file that the run took for up, where run.json says so."""
     units: str = AUTO
     """Unit that the run took the room's file to be in, where run.json says so."""
+    labels: str | None = None
+    """File of the label table that the run read the room with, or 'ignore', where run.json says so and it is there."""
     lost_scene: str = ""
     """The room that run.json names, where it is not there any more."""
     title: str = ""
@@ -60,15 +64,21 @@ def find_samples(path: Path, most: int = MAX_SAMPLES) -> Found:
     path = Path(path)
     files = _motion_files(path)
     if not files:
+        if jobs := sorted(path.glob("*/*/motion.npz")):
+            raise InputError(
+                f"expected one job's folder, got a folder of jobs at {path}; name one of them, such as "
+                f"{jobs[0].parents[1]}"
+            )
         raise InputError(
             f"expected a motion.npz or a folder that motion-run wrote, got no motion at {path}; check the path"
         )
     shown = [Shown(read_motion(file), _name(file), _run_info(file.parent)) for file in files[:most]]
     scene_path, lost = _scene_of(shown[0].run_info, files[0].parent)
+    labels = _labels_of(shown[0].run_info, files[0].parent)
     title = path.resolve().name if path.is_dir() else _name(path)
     up = _one_of(shown[0].run_info, "scene_up", UP_AXES)
     units = _one_of(shown[0].run_info, "scene_units", UNITS)
-    return Found(tuple(shown), len(files), scene_path, up, units, lost, title)
+    return Found(tuple(shown), len(files), scene_path, up, units, labels, lost, title)
 
 
 def _motion_files(path: Path) -> list[Path]:
@@ -99,12 +109,29 @@ def _one_of(info: Mapping[str, Any], key: str, known: Collection[str]) -> str:
 
 
 def _scene_of(info: Mapping[str, Any], folder: Path) -> tuple[Path | None, str]:
+    named = _named(info, "scene")
+    path = _typed(named, folder)
+    return path, named if path is None else ""
+
+
+def _labels_of(info: Mapping[str, Any], folder: Path) -> str | None:
+    named = _named(info, "scene_labels")
+    path = _typed(named, folder)
+    return IGNORE if named == IGNORE else None if path is None else str(path)
+
+
+def _named(info: Mapping[str, Any], key: str) -> str:
+    """The file that a run's request names under a key; '' where it names none."""
     request = info.get("request")
-    named = request.get("scene") if isinstance(request, dict) else None
-    if not isinstance(named, str) or not named:
-        return None, ""
-    # The path is as it was typed: relative to where the command ran, which is often above the run's folder.
-    for base in (Path(), folder, *folder.resolve().parents[:2]):
-        if (base / named).is_file():
-            return base / named, ""
-    return None, named
+    named = request.get(key) if isinstance(request, dict) else None
+    return named if isinstance(named, str) else ""
+
+
+def _typed(named: str, folder: Path) -> Path | None:
+    """The file that was named; None where it is not there.
+
+    The path is as it was typed: relative to where the command ran or to the job file, which often are above the folder
+    of the run or of all jobs.
+    """
+    bases = (Path(), folder, *folder.resolve().parents[:3])
+    return next((base / named for base in bases if named and (base / named).is_file()), None)

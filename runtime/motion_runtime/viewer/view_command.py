@@ -73,6 +73,7 @@ def _scene(found: Found, scene_path: Path | None, up: str, units: str, labels: s
         path = found.scene_path
         up = found.up if up == AUTO else up
         units = found.units if units == AUTO else units
+        labels = found.labels if labels is None else labels
     if path is None:
         if found.lost_scene:
             _warn(f"the room {found.lost_scene} is not there any more, an empty floor is shown; name it with --scene")

@@ -131,12 +131,14 @@ def test_kernels_take_turns_once_and_rooms_load_once(tmp_path: Path, monkeypatch
         lambda left, *rest: (order.extend(each.kernel for each in left), real(left, *rest))[1],
     )
     lengths = (0.5, 1.5, 0.5, 1.5)
-    ward = {"scene": os.path.relpath(WARD, tmp_path), "prompt": "walks", "steps": 1}
+    ward = {"scene": os.path.relpath(WARD, tmp_path), "labels": "ignore", "prompt": "walks", "steps": 1}
     write_jobs(tmp_path, *({**ward, "seconds": length} for length in lengths))
     result = run(tmp_path, "--formats", "npz")
     assert result.exit_code == 0, result.output
     assert len(loads) == 1
     assert order == [(1, 20), (1, 20), (1, 40), (1, 40)]
+    index = (tmp_path / "out" / "index.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [(row["scene"], row["scene_labels"]) for row in map(json.loads, index)] == [(ward["scene"], "ignore")] * 4
 
 
 def test_a_second_run_makes_nothing_and_says_so(finished: Path) -> None:

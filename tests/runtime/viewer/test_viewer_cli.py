@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from motion_preprocessing.errors import OutputError
+from motion_preprocessing.errors import InputError, OutputError
 from motion_preprocessing.floor import UNITS as FLOOR_UNITS
 from motion_preprocessing.floor import UP_AXES
 from motion_runtime.cli import main as run_main
@@ -109,6 +109,25 @@ def test_a_room_that_has_gone_is_said_and_can_be_named(ran: Path, tmp_path: Path
     assert found.lost_scene == ""
     assert found.scene_path is not None
     assert found.scene_path.samefile(tmp_path / "gone" / "ward.ply")
+
+
+def test_room_and_label_table_of_a_job_are_looked_for_beside_the_folder_of_all_jobs(ran: Path, tmp_path: Path) -> None:
+    sample = tmp_path / "station" / "dataset" / "job_00001" / "sample_000"
+    shutil.copytree(ran / "sample_000", sample)
+    request = {"scene": "rooms/ward.ply", "scene_labels": "rooms/names.json"}
+    (sample / "run.json").write_text(json.dumps({"request": request}))
+    assert find_samples(sample.parent).labels is None  # not there yet
+    rooms = tmp_path / "station" / "rooms"
+    rooms.mkdir()
+    shutil.copy(WARD, rooms)
+    (rooms / "names.json").write_text('{"0": "thing"}')
+    found = find_samples(sample.parent)
+    assert found.scene_path is not None
+    assert found.scene_path.samefile(rooms / "ward.ply")
+    assert found.labels is not None
+    assert Path(found.labels).samefile(rooms / "names.json")
+    with pytest.raises(InputError, match=r"got a folder of jobs at .*dataset; name one of them, such as .*job_00001$"):
+        find_samples(sample.parents[1])
 
 
 def test_of_many_motions_the_first_nine_are_shown(ran: Path) -> None:
