@@ -35,7 +35,7 @@ HEAD_SHARE: Final = 0.38
 """Falls that hit the head are kept only while they stay under this share; 35 % of real ones in care homes do."""
 _SPLIT_SHARES: Final = (0.86, 0.07, 0.07)
 _GROUP_SHARES: Final = {"falls": 0.38, "keyposes": 0.32, "care": 0.10, "layered": 0.20}
-VERSION: Final = 2
+VERSION: Final = 3
 """Of what a try makes of its seed; results of another version are not gone on with."""
 
 

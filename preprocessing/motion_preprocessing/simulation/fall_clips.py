@@ -13,7 +13,7 @@ from motion_preprocessing.simulation.facing import any_facing, faced
 from motion_preprocessing.simulation.fall import FPS, simulate
 from motion_preprocessing.simulation.fall_plan import Fallen
 from motion_preprocessing.simulation.hinges import Array, Pose, chain, local_rotations
-from motion_preprocessing.simulation.mishaps import KINDS, Mishap, Spots
+from motion_preprocessing.simulation.mishaps import KINDS, Mishap, Spots, on_the_floor
 from motion_preprocessing.simulation.phases import labels_of_phases
 from motion_preprocessing.skeleton import JOINT_INDEX
 
@@ -26,6 +26,8 @@ SOFT_IMPACT_M_S: Final = 0.8
 PELVIS_M: Final = 0.35
 DEPTH_M: Final = 0.02
 LIMIT_DEG: Final = 5.0
+_OFF_THE_FLOOR: Final = ("out_of_bed",)
+"""Falls that start on something."""
 _LOW_STARTS: Final = ("missed_seat", "out_of_bed", "failed_rise", "faint", "slip")
 
 
@@ -109,6 +111,8 @@ def fall_faults(clip: FallClip) -> list[str]:
         found.append("depth")
     if f.limit_deg > LIMIT_DEG:
         found.append("limit")
+    if kind not in _OFF_THE_FLOOR and not on_the_floor(clip.joints_m[: clip.onset]).all():
+        found.append("air")
     if kind == "slip" and clip.way == "forward":
         found.append("direction")
     return found

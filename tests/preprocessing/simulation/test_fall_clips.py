@@ -109,3 +109,16 @@ def test_summary_counts() -> None:
     assert rows["head hits the floor"] == "50 %"
     assert rows["comes to lie"] == "prone 50 %, side 50 %"
     assert rows["onset to impact, s"].startswith("1.00 +- 0.00")
+
+
+def test_a_fall_that_starts_in_the_air_is_left_out_but_one_out_of_bed_is_kept() -> None:
+    made = clip()
+    for raised_m, faults in ((0.05, []), (0.15, ["air"])):  # soles of the capsules are 4 cm in the floor at first
+        joints = made.joints_m.copy()
+        joints[:20, :, 2] += raised_m
+        assert fall_faults(replace(made, joints_m=joints)) == faults
+    bed = clip("out_of_bed")
+    assert fall_faults(replace(bed, joints_m=bed.joints_m + [0.0, 0.0, 0.5])) == []
+    flies = made.joints_m.copy()
+    flies[25:30, :, 2] += 0.3  # once pushed, somebody may leave the floor
+    assert fall_faults(replace(made, joints_m=flies)) == []

@@ -87,6 +87,14 @@ def test_hinges_follow_a_recording(walk: Pose) -> None:
     assert found.passing
     assert found.striking
     assert not found.standing
+    recorded = recording.joints_m
+    over = recorded.copy()
+    over[60:, :, 2] += 0.15  # up a step that physics does not have
+    recording.joints_m = over
+    on_floor = spots([recording])
+    for all_of, some in zip(vars(found).values(), vars(on_floor).values(), strict=True):
+        assert [spot.frame for spot in some] == [spot.frame for spot in all_of if spot.frame + 12 < 60]
+    recording.joints_m = recorded
     for spot in found.passing:
         ankles = recording.joints_m[:, [JOINT_INDEX["left_ankle"], JOINT_INDEX["right_ankle"]], 0]
         swing = 0 if spot.foot == "left" else 1
