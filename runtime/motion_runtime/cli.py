@@ -35,6 +35,7 @@ UNITS = ("auto", "m", "cm", "mm", "ft", "in")
 # What a run of jobs takes from the command line; everything else stands in the job file.
 WITH_JOBS = (
     "jobs", "out", "bundle", "provider", "precision", "formats", "preview", "no_preview", "overwrite", "keep_going",
+    "dry_run",
 )  # fmt: skip
 
 
@@ -205,6 +206,7 @@ def main(
             formats=formats,
             keep_going=keep_going,
             overwrite=overwrite,
+            dry_run=dry_run,
         )
         return
     if as_json + quiet + verbose > 1:

@@ -36,6 +36,7 @@ def run_jobs(
     formats: str = "npz,bvh",
     keep_going: bool = True,
     overwrite: bool = False,
+    dry_run: bool = False,
 ) -> None:
     """Make every job of a file, those excepted that an earlier run into the same folder has finished.
 
@@ -49,6 +50,7 @@ def run_jobs(
         formats: Names of `formats.names.FORMATS`, separated by commas; motion.npz is always written.
         keep_going: Skip a job that fails; False = stop there.
         overwrite: Make jobs again that were made with other settings.
+        dry_run: Only check the file and say how much it asks for.
 
     Raises:
         MotionError: A line is bad, the folder is not to be written to, or a job failed; what is finished stays.
@@ -61,6 +63,13 @@ def run_jobs(
     with Progress(console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as bar:
         task = bar.add_task("checking", total=None)
         planned = plan_jobs(path, generator, rooms, lambda done, all_: bar.update(task, completed=done, total=all_))
+    if dry_run:
+        motions = sum(each.job.samples for each in planned)
+        length_s = sum(each.job.samples * each.seconds for each in planned)
+        click.echo(
+            f"{len(planned)} jobs, {motions} motions, {length_s:.0f} s in all; every line is good, nothing was made"
+        )
+        return
     settings = Settings(generator.bundle.sha256, chosen.name, chosen.precision, names, preview)
     with as_output_error(out):
         out.mkdir(parents=True, exist_ok=True)

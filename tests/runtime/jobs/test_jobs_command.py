@@ -219,16 +219,31 @@ def test_a_bad_line_stops_everything_before_it_starts(tmp_path: Path) -> None:
         {"prompt": "walks", "seconds": 1, "keyframes": "no.npz"},
         {"prompt": "walks", "seconds": float("nan")},
         {"prompt": "walks", "seconds": 1, "path": "9:1,1"},
+        {"prompt": "walks", "seconds": 1, "goal": "chair"},
+        {"prompt": "walks", "seconds": 1, "goal": "piano", "scene": os.path.relpath(WARD, tmp_path)},
     )
     result = run(tmp_path)
     assert result.exit_code == 2
     lines = result.stderr.splitlines()
-    assert [line.partition(":")[0] for line in lines[:-1]] == [f"line {number}" for number in range(2, 11)]
-    for line, words in zip(lines, ("'euler'", "'cat'", "persons", "5000", "no.ply", "broken.ply", "no.npz", "nan"),
-                           strict=False):  # fmt: skip
+    assert [line.partition(":")[0] for line in lines[:-1]] == [f"line {number}" for number in range(2, 13)]
+    for line, words in zip(lines, ("'euler'", "'cat'", "persons", "5000", "no.ply", "broken.ply", "no.npz", "nan",
+                                   "9 s", "a room for the goal", "'piano'"), strict=False):  # fmt: skip
         assert words in line
-    assert "got 9 bad lines (2 is the first)" in one_line(result)
+    assert "got 11 bad lines (2 is the first)" in one_line(result)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_checks_and_makes_nothing(tmp_path: Path) -> None:
+    write_jobs(tmp_path, *JOBS, {"prompt": "walks", "seconds": 1.5, "num_samples": 3})
+    result = run(tmp_path, "--dry-run")
+    assert result.exit_code == 0, result.output
+    seconds = sum(job["seconds"] * job.get("num_samples", 1) for job in JOBS) + 4.5
+    motions = sum(job.get("num_samples", 1) for job in JOBS) + 3
+    told = f"{len(JOBS) + 1} jobs, {motions} motions, {seconds:.0f} s in all; every line is good, nothing was made\n"
+    assert result.stdout == told
+    assert not (tmp_path / "out").exists()
+    write_jobs(tmp_path, {"prompt": "walks", "seconds": 1, "goal": "chair"})
+    assert run(tmp_path, "--dry-run").exit_code == 2
 
 
 def test_thousands_of_bad_lines_do_not_fill_the_screen(tmp_path: Path) -> None:
