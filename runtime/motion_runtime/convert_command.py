@@ -17,7 +17,7 @@ from motion_preprocessing.bodies.model_files import load_body_model
 from motion_preprocessing.errors import InputError, OutputError
 from motion_runtime.formats.export import Export, check_programs
 from motion_runtime.formats.motion_file import read_motion
-from motion_runtime.formats.names import FORMATS, files_of, parse_formats
+from motion_runtime.formats.names import CAMERA_FILE, CAMERA_SUMMARY, FORMATS, files_of, parse_formats
 from motion_runtime.room_units import label_table, load_room
 
 OWN_FILES: Final = files_of(tuple(FORMATS))
@@ -152,6 +152,8 @@ def _summarise(out: Path, names: list[str]) -> None:
 
 def _what_is(file: str) -> str:
     """A few words on a file."""
+    if file == CAMERA_FILE:
+        return CAMERA_SUMMARY
     return next(
         (kind.summary for kind in FORMATS.values() if any(fnmatch(file, pattern) for pattern in kind.files)), ""
     )

@@ -22,7 +22,7 @@ from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.scene import object_points
 from motion_runtime.editing.edits import Edits, miss_of
 from motion_runtime.formats.export import check_programs
-from motion_runtime.formats.names import FORMATS, parse_formats
+from motion_runtime.formats.names import CAMERA_FILE, CAMERA_SUMMARY, FORMATS, parse_formats
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.preview import BODY
@@ -54,6 +54,7 @@ _FILE_WORDS: Final = {
     "motion.npz": "joints, rotations and labels as arrays",
     "*.bvh": "skeleton animation for Blender and others",
     **{pattern: kind.summary for kind in FORMATS.values() for pattern in kind.files},
+    CAMERA_FILE: CAMERA_SUMMARY,
     "run.json": "settings, timings, quality figures and credits",
 }
 

@@ -54,8 +54,10 @@ def test_every_format_is_written_and_named(tmp_path: Path, source: Path) -> None
         "motion.npz", "motion.glb", "person_0.bvh", "person_1.bvh", "person_0_smplh.npz", "person_1_smplh.npz",
         "person_0_smplx.npz", "person_1_smplx.npz", "person_0_smpl.npz", "person_1_smpl.npz", "coco17.npz",
         "ntu25.npz", "ntu25.skeleton", "pyskl.pkl", "omnifall.csv", "ava.csv", "ava_actions.pbtxt",
+        "camera.json",
     }  # fmt: skip
     assert all(name in result.stdout for name in names)
+    assert "camera.json  the still camera" in result.stdout
     with np.load(tmp_path / "out" / "motion.npz") as after, np.load(source) as before:
         assert after.files == before.files
         for name in ("joints_m", "root_position_m", "prompts", "seed"):

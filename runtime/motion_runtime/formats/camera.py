@@ -41,6 +41,20 @@ class StillCamera:
         rows = np.array([[-s, c, 0.0], [0.0, 0.0, 1.0], [c, s, 0.0]])
         return np.asarray((np.asarray(points_m, dtype=np.float64) - self.position_m) @ rows.T)
 
+    def as_dict(self) -> dict[str, Any]:
+        """What camera.json says: pixels of the room's points by any program that knows a pinhole camera."""
+        # Axes of computer vision, x right and y down, in place of Kinect's.
+        rows = self.from_room(self.position_m + np.eye(3)).T * [[-1.0], [-1.0], [1.0]]
+        camera_from_room = np.eye(4)
+        camera_from_room[:3] = np.column_stack([rows, -rows @ self.position_m])
+        return {
+            "format_version": 1,
+            "width": WIDTH,
+            "height": HEIGHT,
+            "intrinsics": [[FOCAL_PX, 0.0, 0.5 * WIDTH], [0.0, FOCAL_PX, 0.5 * HEIGHT], [0.0, 0.0, 1.0]],
+            "camera_from_room": np.round(camera_from_room, 9).tolist(),
+        }
+
     def project(self, points_m: NDArray[np.floating[Any]]) -> Array:
         """Pixels (..., 2) of points (..., 3) of the room: right and down from the top left corner."""
         x, y, z = np.moveaxis(self.from_room(points_m), -1, 0)

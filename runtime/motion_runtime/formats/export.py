@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +14,10 @@ from motion_preprocessing.scene import Scene
 from motion_runtime.bvh_writer import write_bvh
 from motion_runtime.formats import label_files, skeleton_files, smpl_files
 from motion_runtime.formats.blender import convert_glb, find_blender
+from motion_runtime.formats.camera import camera_for
 from motion_runtime.formats.glb import glb_bytes, write_glb
 from motion_runtime.formats.motion_file import write_motion
-from motion_runtime.formats.names import FORMATS
+from motion_runtime.formats.names import CAMERA_FILE, FORMATS
 from motion_runtime.formats.room import Room, room_of
 from motion_runtime.formats.room_mesh import room_of_mesh
 from motion_runtime.formats.skin import Skin, built_in_skin, skin_of
@@ -94,6 +96,18 @@ def _people(name: str, suffix: str, arrays_of: Callable[..., smpl_files.Arrays])
     return write
 
 
+def _with_camera(write: Callable[[Export, Path], None]) -> Callable[[Export, Path], None]:
+    """What is seen by the still camera comes with that camera."""
+
+    def write_both(export: Export, folder: Path) -> None:
+        write(export, folder)
+        text = json.dumps(camera_for(export.motion).as_dict(), indent=1)
+        label_files.write_text(folder / CAMERA_FILE, f"{text}\n")
+
+    return write_both
+
+
+@_with_camera
 def _ava(export: Export, folder: Path) -> None:
     label_files.write_text(folder / "ava.csv", label_files.ava_csv(export.motion, export.name))
     label_files.write_text(folder / "ava_actions.pbtxt", label_files.ava_label_map())
@@ -117,8 +131,12 @@ _WRITERS: Final[dict[str, Callable[[Export, Path], None]]] = {
     "smpl": _people("smpl", "smpl", smpl_files.smpl),
     "coco": lambda export, folder: skeleton_files.write_coco(folder / "coco17.npz", export.motion),
     "ntu": lambda export, folder: skeleton_files.write_ntu(folder / "ntu25.npz", export.motion),
-    "ntu-text": lambda export, folder: skeleton_files.write_ntu_text(folder / "ntu25.skeleton", export.motion),
-    "pyskl": lambda export, folder: skeleton_files.write_pyskl(folder / "pyskl.pkl", export.motion, export.name),
+    "ntu-text": _with_camera(
+        lambda export, folder: skeleton_files.write_ntu_text(folder / "ntu25.skeleton", export.motion)
+    ),
+    "pyskl": _with_camera(
+        lambda export, folder: skeleton_files.write_pyskl(folder / "pyskl.pkl", export.motion, export.name)
+    ),
     "omnifall": lambda export, folder: label_files.write_text(
         folder / "omnifall.csv", label_files.omnifall_csv(export.motion, export.name)
     ),

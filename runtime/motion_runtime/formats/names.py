@@ -18,6 +18,8 @@ class Format(NamedTuple):
     """A program of others that has to be found, if any."""
 
 
+CAMERA_FILE: Final = "camera.json"
+CAMERA_SUMMARY: Final = "the still camera by which boxes, text and pickle are seen"
 FORMATS: Final[dict[str, Format]] = {
     "npz": Format(("motion.npz",), "the motion as arrays, the format of this project"),
     "bvh": Format(("person_*.bvh",), "a skeleton a person for Blender, Maya, Unreal ...; Y up, centimetres"),
@@ -27,10 +29,10 @@ FORMATS: Final[dict[str, Format]] = {
     "smpl": Format(("person_*_smpl.npz",), "arguments of SMPL in the package smplx, one file a person"),
     "coco": Format(("coco17.npz",), "the 17 keypoints of COCO in 3D, metres"),
     "ntu": Format(("ntu25.npz",), "the 25 joints of NTU RGB+D, metres"),
-    "ntu-text": Format(("ntu25.skeleton",), "the same as text of NTU RGB+D, seen by a still camera"),
-    "pyskl": Format(("pyskl.pkl",), "pickle for PYSKL and MMAction2, 25 joints, one class a clip"),
+    "ntu-text": Format(("ntu25.skeleton", CAMERA_FILE), "the same as text of NTU RGB+D, seen by a still camera"),
+    "pyskl": Format(("pyskl.pkl", CAMERA_FILE), "pickle for PYSKL and MMAction2, 25 joints, one class a clip"),
     "omnifall": Format(("omnifall.csv",), "who does what from when to when, in the 16 classes of OmniFall"),
-    "ava": Format(("ava.csv", "ava_actions.pbtxt"), "table of AVA: a box and a class a second and person"),
+    "ava": Format(("ava.csv", "ava_actions.pbtxt", CAMERA_FILE), "table of AVA: a box and a class a second and person"),
     "mp4": Format(("preview.mp4",), "the motion in its room as a video, through ffmpeg", needs="ffmpeg"),
     "fbx": Format(("motion.fbx",), "the .glb as FBX, through Blender", needs="Blender"),
     "usd": Format(("motion.usdc",), "the .glb as USD, through Blender", needs="Blender"),

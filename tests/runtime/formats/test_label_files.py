@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from motion_preprocessing.describe import ACTIONS, action_labels
 from motion_runtime.formats import action_segments, label_files
 from motion_runtime.formats.camera import HEIGHT, WIDTH, camera_for
+from motion_runtime.formats.export import Export
 from motion_runtime.motion import Motion
 
 Walk = Callable[..., Motion]
@@ -104,3 +107,19 @@ def test_a_clip_is_named_after_what_happens(
     dense = np.array([row + row[-1:] * (longest - len(row)) for row in classes])
     monkeypatch.setattr(action_segments, "frame_actions", lambda _: dense)
     assert ACTIONS[action_segments.clip_action(pair)] == name
+
+
+def test_camera_json_takes_a_point_of_the_room_to_its_pixel(pair: Motion, tmp_path: Path) -> None:
+    export = Export(pair, "clip")
+    export.write(tmp_path, ["ava", "pyskl"])
+    said = json.loads((tmp_path / "camera.json").read_text())
+    # The textbook's pinhole camera: x right, y down, z ahead.
+    points = np.concatenate([pair.joints_m[1, 7].astype(np.float64), np.ones((22, 1))], axis=1)
+    seen = points @ np.array(said["camera_from_room"]).T
+    pixels = seen[:, :3] @ np.array(said["intrinsics"]).T
+    np.testing.assert_allclose(pixels[:, :2] / pixels[:, 2:], camera_for(pair).project(pair.joints_m[1, 7]), atol=1e-3)
+    assert (seen[:, 2] > 0).all()
+    upright = np.array(said["camera_from_room"])[:3, :3]
+    np.testing.assert_allclose(upright @ upright.T, np.eye(3), atol=1e-8)
+    assert np.linalg.det(upright) == pytest.approx(1.0)
+    assert (said["width"], said["height"]) == (WIDTH, HEIGHT)
