@@ -18,7 +18,7 @@ from motion_preprocessing.skeleton import BONES, JOINT_INDEX, REST_OFFSETS_M, WO
 from motion_runtime import generator as generator_module
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
 from motion_runtime.flips import FASTEST_RAD_S
-from motion_runtime.generator import Generator
+from motion_runtime.generator import AGAIN, AGAIN_UNLEARNED, Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Placement, Room
 from motion_runtime.sampler import SAMPLERS
@@ -241,11 +241,20 @@ def test_a_draft_is_gone_over_in_the_words_it_was_made_by_but_for_parts_that_nob
     generator: Generator, monkeypatch: pytest.MonkeyPatch, said: str, told: str, again: list[str] | None
 ) -> None:
     texts: list[str] = []
-    embed = Generator._embed
+    begun: list[int] = []  # the noise level at which each loop began
+    embed, loop = Generator._embed, generator_module.sample
     monkeypatch.setattr(Generator, "_embed", lambda self, text: (texts.append(text), embed(self, text))[1])
+    monkeypatch.setattr(
+        generator_module, "sample",
+        lambda kernel, steps, *rest: (begun.append(steps[0].t), loop(kernel, steps, *rest))[1],
+    )  # fmt: skip
     monkeypatch.setattr(generator_module, "come_to_rest", lambda x, *_: (x, Placement()))
     use = Use(0.5, Rest((0.0, 0.0), (0.1, 0.1), 0.0), (), True)
-    generator.generate(request(said, told=(told,), uses=(use,), seconds=3.0, staged=True))
+    generator.generate(request(said, told=(told,), uses=(use,), seconds=3.0, staged=True, steps=20))
+    # What the model has not learned as a whole is kept nearer to the draft.
+    least, most = (0.0, AGAIN_UNLEARNED) if again else (AGAIN_UNLEARNED, AGAIN)
+    assert begun[0] > 0.9 * generator._schedule.steps
+    assert least < begun[-1] / generator._schedule.steps <= most
     first = [part.strip() for part in told.split("|")]
     assert list(dict.fromkeys(texts)) == [*first, *(again or [])]
     assert texts[-1] == (again or first)[-1]
