@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
+from motion_preprocessing.skeleton import JOINT_NAMES
 from motion_runtime.editing.body_parts import Hold, Pose, frame_at
 from motion_runtime.editing.constraints import Constraints, Miss, worst_miss
 from motion_runtime.editing.keyframes import Keyframes
@@ -21,6 +22,8 @@ Array = NDArray[np.float64]
 
 AGREE_M: Final = 0.01
 """Two wishes for one pelvis at one time may differ by this."""
+_NEAR_M: Final = 2.0
+"""A room may be cropped below people's heads, and hands reach out of doors; farther places are in another unit."""
 _AHEAD_M: Final = 0.3
 """A place this far away tells which way somebody sets out."""
 
@@ -133,7 +136,7 @@ def check_inside(known: Constraints, room: Room, fps: float) -> None:
     """Refuse places outside the room.
 
     Raises:
-        InputError: A pelvis is to be where the room's points do not reach.
+        InputError: A pelvis is to be where the room's points do not reach, or another joint far from them.
     """
     low, high = room.scene.points_m[:, :2].min(axis=0), room.scene.points_m[:, :2].max(axis=0)
     outside = known.floor_mask & ((known.floor_m < low) | (known.floor_m > high)).any(axis=-1)
@@ -143,6 +146,15 @@ def check_inside(known: Constraints, room: Room, fps: float) -> None:
         raise InputError(
             f"expected places inside the room, x {low[0]:.1f} to {high[0]:.1f} m and y {low[1]:.1f} to "
             f"{high[1]:.1f} m, got {x:.2f},{y:.2f} at {frame / fps:g} s for person {person + 1}; move it there"
+        )
+    corners = np.stack([room.scene.points_m.min(axis=0) - _NEAR_M, room.scene.points_m.max(axis=0) + _NEAR_M])
+    far = known.position_mask & ((known.positions_m < corners[0]) | (known.positions_m > corners[1])).any(axis=-1)
+    if far.any():
+        person, frame, joint = np.argwhere(far)[0]
+        place = ",".join(f"{value:.2f}" for value in known.positions_m[person, frame, joint])
+        raise InputError(
+            f"expected places of joints in the room, in metres, got {place} at {frame / fps:g} s for the "
+            f"{JOINT_NAMES[joint]} of person {person + 1}; move it there"
         )
 
 

@@ -87,6 +87,14 @@ def test_a_start_asked_for_by_name_is_met_too(generator: Generator) -> None:
         generator.generate(request(start_m=(0.0, 0.0), edits=Edits(paths=(RootPath.parse("0:1,1"),))))
 
 
+def test_a_joint_far_from_the_room_is_refused(generator: Generator) -> None:
+    places = np.full((1, 1, 22, 3), np.nan)
+    places[0, 0, 20] = [120.0, 40.0, 90.0]  # centimetres
+    hand = Edits(keyframes=(Keyframes(np.array([1.0]), places, np.isfinite(places).all(axis=-1)),))
+    with pytest.raises(InputError, match=r"got 120.00,40.00,90.00 at 1 s for the left_wrist of person 1"):
+        generator.generate(request(scene=flat_room(), edits=hand))
+
+
 def test_a_path_out_of_the_room_is_refused(generator: Generator) -> None:
     scene = flat_room()
     with pytest.raises(InputError, match=r"expected places inside the room, x 0.0 to 5.9 m .* got 1.00,9.00 at 1 s"):
