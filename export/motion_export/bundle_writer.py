@@ -36,6 +36,7 @@ from motion_runtime.manifest import (
     PLAIN,
     STEP,
     TEXT_ENCODER,
+    Calibration,
     GraphSpec,
     Manifest,
     Normaliser,
@@ -93,6 +94,8 @@ class Model:
     """What it was trained on and for how long."""
     default: SamplingDefaults = SamplingDefaults("dpm++", 20, 2.5)
     """Sampling where a request leaves it open."""
+    calibration: Calibration | None = None
+    """What its answers are to be multiplied by; None = nothing was measured."""
 
     def __post_init__(self) -> None:
         config = self.denoiser.config
@@ -226,6 +229,7 @@ def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...], br
             **model.training,
             "exported_with": {"scene-motion": version("scene-motion"), "torch": torch.__version__},
         },
+        calibration=model.calibration,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,9 +13,12 @@ from motion_preprocessing.dataset import HEADER_FILE
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.labels import OBJECT_CLASSES, PERSON_CLASSES
 from motion_runtime.manifest import SamplingDefaults, ScheduleSpec
+from motion_runtime.schedule import NoiseSchedule
 from motion_train import checkpoint
+from motion_train.calibration import held_out, measure
 from motion_train.config import TrainConfig, to_dict
 from motion_train.denoiser import Denoiser
+from motion_train.diffusion import GaussianDiffusion
 from motion_train.text_tower import TextTower
 
 _HEADER_KEYS: Final = ("fps", "sequences", "frames", "provenance")
@@ -59,7 +64,7 @@ def load_model(
     denoiser = Denoiser(config.model)
     checkpoint.load_weights(denoiser, saved.ema, str(saved.folder))
     tower = TextTower.load(tower_folder)
-    return Model(
+    model = Model(
         denoiser=denoiser.eval(),
         tower=tower,
         mean=saved.normaliser.mean,
@@ -74,8 +79,32 @@ def load_model(
         licence=licence,
         credits="\n".join(header["credits"]) if credits is None else credits,
         training=_training(config, saved.progress, header, tower),
-        **({} if default is None else {"default": default}),
     )
+    return model if default is None else replace(model, default=default)
+
+
+def calibrated(model: Model, path: Path, dataset: Path | None, report: Callable[[str], None]) -> Model:
+    """Measure on a dataset's held-out clips what a checkpoint's answers are to be multiplied by.
+
+    Args:
+        model: From `load_model`.
+        path: The checkpoint, as given there.
+        dataset: The dataset's folder; None = the one that the training names.
+        report: Told about it.
+
+    Raises:
+        InputError: The dataset is not there.
+    """
+    saved = checkpoint.load(checkpoint.find(path))
+    folder = dataset or _named(saved.config.data.dataset, "dataset", "--dataset")
+    batches = held_out(folder, saved.config.data, model.tower, saved.normaliser)
+    report(f"calibration: {sum(len(batch['x0']) for batch in batches)} held-out windows of {folder}")
+    diffusion = GaussianDiffusion(NoiseSchedule.named(model.schedule.kind, model.schedule.steps))
+
+    def note(done: int, total: int) -> None:
+        report(f"calibration: {done} of {total} noise levels")
+
+    return replace(model, calibration=measure(model.denoiser, diffusion, batches, model.fps, note))
 
 
 def _training(

@@ -66,8 +66,13 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
 @click.option("--text-tower", type=click.Path(path_type=Path), help="Text tower's folder; default: the training's.")
 @click.option(
-    "--dataset", type=click.Path(path_type=Path), help="Dataset, for frame rate and credits; default: the training's."
-)
+    "--dataset", type=click.Path(path_type=Path),
+    help="Dataset, for frame rate, credits and --calibrate; default: the training's.",
+)  # fmt: skip
+@click.option(
+    "--calibrate", is_flag=True,
+    help="Measure on the dataset's held-out clips what the network loses of quick movement; motion-run gives it back.",
+)  # fmt: skip
 @click.option("--fps", type=click.FloatRange(1, 1000), help="Frames a second of the data; default: the dataset's.")
 @click.option("--name", default="scene-motion", show_default=True, help="What the model is called.")
 @click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights (SPDX).")
@@ -90,6 +95,7 @@ def main(
     overwrite: bool,
     text_tower: Path | None,
     dataset: Path | None,
+    calibrate: bool,
     fps: float | None,
     name: str,
     licence: str,
@@ -108,7 +114,7 @@ def main(
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError.for_extra(module, "export")
     from motion_export.bundle_writer import write_bundle
-    from motion_export.checkpoint_model import load_model
+    from motion_export.checkpoint_model import calibrated, load_model
     from motion_export.graphs import check_opset
     from motion_runtime.guidance import Guidance
     from motion_runtime.manifest import SamplingDefaults
@@ -127,6 +133,8 @@ def main(
         credits=_read(credits_file),
         default=SamplingDefaults(sampler, steps, guidance, Guidance(guidance, guidance, guidance_interval).interval),
     )
+    if calibrate:
+        model = calibrated(model, checkpoint, dataset, click.echo)
     embed = None
     if evaluator is not None:
         from motion_train.evaluation.embedder import Evaluator

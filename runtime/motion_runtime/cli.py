@@ -114,6 +114,8 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--solid/--no-solid", default=True, show_default=True, help="Who is inside of things is moved out.")
 @click.option("--hands/--no-hands", default=True, show_default=True, help="Who helps somebody has the hands on them.")
 @click.option("--apart", type=float, default=0.45, show_default=True, help="People keep apart, metres; 0 = off.")
+@click.option("--calibrate/--no-calibrate", default=True, show_default=True,
+              help="Gives back what the network loses of quick movement.")  # fmt: skip
 @click.option("--low-pass", type=float, default=0.045, show_default=True, help="Smooths what moves, seconds; 0 = off.")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
 @click.option("--provider", default="auto", show_default=True, help="auto, cpu, openvino, cuda or tensorrt.")
@@ -162,6 +164,7 @@ def main(
     paths: tuple[str, ...],
     low_pass: float,
     walls: bool,
+    calibrate: bool,
     ground: bool,
     feet: bool,
     use: bool,
@@ -231,6 +234,7 @@ def main(
         guidance_interval=guidance_interval,
         low_pass_s=low_pass,
         walls=walls,
+        calibrate=calibrate,
         ground=ground,
         feet=feet,
         use=use,

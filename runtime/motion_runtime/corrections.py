@@ -1,7 +1,8 @@
 """What is corrected of what the network says: all of it, in the order in which it is done, and why in that order.
 
-In every denoising step, on x0 of one window (`of_window`; the generator adds the first, and the last two):
+In every denoising step, on x0 of one window (`of_window`; the generator adds the first two, and the last two):
 
+    Calibrated         frequencies become as large as they should be: in the model's numbers, before anything is placed
     fade_in            what earlier windows have made; everything else goes on from there
     StandAt            people start where they were told to, before anything is asked of the places they are at
     OnTheGround        whole motions go up or down onto what is under them at those places

@@ -30,6 +30,7 @@ from motion_preprocessing.groups import GROUP_SIZE, SceneTokens
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import POSE_DIM
 from motion_runtime.bundle import Bundle
+from motion_runtime.calibrated import Calibrated
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
 from motion_runtime.corrections import of_bodies, of_whole, of_window
 from motion_runtime.editing.come_to_rest import come_to_rest
@@ -94,6 +95,7 @@ class Generator:
         self._schedule = NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
         self._tokenizer = PromptTokenizer.load(bundle.path(manifest.text.tokenizer), manifest.text.context_length)
         self._sessions: dict[tuple[str, int, int, int, str], GraphSession] = {}
+        self._calibrated = None if manifest.calibration is None else Calibrated(manifest.calibration, manifest.fps)
         self._room: Room | None = None
         self._embeddings: dict[str, Floats] = {}
         self._loading = RLock()
@@ -256,7 +258,10 @@ class Generator:
                 todo,
                 noise,
                 report,
-                in_the_loop(corrections, self.bundle.manifest.normaliser, len(people), window.frames),
+                in_the_loop(
+                    corrections, self.bundle.manifest.normaliser, len(people), window.frames,
+                    self._calibrated if request.calibrate else None,
+                ),
                 begun,
             )[0, : len(people), : window.frames]  # (p, t, D)
             if not np.isfinite(clean).all():

@@ -127,6 +127,20 @@ class SamplingDefaults:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """How much larger each frequency of a movement is than the network says: `motion_runtime.calibrated` uses it."""
+
+    hertz: tuple[float, ...]
+    """Frequencies F, ascending."""
+    levels: tuple[int, ...]
+    """Noise levels K, ascending."""
+    arms: tuple[tuple[float, ...], ...]
+    """Factors (K, F) of shoulders, elbows and wrists."""
+    others: tuple[tuple[float, ...], ...]
+    """Factors (K, F) of all other joints."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What `manifest.json` says."""
 
@@ -182,6 +196,8 @@ class Manifest:
     """Differences to PyTorch that were measured at export."""
     precisions: Mapping[str, Any] = field(default_factory=lambda: {FP32: {}})
     """Precisions that step kernels may be run in -> what was measured of them at export; always with 'fp32'."""
+    calibration: Calibration | None = None
+    """What the network's answers are multiplied by; None = they are taken as they are."""
 
 
 def expected_tensors(

@@ -24,6 +24,7 @@ from motion_runtime.manifest import (
     STORED,
     TEXT_ENCODER,
     VARIANTS,
+    Calibration,
     GraphSpec,
     Manifest,
     Normaliser,
@@ -117,11 +118,18 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         training=dict(top.table("training").values),
         parity=dict(top.table("parity").values),
         precisions=dict(top.table("precisions").values) if "precisions" in top.values else {FP32: {}},
+        calibration=None if top.values.get("calibration") is None else _calibration(top.table("calibration")),
     )
     _check_names(manifest, where)
     _check_sizes(manifest, where)
     _check_shapes(manifest, where)
     return manifest
+
+
+def _calibration(reader: Reader) -> Calibration:
+    hertz, levels = reader.numbers("hertz"), tuple(map(int, reader.numbers("levels")))
+    size = len(levels), len(hertz)
+    return Calibration(hertz, levels, reader.matrix("arms", *size), reader.matrix("others", *size))
 
 
 def _graph(reader: Reader) -> GraphSpec:

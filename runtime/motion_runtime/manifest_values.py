@@ -85,6 +85,25 @@ class Reader:
         array.setflags(write=False)
         return array
 
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """Read a list of finite numbers of at least 0, ascending, at least one."""
+        values = self.vector(key)
+        ascending = len(values) and np.isfinite(values).all() and values[0] >= 0 and (np.diff(values) > 0).all()
+        wanted = "ascending numbers of at least 0"
+        return tuple(map(float, self.values[key])) if ascending else self._refuse(key, wanted, self.values[key])
+
+    def matrix(self, key: str, rows: int, columns: int) -> tuple[tuple[float, ...], ...]:
+        """Read a list of `rows` lists of `columns` finite numbers of at least 0."""
+        wanted = f"{rows} lists of {columns} numbers of at least 0"
+        value = self._get(key, wanted)
+        try:
+            array = np.array(value, dtype=np.float64)
+        except (ValueError, TypeError, OverflowError):
+            self._refuse(key, wanted, value)
+        if array.shape != (rows, columns) or not np.isfinite(array).all() or (array < 0).any():
+            self._refuse(key, wanted, value)
+        return tuple(map(tuple, array.tolist()))
+
     def table(self, key: str) -> Reader:
         """Read a nested object."""
         return Reader(self._get(key, "a JSON object"), f"'{key}' in {self.where}")

@@ -73,6 +73,8 @@ class GenerationRequest:
     """Whether the room's walls hold people back; without, only furniture is seen."""
     apart_m: float = 0.45
     """People keep their pelves this far apart; 0 = they may meet and cross."""
+    calibrate: bool = True
+    """Whether the network's answers are made as quick as it was measured to be too slow (`calibrated`)."""
     ground: bool = True
     """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole."""
     feet: bool = True

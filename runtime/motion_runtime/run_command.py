@@ -264,6 +264,7 @@ def describe_run(
             "guidance_interval": list(generator.guidance_of(request).interval),
             "low_pass_s": request.low_pass_s,
             "walls": request.walls,
+            "calibrate": request.calibrate,
             "ground": request.ground,
             "feet": request.feet,
             "use": request.use,

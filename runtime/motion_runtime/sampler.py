@@ -53,6 +53,11 @@ class Step:
         return tuple(branch for branch, weight in enumerate(self.weights) if weight != 0.0)
 
     @property
+    def last(self) -> bool:
+        """Whether no noise is left after it: x' is x0."""
+        return self.a == self.c == self.s == 0.0
+
+    @property
     def coefficients(self) -> Array:
         """The step kernel's input (4 + K,): a, b, c, s and the weights of its K branches."""
         weights = [self.weights[branch] for branch in self.branches]
@@ -248,7 +253,7 @@ def sample(
     plan: list[Step],
     noise: Callable[[int], Array],
     on_step: Callable[[int, int], None] | None = None,
-    correct: Callable[[Array], Array] | None = None,
+    correct: Callable[[Array, Step], Array] | None = None,
     begin: tuple[Array, Array] | None = None,
 ) -> Array:
     """Run the plan from pure noise to a clean motion.
@@ -258,7 +263,7 @@ def sample(
         plan: From `plan_steps`.
         noise: Draw number -> standard normal array; its shape is the motion's.
         on_step: Called after every step with how many are done and how many there are.
-        correct: Gives x0 with what is known of it in its place.
+        correct: Gives a step's x0 with what is known of it in its place.
         begin: x at the plan's first level and the x0 it has come from, where the plan is the rest of one; None = noise.
     """
     x, x0 = (noise(0), np.zeros_like(noise(0))) if begin is None else begin
@@ -267,7 +272,7 @@ def sample(
         z = noise(done) if step.s > 0 else none
         x, x0 = kernel(x, x0, z, step)
         if correct is not None:
-            known = correct(x0)
+            known = correct(x0, step)
             if known is not x0:
                 x, x0 = x + np.float32(step.b) * (known - x0), known
         if on_step is not None:

@@ -14,6 +14,10 @@ from click.testing import CliRunner, Result
 
 from motion_export.bundle_writer import Model
 from motion_export.cli import main
+from motion_preprocessing.dataset import write_dataset
+from motion_preprocessing.rotations import matrix_from_rotation_vector
+from motion_preprocessing.sequence import MotionSequence
+from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_runtime.bundle import Bundle
 from motion_runtime.manifest import Normaliser
 from motion_train import checkpoint
@@ -37,12 +41,12 @@ def old_run(toy_model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(toy_model, tmp_path_factory.mktemp("old"), None)
 
 
-def write_run(toy_model: Model, folder: Path, header: dict[str, Any] | None) -> Path:
+def write_run(toy_model: Model, folder: Path, header: dict[str, Any] | None, frames: int = 12) -> Path:
     tower = folder / "tower"
     toy_model.tower.save(tower)
     sizes = [f"model.{key}={value}" for key, value in dataclasses.asdict(toy_model.denoiser.config).items()]
     data = {"text_tower": f"'{tower}'", "dataset": f"'{folder / 'gone'}'"}
-    data |= {"scene_tokens": "4", "frames": "12", "min_frames": "5", "people": "2", "identities": "4"}
+    data |= {"scene_tokens": "4", "frames": str(frames), "min_frames": "5", "people": "2", "identities": "4"}
     settings = configuration.load(None, [*sizes, *(f"data.{key}={value}" for key, value in data.items())])
     live = Denoiser(toy_model.denoiser.config)
     checkpoint.save(
@@ -177,3 +181,27 @@ def test_bundle_that_exists(run: Path, tmp_path: Path) -> None:
     result = export("--checkpoint", run, "--people", "1", "--out", tmp_path)
     assert result.exit_code == 7
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_calibrate_measures_held_out_clips_or_says_what_is_missing(toy_model: Model, tmp_path: Path) -> None:
+    run, out, data = write_run(toy_model, tmp_path / "run", HEADER, frames=60), tmp_path / "bundle", tmp_path / "data"
+    missing = export("--checkpoint", run, "--frames", "10", "--calibrate", "--out", out)
+    assert missing.exit_code == 2
+    assert "--dataset" in missing.output
+    assert not out.exists()
+    phase = np.arange(80)[:, None, None] * 0.3 + np.random.default_rng(0).uniform(0, 6, (22, 3))
+    rotations = np.asarray(matrix_from_rotation_vector(0.3 * np.sin(phase))).astype(np.float32)
+    rotations[:, 0] = WORLD_FROM_BODY
+    root = np.stack([0.05 * np.arange(80), 0.1 * np.sin(phase[:, 0, 0]), np.full(80, 0.95)], axis=-1)
+    about = ("a person walks",), "walk", "person", "somebody"
+    clips = [
+        MotionSequence(split, 20.0, rotations, root.astype(np.float32), *about, split, "", "made for a test", "CC0-1.0")
+        for split in ("train", "validation")
+    ]
+    write_dataset(data, clips, fps=20.0, credits=[CREDIT], provenance={})
+    result = export("--checkpoint", run, "--frames", "10", "--dataset", data, "--calibrate", "--out", out)
+    assert result.exit_code == 0, result.output
+    found = Bundle.open(out).manifest.calibration
+    assert found is not None
+    assert f"calibration: {len(found.levels)} of {len(found.levels)} noise levels" in result.output
+    assert np.shape(found.arms) == np.shape(found.others) == (len(found.levels), len(found.hertz))

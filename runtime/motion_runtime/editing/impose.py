@@ -25,6 +25,7 @@ from motion_runtime.editing.constraints import Constraints, wrapped
 from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.editing.spread import Spread, fading, lasting
 from motion_runtime.manifest import Normaliser
+from motion_runtime.sampler import Step
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -74,8 +75,12 @@ class Imposer:
 
 
 def in_the_loop(
-    corrections: Sequence[Callable[[Array], Array]], normaliser: Normaliser, persons: int, frames: int
-) -> Callable[[Floats], Floats] | None:
+    corrections: Sequence[Callable[[Array], Array]],
+    normaliser: Normaliser,
+    persons: int,
+    frames: int,
+    calibrated: Callable[[Floats, Step], Floats] | None = None,
+) -> Callable[[Floats, Step], Floats]:
     """Wrap corrections of pose vectors (p, t, 258) in metres for the sampler's normalised and padded (1, P, T, 258).
 
     Args:
@@ -83,25 +88,26 @@ def in_the_loop(
         normaliser: The model's.
         persons: Persons p of the request.
         frames: Frames t of the window.
+        calibrated: What is done first, with the model's numbers (p, t, 258); None = nothing.
 
     Returns:
-        What `sample` corrects x0 by; None where there is nothing to correct.
+        What `sample` corrects x0 by; it hands back what it is given where there is nothing to correct.
     """
-    if not corrections:
-        return None
 
-    def correct(x0: Floats) -> Floats:
+    def correct(x0: Floats, step: Step) -> Floats:
         part = (0, slice(persons), slice(frames))
-        given: Array = normaliser.denormalise(x0[part]).astype(np.float64)
+        answer: Floats = x0[part]
+        own = answer if calibrated is None else calibrated(answer, step)
+        given: Array = normaliser.denormalise(own).astype(np.float64)
         if not np.isfinite(given).all():
             return x0  # no motion to correct: the generator says so at the end
         x = given
         for correction in corrections:
             x = correction(x)
-        if x is given:
-            return x0  # nothing to correct
+        if x is given and own is answer:
+            return x0
         result = x0.copy()
-        result[part] = normaliser.normalise(x.astype(np.float32))
+        result[part] = own if x is given else normaliser.normalise(x.astype(np.float32))
         return result
 
     return correct
