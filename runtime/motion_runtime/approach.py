@@ -252,7 +252,7 @@ def worded(prompt: str, thing: RoomObject, seconds: float, *, alone: bool = True
 
 def _up_from_bed(prompt: str, bed: RoomObject, seconds: float, *, alone: bool) -> str:
     """What the model is to read of somebody who gets up from a bed that they start on."""
-    if stance_of(prompt) is not Stance.ON or names_others(_UP_FROM_BED.sub("", prompt)):  # 'her bed' is nobody else
+    if stance_of(prompt) is not Stance.ON:
         return prompt
     lying = _LYING_UP.search(prompt)
     if lying is None and (bed.level_m or 0.0) > _HIGHEST_CHAIR_M:

@@ -395,7 +395,7 @@ def test_who_falls_out_of_bed_is_told_in_words_that_the_model_knows(
         ("a patient gets out of bed and falls", "a patient stands up from a chair and falls"),
         ("a patient gets up in bed", "a patient gets up in bed"),
         ("a patient gets up from the chair beside the bed", "a patient gets up from the chair beside the bed"),
-        ("a patient gets out of bed with the help of a nurse", "a patient gets out of bed with the help of a nurse"),
+        ("a patient gets out of bed with a carer's help", "a patient stands up from a chair with a carer's help"),
         ("a patient is lying on the floor beside the bed and gets up",) * 2,
         ("a person walks to the bed, sits down and gets up from the bed",) * 2,
     ],
