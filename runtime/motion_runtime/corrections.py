@@ -70,7 +70,7 @@ Correction = Callable[[Array], Array]
 
 def of_window(
     placement: Placement, request: GenerationRequest, room: Room | None, people: Sequence[int], fps: float,
-    *, kept: int = 0, turns: bool = False, finished: bool = False, passed: Sequence[Array] = (),
+    *, first_s: float = 0.0, kept: int = 0, turns: bool = False, finished: bool = False, passed: Sequence[Array] = (),
 ) -> list[Correction]:  # fmt: skip
     """What holds the people of a window back and leads them onto the furniture, if anything does.
 
@@ -80,6 +80,7 @@ def of_window(
         room: The room.
         people: Who of the request is in the window.
         fps: Frames a second.
+        first_s: Time of the window's first frame.
         kept: Frames at the start of the window that are the end of the one before; 0 = the motion starts with it.
         turns: Whether who comes walking to a seat turns round for it.
         finished: Whether the motion is no longer denoised.
@@ -89,11 +90,12 @@ def of_window(
     apart_m = request.apart_m if len(people) > 1 or passed else 0.0
     held: list[Correction] = []
     first = kept == 0
-    uses = [request.uses[person] if person < len(request.uses) else None for person in people]
+    uses = [request.uses[person] if person < len(request.uses) else () for person in people]
     if finished and request.feet:
-        held.append(FeetCarry(fps, kept, [use is not None and not use.start_free for use in uses]))
+        held.append(FeetCarry(fps, kept, [any(not use.start_free for use in one) for one in uses]))
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
-    if first and any(others):
+    told = bool(uses and uses[0] and uses[0][0].bent)
+    if first and (any(others) or told):
         # The first person of a window starts at its origin, but in company the model does not always see to it.
         held.append(StandAt([Start(placement.start_m, math.degrees(placement.heading_rad)), *others], placement))
     if request.ground:
@@ -102,7 +104,7 @@ def of_window(
         if first and finished:
             held.append(StandBeforeFall(placement, supports, fps))
     if any(uses) and not finished:
-        held.append(OnFurniture(uses, placement, fps, kept=kept, turns=turns))
+        held.append(OnFurniture(uses, placement, fps, first_s=first_s, kept=kept, turns=turns))
     if bounds is not None or apart_m > 0:
         held.append(StayInside(bounds, placement, fps, apart_m, passed))
     return held
@@ -142,7 +144,9 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
             bounds = room.bounds if request.walls else None
             if made.roams:
                 rotations, root = elsewhere(rotations, root, room.solids, bounds, fps)
-            rotations, root = settle(rotations, root, made.uses, room.solids, bounds, fps)
+            # Who uses several things is on none of them if the whole is moved for one.
+            uses = [one[0] if len(one) == 1 else None for one in made.uses]
+            rotations, root = settle(rotations, root, uses, room.solids, bounds, fps)
         rotations, root = keep_off(rotations, root, room.solids, fps)
     if made.grips:
         rotations = laid_on(rotations, root, made.grips, fps)

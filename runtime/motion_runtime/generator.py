@@ -29,6 +29,7 @@ from motion_preprocessing.errors import BundleError, InputError
 from motion_preprocessing.groups import GROUP_SIZE, SceneTokens
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import POSE_DIM
+from motion_runtime.approach import lies
 from motion_runtime.bundle import Bundle
 from motion_runtime.calibrated import Calibrated
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
@@ -209,6 +210,9 @@ class Generator:
         guides = None if known is None else with_guides(known, windows, placement.start_m)
 
         draft: NDArray[np.float64] | None = None  # (P, T, 258) in the canonical frame, where there is one
+        # A draft whose ways are bent afterwards knows nothing of the room.
+        blind = replace(request, ground=False)
+        in_the_open = guides is None and request.persons == 1 and any(use.bent for uses in request.uses for use in uses)
         before = 0  # steps that the draft took
         again = [step for step in plan if step.t <= AGAIN * self._schedule.steps]
         grips: dict[tuple[int, int], list[Grip]] = {}  # by window and its first person
@@ -222,12 +226,16 @@ class Generator:
             shape = self._kernel_shape(len(people), window.frames)
             texts = [text_at(timelines[person], starts[person], window.start / fps) for person in people]
             classes = tuple(request.person_classes[person] for person in people)
-            kernel = self._bind(classes, texts, shape, window.frames, self._scene_tokens(room, here, shape))
+            seen_room = room if draft is not None or not in_the_open else None
+            kernel = self._bind(classes, texts, shape, window.frames, self._scene_tokens(seen_room, here, shape))
             corrections = [] if past is None else [fade_in(past, window.frames)]
             number = windows.index(window)
             ways = passed.setdefault(number, [])
             kept = 0 if past is None else past.shape[1]
-            hold = partial(of_window, here, request, room, people, fps, kept=kept, turns=draft is not None, passed=ways)
+            hold = partial(
+                of_window, here, request if draft is not None or not in_the_open else blind, seen_room, people, fps,
+                first_s=window.first / fps, kept=kept, turns=draft is not None, passed=ways,
+            )  # fmt: skip
             corrections += hold()
             todo = plan if draft is None else again
             hands = None
@@ -259,7 +267,10 @@ class Generator:
                 noise,
                 report,
                 in_the_loop(
-                    corrections, self.bundle.manifest.normaliser, len(people), window.frames,
+                    corrections,
+                    self.bundle.manifest.normaliser,
+                    len(people),
+                    window.frames,
                     self._calibrated if request.calibrate else None,
                 ),
                 begun,
@@ -281,19 +292,26 @@ class Generator:
         begin = starting(request.others, placement) if request.others else None
         whole = in_windows(windows, request.persons, make, begin)
         if guides is None and any(request.uses):
-            come = come_to_rest(whole, request.uses, room, fps) if again else None
+            come = come_to_rest(whole, request.uses, room, placement, fps) if again else None
             if come is not None:
                 draft, placement = come
                 passed.clear()
                 before = len(windows) * len(plan)
-                if request.told and "|" in request.told[0] and "|" not in request.prompts[0]:
+                retold = bool(request.retold)
+                if retold or (request.told and "|" in request.told[0] and "|" not in request.prompts[0]):
                     # Parts that are not the request's: the draft says what happens when, the model is told it in one.
-                    request = replace(request, told=())
-                    again = [step for step in again if step.t <= AGAIN_UNLEARNED * self._schedule.steps] or again[-1:]
+                    request = replace(request, told=request.retold)
+                    if not retold or any(map(lies, request.retold)):
+                        again = [step for step in again if step.t <= AGAIN_UNLEARNED * self._schedule.steps] or again[
+                            -1:
+                        ]
                     timelines, windows = request.timelines, self.windows_of(request)
                     starts = [timeline.starts(request.seconds) for timeline in timelines]
-                grips.clear()
-                whole = in_windows(windows, request.persons, make)
+                whole = draft
+                # Where windows meet, what each makes of a draft in actions does not: it is taken as it is.
+                if len(windows) == 1 or not retold:
+                    grips.clear()
+                    whole = in_windows(windows, request.persons, make, begin)
             for correction in of_whole(placement, request, room, fps):
                 whole = correction(whole)
         held = tuple(grip for found in grips.values() for grip in found)

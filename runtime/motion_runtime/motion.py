@@ -92,10 +92,12 @@ class GenerationRequest:
     """Whether the room's things are solid: bodies that are inside of one are moved out of it."""
     others: tuple[Start | None, ...] = ()
     """Where the second, third ... person starts; None, or left out = where the model has them."""
-    uses: tuple[Use | None, ...] = ()
-    """What each person sits or lies on; worked out by `Generator.staged`."""
+    uses: tuple[tuple[Use, ...], ...] = ()
+    """What each person sits or lies on, one after the other; worked out by `Generator.staged`."""
     told: tuple[str, ...] = ()
     """What the model reads in place of the prompts, one a person; worked out by `Generator.staged`, empty = these."""
+    retold: tuple[str, ...] = ()
+    """What it reads when it goes over a draft that was made by `told`; worked out likewise, empty = the prompts."""
     roams: bool = False
     """Whether nobody was told where to start nor does anything at a thing of the room, so that the whole motion may as
     well be elsewhere in it; worked out by `Generator.staged`."""

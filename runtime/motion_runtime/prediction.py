@@ -30,8 +30,8 @@ class Prediction:
     """Scales of classifier-free guidance."""
     known: Constraints | None = None
     """What is known of the motion beforehand, in the room; None = nothing."""
-    uses: tuple[Use | None, ...] = ()
-    """What each person sits or lies on; empty = nobody on anything."""
+    uses: tuple[tuple[Use, ...], ...] = ()
+    """What each person sits or lies on, one after the other; empty = nobody on anything."""
     grips: tuple[Grip, ...] = ()
     """Whose hands hold whom, where and when."""
     roams: bool = False

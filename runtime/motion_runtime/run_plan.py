@@ -64,8 +64,8 @@ def describe_plan(
             for start in first.others
         ],
         "seats": [
-            None if use is None else [*(round(value, 3) for value in use.seat.centre_m), round(use.level_m, 3)]
-            for use in first.uses
+            [[*(round(value, 3) for value in use.seat.centre_m), round(use.level_m, 3)] for use in uses]
+            for uses in first.uses
         ],
         "places": [
             [[round(p.time_s, 2), round(p.x_m, 3), round(p.y_m, 3)] for p in path.waypoints]
@@ -95,9 +95,8 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
     for number, other in enumerate(plan["others"], 2):
         if other is not None:
             lines.append(f"  start     of person {number}: {other[0]:g},{other[1]:g}, facing {other[2]:g} degrees")
-    for number, seat in enumerate(plan["seats"], 1):
-        if seat is not None:
-            lines.append(f"  seat      of person {number}: about {seat[0]:g},{seat[1]:g}, {seat[2]:g} m high")
+    for number, seats in enumerate(plan["seats"], 1):
+        lines += [f"  seat      of person {number}: about {x:g},{y:g}, {high:g} m high" for x, y, high in seats]
     for number, places in enumerate(plan["places"], 1):
         if places:
             way = " ".join(f"{t:g}:{x:g},{y:g}" for t, x, y in places)

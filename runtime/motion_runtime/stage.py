@@ -51,6 +51,12 @@ class Use:
     """Where they may lie, head this way or that, the likelier first; empty where they cannot."""
     start_free: bool
     """Whether their start was chosen for its sake, and may be moved with the motion."""
+    bent: bool = False
+    """Whether the walk there is bent so that it ends there, since where it begins is given."""
+    since_s: float = 0.0
+    """From when on they go there: the start of the motion, or the end of what they used before."""
+    until_s: float = math.inf
+    """When they are to leave it."""
 
     def rests(self, *, lies: bool) -> tuple[Rest, ...]:
         """Where somebody may be who lies, or else sits."""

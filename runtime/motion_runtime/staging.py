@@ -27,7 +27,6 @@ from motion_runtime.approach import (
     names_others,
     rests_on,
     seats_one,
-    sits_anywhere,
     spots,
     stance_of,
     things_for,
@@ -36,6 +35,7 @@ from motion_runtime.approach import (
 from motion_runtime.editing.constraints import wrapped
 from motion_runtime.editing.edits import Edits
 from motion_runtime.editing.root_path import RootPath, Waypoint
+from motion_runtime.errands import Errand, as_prompt, errands, phases, things_used
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import NEIGHBOUR_M, Room, choose_placement, draw
 from motion_runtime.route import find_route
@@ -63,8 +63,12 @@ _OPEN_DEG: Final = 40.0
 """How far somebody may be turned from facing out of the circle."""
 _BESIDE_M: Final = (0.35, 1.5)
 """How far from a thing's outline somebody stands for whom there is no place at it."""
-_AT_TABLE_M: Final = 1.2
-"""Who sits down at a table takes a seat this near to it, if there is one."""
+_HURRIES_M_S: Final = 1.8
+"""Who has to walk faster to a seat walks as the model has them."""
+_RESTS_S: Final = 2.0
+"""Sitting or lying down takes as long."""
+_LONG_S: Final = 6.5
+"""The model makes a walk and what it ends on in one piece in no more."""
 _AT_HAND_M: Final = 2.5
 """Who starts where they were told to uses what is no farther away, but for those who walk there."""
 
@@ -96,8 +100,6 @@ def staged(request: GenerationRequest, room: Room | None, last_s: float) -> Gene
     goals = _goals(request, room, prompts)
     edits = request.edits
     posed = edits is not None and edits.start_pose is not None
-    if room is not None and edits is None and goals[0] is None and request.start_m is not None and request.use:
-        goals[0] = _seat_walked_to(request.start_m, prompts[0], room, last_s)
     if room is not None and (edits is None or (any(goals) and not posed)):
         request = _Stage(request, room, prompts, goals, last_s).fill()
     if room is None and edits is None and not any(goals) and not any(map(names_others, prompts)):
@@ -168,26 +170,6 @@ def _goals(request: GenerationRequest, room: Room | None, prompts: Sequence[str]
     return found + [None] * (request.persons - len(found))
 
 
-def _seat_walked_to(start: Place, prompt: str, room: Room, last_s: float) -> _Goal | None:
-    """Where somebody ends who walks from a given start to a seat that they name and sits down; None where none is.
-
-    Left to the model they walk straight ahead, past the seat or through it, for the start is not to be moved.
-    """
-    if stance_of(prompt) is not Stance.AWAY or not ends_on(prompt) or lies(prompt):
-        return None
-    things = [thing for thing in things_for(prompt, room.scene.furniture) if thing.object_class in SITTABLE]
-    found = good(spots(things, room.free_space))
-    if not found:
-        return None
-    spot = min(found, key=lambda one: math.dist(one.before(), start))
-    goal = _Goal(spot.on(), math.degrees(spot.seated_rad), spot)
-    try:
-        _path(start, goal, room, last_s)
-    except InputError:  # nobody asked for a goal: where there is no way, the model walks as it does without
-        return None
-    return goal
-
-
 def parse_place(text: str) -> tuple[float, float, float | None] | None:
     """Read 'x,y' or 'x,y,yaw'; None where the text is no numbers."""
     words = text.split(",")
@@ -223,17 +205,78 @@ class _Stage:
     """A room while people are put into it."""
 
     def __init__(
-        self, request: GenerationRequest, room: Room, prompts: Sequence[str], goals: Sequence[_Goal | None],
+        self, request: GenerationRequest, room: Room, prompts: Sequence[str], goals: list[_Goal | None],
         last_s: float,
     ) -> None:  # fmt: skip
         self._request, self._room, self._prompts, self._goals = request, room, prompts, goals
         self._last_s, self._number = last_s, draw(request)
+        self._aims: dict[int, Spot] = {}
+        """Where goals are that somebody sits or lies on."""
         self._starts: dict[int, Start] = {}
-        self._uses: dict[int, Use] = {}
+        self._uses: dict[int, list[Use]] = {}
+        self._spots: dict[int, list[Spot]] = {}
+        """Where what somebody uses is, one for each use."""
+        self._errands = [self._errands_of(person) for person in range(request.persons)]
         self._told_as: dict[int, str] = {}
+        self._retold_as: dict[int, str] = {}
         self._seated: list[RoomObject] = []
         """Seats for one that somebody has."""
         self._roams = False
+
+    def _errands_of(self, person: int) -> list[Errand]:
+        """What somebody uses, one after the other; a goal is the last of them."""
+        request, goal = self._request, self._goals[person]
+        if not request.use:
+            return []
+        found = errands([part.text for part in request.timelines[person].parts], self._room.scene.furniture)
+        spot = None if goal is None or request.edits is not None else goal.spot
+        ends = bool(found) and found[-1].until is None and ends_on(self._prompts[person])
+        if spot is not None and ends and spot.use(start_free=True) is not None:
+            self._aims[person] = spot
+            self._goals[person] = None
+            found[-1] = replace(found[-1], things=(spot.thing,))
+        return found
+
+    def _lengths(self, person: int) -> list[tuple[str, float]]:
+        """Text and length of each part of somebody's prompt."""
+        timeline, seconds = self._request.timelines[person], self._request.seconds
+        starts = [*timeline.starts(seconds), seconds]
+        return [(part.text, end - start) for part, start, end in zip(timeline.parts, starts, starts[1:], strict=False)]
+
+    def _run(self, person: int) -> None:
+        """Find places for what somebody uses after the first, and tell the model the way from one to the next."""
+        wanted, taken = self._errands[person], self._spots.get(person, [])
+        if not taken or not self._request.use:
+            return
+        start = self._starts[person].place_m
+        ways: list[float | None] = [None if self._uses[person][0].start_free else self._way_m(start, taken[0])]
+        for index, errand in enumerate(wanted[1:], 1):
+            before = taken[-1].before()
+            full = [one for one in self._seated if one is not taken[-1].thing]
+            things = [thing for thing in errand.things if not any(thing is one for one in full)]
+            found = good(spots(things, self._room.free_space))
+            if person in self._aims and index == len(wanted) - 1:
+                found = [self._aims[person]]
+            if not found:
+                break
+            spot = min(found, key=lambda one: self._way_m(before, one))
+            if not self._in_time(self._way_m(before, spot)):
+                break
+            self._take(person, spot, index, start_free=False, bent=True)
+            ways.append(self._way_m(before, spot))
+        done = wanted[: len(taken)]
+        told, again = phases(self._lengths(person), done, ways)
+        if len(done) > 1 or self._uses[person][0].bent or self._request.seconds > _LONG_S:
+            self._told_as[person], self._retold_as[person] = as_prompt(told), as_prompt(again)
+
+    def _in_time(self, way_m: float) -> bool:
+        """Whether a way can be walked, and rested at its end, in the motion's time."""
+        return way_m < _HURRIES_M_S * (self._last_s - _RESTS_S)
+
+    def _way_m(self, start: Place, spot: Spot) -> float:
+        """How far it is from a place to before a thing, round the furniture."""
+        corners = find_route(self._room.free_space, start, spot.before())
+        return float(np.linalg.norm(np.diff(corners, axis=0), axis=1).sum())
 
     def fill(self) -> GenerationRequest:
         """Put everybody in and return the request that says so."""
@@ -259,6 +302,8 @@ class _Stage:
                     held = [other for other in self._starts if holds[person] and not holds[other]]
                     if not (held and self._at_hand(person, self._starts[held[0]])):
                         self._anywhere(person)
+        for person in range(request.persons):
+            self._run(person)
         return self._filled()
 
     def _filled(self) -> GenerationRequest:
@@ -268,15 +313,20 @@ class _Stage:
             request = replace(request, start_m=first.place_m, heading_deg=heading)
         people = range(request.persons)
         others = tuple(self._starts.get(person) for person in people[1:])
-        uses = tuple(self._uses.get(person) for person in people) if request.use else ()
-        told = tuple(self._told_as.get(person, one) for person, one in enumerate(request.prompt_of_each))
+        uses = tuple(tuple(self._uses.get(person, ())) for person in people) if request.use else ()
+        told, retold = (
+            tuple(words.get(person, one) for person, one in enumerate(request.prompt_of_each)) if request.use and words
+            else ()
+            for words in (self._told_as, self._retold_as)
+        )  # fmt: skip
         return replace(
             request,
             others=others if any(others) else (),
             uses=uses if any(uses) else (),
             roams=self._roams,
             staged=not any(self._goals),
-            told=told if request.use and self._told_as else (),
+            told=told,
+            retold=retold,
         )
 
     def _things(self, person: int) -> list[RoomObject]:
@@ -284,14 +334,10 @@ class _Stage:
         goal = self._goals[person]
         if goal is not None:
             return [] if goal.spot is None else [goal.spot.thing]
+        if self._errands[person] and self._errands[person][0].things:
+            return list(self._errands[person][0].things)
         prompt, furniture = self._prompts[person], self._room.scene.furniture
-        named = things_for(prompt, furniture)
-        if not self._request.use or any(thing.object_class in SITTABLE for thing in named):
-            return named
-        # Who sits down is meant to sit on something, even where nobody says on what.
-        seats = sits_anywhere(prompt, furniture)
-        near = [seat for seat in seats for thing in named if thing.gap_m(np.array([seat.centre_m]))[0] < _AT_TABLE_M]
-        return near or named or seats
+        return things_used(prompt, furniture) if self._request.use else things_for(prompt, furniture)
 
     def _told(self, things: Sequence[RoomObject]) -> None:
         """The first person starts where the request says, and uses what is near."""
@@ -304,10 +350,12 @@ class _Stage:
             return
         goal = self._goals[0]
         near = _AT_HAND_M if goal is None and stance_of(self._prompts[0]) is not Stance.AWAY else math.inf
-        found = spots(list(things), self._room.free_space) if goal is None or goal.spot is None else [goal.spot]
+        found = self._spots_at(0, things)
         found = [spot for spot in found if math.dist(spot.before(), start) < near]
         if found:
-            self._take(0, min(found, key=lambda spot: math.dist(spot.before(), start)), start_free=False)
+            spot = min(found, key=lambda spot: math.dist(spot.before(), start))
+            walks = stance_of(self._prompts[0]) is Stance.AWAY and goal is None
+            self._take(0, spot, 0, start_free=False, bent=walks and self._in_time(self._way_m(request.start_m, spot)))
 
     def _at_furniture(self, person: int, things: Sequence[RoomObject]) -> None:
         """Start at, on or some steps from what is named, if there is a place."""
@@ -316,8 +364,8 @@ class _Stage:
         # One may walk to a chair that somebody sits on, but not sit there too.
         full = self._seated if stance is not Stance.AWAY or rests_on(prompt) else []
         free = [thing for thing in things if not any(thing is one for one in full)]
-        every = spots(free, self._room.free_space)
-        for found in (good(every), every) if goal is None or goal.spot is None else ([goal.spot],):
+        every = self._spots_at(person, free)
+        for found in (good(every), every):
             kept = [spot for spot in found if stance is Stance.AWAY or self._apart(_place(spot, stance))]
             if kept:
                 break
@@ -344,18 +392,32 @@ class _Stage:
         self._starts[person] = start
         if rests_on(prompt):
             # On the way to a goal the path says where the start is.
-            self._take(person, spot, start_free=goal is None)
+            self._take(person, spot, 0, start_free=goal is None)
         if goal is None:
             said = request.prompt_of_each[person]
             told = worded(said, spot.thing, request.seconds, alone=request.persons == 1)
             if told != said:
                 self._told_as[person] = told
 
-    def _take(self, person: int, spot: Spot, *, start_free: bool) -> None:
-        """Somebody sits or lies there."""
+    def _spots_at(self, person: int, things: Sequence[RoomObject]) -> list[Spot]:
+        """Where somebody may use the first thing that they do."""
+        goal = self._goals[person]
+        if goal is not None and goal.spot is not None:
+            return [goal.spot]
+        if person in self._aims and len(self._errands[person]) == 1:
+            return [self._aims[person]]
+        return spots(list(things), self._room.free_space)
+
+    def _take(self, person: int, spot: Spot, index: int, *, start_free: bool, bent: bool = False) -> None:
+        """Somebody sits or lies there, as the errand of that number says when."""
         use = spot.use(start_free=start_free)
         if use is not None:
-            self._uses[person] = use
+            errand = self._errands[person][index : index + 1]
+            starts = self._request.timelines[person].starts(self._request.seconds)
+            since = starts[errand[0].since] if errand else 0.0
+            until = math.inf if not errand or errand[0].until is None else starts[errand[0].until]
+            self._uses.setdefault(person, []).append(replace(use, bent=bent, since_s=since, until_s=until))
+            self._spots.setdefault(person, []).append(spot)
             if seats_one(spot.thing):
                 self._seated.append(spot.thing)
 

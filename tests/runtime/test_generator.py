@@ -250,7 +250,7 @@ def test_a_draft_is_gone_over_in_the_words_it_was_made_by_but_for_parts_that_nob
     )  # fmt: skip
     monkeypatch.setattr(generator_module, "come_to_rest", lambda x, *_: (x, Placement()))
     use = Use(0.5, Rest((0.0, 0.0), (0.1, 0.1), 0.0), (), True)
-    generator.generate(request(said, told=(told,), uses=(use,), seconds=3.0, staged=True, steps=20))
+    generator.generate(request(said, told=(told,), uses=((use,),), seconds=3.0, staged=True, steps=20))
     # What the model has not learned as a whole is kept nearer to the draft.
     least, most = (0.0, AGAIN_UNLEARNED) if again else (AGAIN_UNLEARNED, AGAIN)
     assert begun[0] > 0.9 * generator._schedule.steps

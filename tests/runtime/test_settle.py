@@ -162,9 +162,9 @@ def test_a_generator_settles_bodies_only_where_things_are_solid(monkeypatch: pyt
     monkeypatch.setattr(corrections, "settle", note)
     request = GenerationRequest(
         ("stands",), seconds=1.0, steps=2, scene=scene, start_m=(0.0, 0.0), heading_deg=0.0, staged=True,
-        uses=(LIES_ALONG_X,),
+        uses=((LIES_ALONG_X,),),
     )  # fmt: skip
     toy = Generator.load(TOY, "cpu")
     solid, hollow = (toy.generate(replace(request, solid=one)) for one in (True, False))
-    assert asked == [(LIES_ALONG_X,)]
+    assert asked == [[LIES_ALONG_X]]
     np.testing.assert_allclose(solid.root_position_m, hollow.root_position_m + 1.0, atol=1e-5)

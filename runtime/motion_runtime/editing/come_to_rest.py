@@ -1,13 +1,19 @@
 """A walk that ends in sitting or lying is put so that it ends on the seat: where it starts, and where it turns round.
 
-What happens and when is the model's; which way somebody walks is not. A walk may start anywhere and lead anywhere, so
-a finished motion is taken as a draft, and the frame that it was made in is stood elsewhere in the room: with the pelvis
-over the seat and the body facing out of it while it is down. That leaves one choice, from which side they come.
-The model sits down facing the way it came, for it knows next to no recording of a walk that ends on a chair; a seat is
-open in front, though. So the body is turned round in the last moments before it goes down, by as much as makes the way
-there free (`turned_round`); whoever lies down gets the time for it; and all stand before the seat or beside the bed
-until they go down. Then the network goes over the draft again in its new place, from a noise that leaves the plan of a
-motion and takes its steps: what slid is stepped.
+What happens and when is the model's; which way somebody walks is not. A walk whose start was chosen for the seat's sake
+may start anywhere and lead anywhere, so a finished motion is taken as a draft, and the frame that it was made in is
+stood elsewhere in the room: with the pelvis over the seat and the body facing out of it while it is down. That leaves
+one choice, from which side they come. The model sits down facing the way it came, for it knows next to no recording of
+a walk that ends on a chair; a seat is open in front, though. So the body is turned round in the last moments before it
+goes down, by as much as makes the way there free (`turned_round`); whoever lies down gets the time for it; and all
+stand before the seat or beside the bed until they go down.
+
+Where it is known where somebody starts, because it was said or because they used something else before, the walk is
+bent (`bent_way`). Who gets up before they are to, stays.
+
+Then the network goes over the draft again in its new place, from a noise that leaves the plan of a motion and takes its
+steps: what slid is stepped. That is done where one window holds all of the motion, or the draft's own parts do. What
+several windows make of a draft in single actions does not meet: people leap from one to the next.
 """
 
 from __future__ import annotations
@@ -20,14 +26,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.body_capsules import body_spheres
+from motion_preprocessing.canonical import move_pose_vectors
 from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import VELOCITIES
+from motion_runtime.editing.bent_way import End, bent
 from motion_runtime.editing.joints import joints_of, with_joints
-from motion_runtime.editing.on_furniture import TURNS_S, Down, facing_down, how_down, upright_until
+from motion_runtime.editing.on_furniture import (
+    OVER_M,
+    TURNS_S,
+    Down,
+    down_in_draft,
+    facing_down,
+    on_feet,
+    raised,
+    underside_m,
+    upright_until,
+    while_used,
+)
 from motion_runtime.editing.turn_round import turned_round
+from motion_runtime.editing.windows import Frame
 from motion_runtime.placement import Placement, Room
 from motion_runtime.room_solids import Solids
+from motion_runtime.route import find_route
 from motion_runtime.stage import Rest, Use
 
 Array = NDArray[np.float64]
@@ -52,38 +73,136 @@ LIES_S: Final = 1.0
 """Time that is left for lying."""
 _STEP_BACK_S: Final = 0.3
 """Who stands too near to the seat goes on backwards this long before going down."""
+_SETTLES_S: Final = 0.8
+"""So long before getting up somebody no longer rests."""
+_SEAM_S: Final = 0.6
+"""So long before they are down people may leap in a draft in parts, where one part fades into the next."""
 _EVERY: Final = 4
 """Only so many frames are looked at, one in ..."""
+_PER_M: Final = 0.2
+"""Share of a way inside of things that a metre of way is worth."""
 _PER_TURN: Final = 0.05
 """Share of a way without room that a half turn is worth."""
 
 
-def come_to_rest(x: Array, uses: Sequence[Use | None], room: Room | None, fps: float) -> tuple[Array, Placement] | None:
-    """Put a walk so that it ends on a seat.
+def come_to_rest(
+    x: Array, uses: Sequence[Sequence[Use]], room: Room | None, placement: Placement, fps: float
+) -> tuple[Array, Placement] | None:
+    """Put walks so that they end on seats and beds.
 
     Args:
-        x: (P, T, 258) of the draft, in metres; starts in the canonical frame.
-        uses: What each person sits or lies on.
+        x: (P, T, 258) of the draft, in metres, in the canonical frame.
+        uses: What each person sits or lies on, one after the other.
         room: The room.
+        placement: Where the canonical frame stands.
         fps: Frames a second.
 
     Returns:
-        The motion with its turn, and where its canonical frame stands; None where nobody goes down after a walk, where
-        the start is not to be moved, or where there are several people, whose places depend on each other.
+        The motion with its ways and turns, and where its canonical frame stands; None where nobody goes down after a
+        walk, or where there are several people, whose places depend on each other.
     """
-    use = uses[0]
-    if len(x) != 1 or use is None or not use.start_free or room is None:
+    if room is None or len(x) != 1:
         return None
-    joints = joints_of(x[0])
-    down = how_down(joints, fps)
+    found, changed = [], False
+    for person, draft in enumerate(x):
+        motion, place = draft, placement
+        for use in uses[person] if person < len(uses) else ():
+            stays = _staying(motion, use, fps)
+            if stays is not None:
+                motion, changed = stays, True
+            # Who starts somewhere for the sake of a thing starts where the way to it does; later ways are bent.
+            come = _searched(motion, use, room, fps) if use.start_free and use.since_s == 0 else None
+            if come is None and use.bent:
+                led = _bent(motion, use, room, place, fps)
+                come = None if led is None else (led, place)
+            if come is not None:
+                (motion, place), changed = come, True
+        found.append((motion, place))
+    if not changed:
+        return None
+    frame = Frame.of(found[0][0][None])
+    first = frame.placed(found[0][1])
+    return np.stack([_seen_from(first, motion, place) for motion, place in found]), first
+
+
+def _staying(x: Array, use: Use, fps: float) -> Array | None:
+    """Have somebody (T, 258) who gets up before they are to stay: what they do while they are down goes to and fro.
+
+    Each window of a long motion knows little of the ones before, and starts anew what the prompt says.
+    """
+    joints = joints_of(x)
+    down, leaves = down_in_draft(joints, use, fps), _leaves(use, len(x), fps)
+    if down is None:
+        return None
+    arrived = int(np.argmax(down.level))
+    up = np.flatnonzero(on_feet(joints)[arrived:leaves])
+    if not len(up):
+        return None
+    last = arrived + int(up[0]) - round(_SETTLES_S * fps)
+    if last - arrived < _SETTLES_S * fps:
+        return None
+    there = last - arrived
+    to_and_fro = np.abs((np.arange(1, leaves - last) + there) % (2 * there) - there)
+    on = np.gradient(np.concatenate([[0], to_and_fro]))[1:] < 0  # in the way of time
+    result = np.array(x)
+    result[last + 1 : leaves] = x[last - to_and_fro]
+    result[last + 1 : leaves, VELOCITIES] *= np.where(on, 1.0, -1.0)[:, None]
+    return result
+
+
+def _seen_from(frame: Placement, x: Array, placement: Placement) -> Array:
+    """Pose vectors (T, 258) of one placed frame in another."""
+    origin = frame.to_canonical(np.array([[*placement.start_m, 0.0]]))[0, :2]
+    return np.asarray(move_pose_vectors(x, placement.heading_rad - frame.heading_rad, origin), dtype=np.float64)
+
+
+def _bent(x: Array, use: Use, room: Room, placement: Placement, fps: float) -> Array | None:
+    """Bend the walk of one person (T, 258) so that it ends on a thing; None where they do not go down on it."""
+    joints = joints_of(x)
+    down = down_in_draft(joints, use, fps)
+    if down is None:
+        return None
+    upright = upright_until(down)
+    if upright - down.begin < TURNS_S * fps:
+        return None
+    if down.lies:
+        x, down, upright = _slower(x, down, upright, _leaves(use, len(x), fps), fps, _SEAM_S)
+        joints = joints_of(x)
+    joints = raised(joints, down, use.level_m + OVER_M - underside_m(joints))
+    x = with_joints(x, joints, fps)
+    start = placement.to_room(joints[down.begin, 0])
+    best: tuple[float, Array] | None = None
+    for rest in use.rests(lies=down.lies):
+        for side in (-0.5 * math.pi, 0.5 * math.pi) if down.lies else (0.0,):
+            gap = rest.half_m[1] + EDGE_M if down.lies else BEFORE_M
+            way = rest.facing_rad + side
+            before = rest.centre_m[0] + gap * math.cos(way), rest.centre_m[1] + gap * math.sin(way)
+            corners = find_route(room.free_space, (float(start[0]), float(start[1])), before)
+            own = placement.to_canonical(np.column_stack([corners, np.zeros(len(corners))]))[:, :2]
+            place = placement.to_canonical(np.array([*rest.centre_m, 0.0]))[:2]
+            end = End(place, rest.facing_rad - placement.heading_rad, side, gap)
+            tried = bent(x, own, end, down, down.begin, upright, fps)
+            there = placement.to_room(joints_of(tried)[down.begin : upright + 1])
+            cost = _PER_M * float(np.linalg.norm(np.diff(corners, axis=0), axis=1).sum())
+            cost += _inside(there[::_EVERY], room.solids)
+            if best is None or cost < best[0]:
+                best = cost, tried
+    assert best is not None
+    return best[1]
+
+
+def _searched(x: Array, use: Use, room: Room, fps: float) -> tuple[Array, Placement] | None:
+    """Stand one person's walk (T, 258) in the room so that it ends on a thing."""
+    joints = joints_of(x)
+    down = while_used(joints, use, fps)
     upright = 0 if down is None else upright_until(down)
     if down is None or upright < TURNS_S * fps:
         return None
     if float(np.linalg.norm((joints[down.level, 0].mean(axis=0) - joints[0, 0])[:2])) < WALK_M:
         return None
-    draft = x[0]
+    draft = x
     if down.lies:
-        draft, down, upright = _slower(draft, down, upright, fps)
+        draft, down, upright = _slower(draft, down, upright, _leaves(use, len(x), fps), fps)
     best: tuple[float, Array, Placement] | None = None
     for turn in np.arange(TURNS) * (2 * math.pi / TURNS) - math.pi:
         turned = turned_round(draft, float(turn), fps, 0, upright)
@@ -98,17 +217,30 @@ def come_to_rest(x: Array, uses: Sequence[Use | None], room: Room | None, fps: f
                 if best is None or cost < best[0]:
                     best = float(cost), tried, placement
     assert best is not None
-    return best[1][None], best[2]
+    return best[1], best[2]
 
 
-def _slower(x: Array, down: Down, upright: int, fps: float) -> tuple[Array, Down, int]:
-    """Have somebody (T, 258) take their time to lie down; with when they are down then, and when they begin to."""
-    margin = round(0.2 * fps)
-    since, until = max(upright - margin, 0), int(np.argmax(down.level)) + margin
-    longer = max(min(LIES_DOWN_S * fps - (until - since), len(x) - until - LIES_S * fps), 0.0)
+def _leaves(use: Use, frames: int, fps: float) -> int:
+    """Frame at which somebody is to leave what they use; that after the last where they stay."""
+    return frames if math.isinf(use.until_s) else min(round(use.until_s * fps), frames)
+
+
+def _slower(
+    x: Array, down: Down, upright: int, leaves: int, fps: float, before_s: float = 0.2
+) -> tuple[Array, Down, int]:
+    """Have somebody (T, 258) take their time to lie down, at the cost of the time that they lie until they leave.
+
+    Returns:
+        The motion, when they are down then, and when they begin to go down.
+    """
+    since, until = max(upright - round(before_s * fps), 0), int(np.argmax(down.level)) + round(0.2 * fps)
+    longer = max(min(LIES_DOWN_S * fps - (until - since), leaves - until - LIES_S * fps), 0.0)
     pace = (until - since) / (until - since + longer)
     time = np.arange(len(x), dtype=np.float64)
     at = np.where(time < since, time, np.where(time < until + longer, since + pace * (time - since), time - longer))
+    if leaves < len(x):  # what comes afterwards is on time
+        at = np.where(time >= until + longer, np.interp(time, [until + longer, leaves], [until, leaves]), at)
+        at = np.where(time >= leaves, time, at)
     frames = np.arange(len(x))
     slow = np.stack([np.interp(at, frames, column) for column in x.T], axis=1)
     slow[:, VELOCITIES] *= np.gradient(at)[:, None]

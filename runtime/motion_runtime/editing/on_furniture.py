@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.body_capsules import NAMES, body_capsules
 from motion_preprocessing.canonical import heading_rad, move_pose_vectors
 from motion_preprocessing.easing import smooth_step
+from motion_preprocessing.motion_features import runs
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import root_orientation
 from motion_preprocessing.skeleton import JOINT_INDEX
@@ -46,6 +47,12 @@ HIGHEST_M: Final = 0.65
 """An underside that comes no lower does not sit, and one that comes lower is on the floor."""
 HIGHEST_LYING_M: Final = 0.85
 """There are beds on which one lies hardly lower than one stands: there, who is down has the neck low."""
+GOES_DOWN_S: Final = 0.6
+"""Going down takes about as long."""
+STANDS_M: Final = 0.15
+"""The pelvis of who stands is at most so much lower than it ever is."""
+UP: Final = 0.3
+"""Who is less down than this is up."""
 MOST_RAISED_M: Final = 0.2
 """Seats farther from the motion's own height than this are not met in full."""
 MOST_MOVED_M: Final = 3.0
@@ -82,6 +89,8 @@ class Down(NamedTuple):
     height_m: float
     """Of the body's underside there."""
     lies: bool
+    begin: int = 0
+    """Frame from which on they go there; before, they are on what they used before."""
 
 
 class OnFurniture:
@@ -89,11 +98,12 @@ class OnFurniture:
 
     def __init__(
         self,
-        uses: Sequence[Use | None],
+        uses: Sequence[Sequence[Use]],
         placement: Placement,
         fps: float,
         space: FreeSpace | None = None,
         *,
+        first_s: float = 0.0,
         kept: int = 0,
         turns: bool = False,
         finished: bool = False,
@@ -101,28 +111,29 @@ class OnFurniture:
         """Prepare for one window.
 
         Args:
-            uses: What each person sits or lies on; None = nothing.
+            uses: What each person sits or lies on, one after the other.
             placement: Where the canonical frame stands in the room.
             fps: Frames a second.
             space: The room's free floor, where starts may be moved to; None = anywhere.
+            first_s: Time of the window's first frame.
             kept: Frames at the start of the window that are the end of the one before; 0 = the motion starts with it.
             turns: Whether who comes walking turns round for the seat.
             finished: Whether the motion is whole and no longer denoised: then it is moved as one piece.
         """
         self._uses, self._placement, self._fps, self._space = uses, placement, fps, space
-        self._kept, self._turns, self._finished = kept, turns, finished
+        self._first_s, self._kept, self._turns, self._finished = first_s, kept, turns, finished
 
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors."""
         result = np.array(x)
-        for person, use in enumerate(self._uses):
-            if use is not None:
+        for person, uses in enumerate(self._uses):
+            for use in uses:
                 result[person] = self._led(result[person], use)
         return result
 
     def _led(self, x: Array, use: Use) -> Array:
-        """Lead one person (T, 258) onto what they use."""
-        down = how_down(joints_of(x), self._fps)
+        """Lead one person (T, 258) onto something that they use."""
+        down = while_used(joints_of(x), use, self._fps, self._first_s)
         if down is None:
             return x
         rest, turn = self._rest(joints_of(x), down, use)
@@ -131,7 +142,8 @@ class OnFurniture:
             x, turn = turned_round(x, turn, self._fps, self._kept, upright), 0.0
         shift: Array | None = np.zeros((len(x), 2))
         if use.start_free or (self._kept == 0 and bool(down.level[0])):
-            moved = self._as_one(x, down, rest, turn) if self._finished else x
+            lasts = math.isinf(use.until_s)
+            moved = self._as_one(x, down, rest, turn, lasts=lasts) if self._finished else x
         else:
             moved = None
         if moved is None:
@@ -139,14 +151,11 @@ class OnFurniture:
         if shift is None:
             return x
         x = x if moved is None else moved
-        raised = float(np.clip(use.level_m + OVER_M - down.height_m, -MOST_RAISED_M, MOST_RAISED_M))
+        by = float(np.clip(use.level_m + OVER_M - down.height_m, -MOST_RAISED_M, MOST_RAISED_M))
         before = joints_of(x)
         joints = before.copy()
         joints[..., :2] += shift[:, None]
-        along = np.clip((before[..., 2] - _FOOT_M) / (_KNEE_M - _FOOT_M), 0.0, 1.0)  # (T, J)
-        if down.lies:  # the feet too
-            along = np.maximum(along, down.weight[:, None])
-        joints[..., 2] += raised * down.weight[:, None] * along
+        joints[..., 2] = raised(before, down, by)[..., 2]
         return with_joints(x, joints, self._fps)
 
     def _rest(self, joints: Array, down: Down, use: Use) -> tuple[Rest, float]:
@@ -158,23 +167,24 @@ class OnFurniture:
         best = min(range(len(rests)), key=lambda k: (abs(turns[k]) > np.pi / 2, k))
         return rests[best], turns[best]
 
-    def _as_one(self, x: Array, down: Down, rest: Rest, turn: float) -> Array | None:
+    def _as_one(self, x: Array, down: Down, rest: Rest, turn: float, *, lasts: bool) -> Array | None:
         """Turn and shift a whole motion so that it is down at its place; None where that moves it too far."""
         pivot = joints_of(x)[down.level, 0, :2].mean(axis=0)
         place = self._nearest(pivot, rest)
         if float(np.linalg.norm(place - pivot)) > MOST_MOVED_M:
             return None
-        for angle in (turn, 0.0):
+        for angle in (turn, 0.0) if lasts else (0.0,):  # a turn would take what comes after to somewhere else
             turned = np.asarray(move_pose_vectors(x, angle, np.zeros(2)), dtype=np.float64)
             shift = place - joints_of(turned)[down.level, 0, :2].mean(axis=0)
             moved = np.asarray(move_pose_vectors(turned, 0.0, shift), dtype=np.float64)
-            if down.level[0] or self._clear(joints_of(moved), down):
+            if down.level[0] or self._clear(joints_of(moved), down, lasts=lasts):
                 return moved
         return None
 
-    def _clear(self, joints: Array, down: Down) -> bool:
-        """Whether somebody can start and walk there."""
+    def _clear(self, joints: Array, down: Down, *, lasts: bool) -> bool:
+        """Whether somebody can start and walk there; what comes after something that they leave does not count."""
         upright = down.weight < 0.1
+        upright[np.flatnonzero(down.level)[-1] :] &= lasts
         if self._space is None or not upright.any():
             return True
         places = self._placement.to_room(joints[upright, 0])
@@ -193,12 +203,13 @@ class OnFurniture:
         gap = self._nearest(xy[down.level].mean(axis=0), rest) - xy[down.level].mean(axis=0)
         if arrived < 2 or float(np.linalg.norm(gap)) > MOST_STRETCHED_M:
             return None
-        travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(xy[: arrived + 1], axis=0), axis=1))])
+        steps = np.linalg.norm(np.diff(xy[: arrived + 1], axis=0), axis=1) * (np.arange(arrived) >= down.begin)
+        travelled = np.concatenate([[0.0], np.cumsum(steps)])
         share = np.ones((len(xy), 1))
         share[: arrived + 1, 0] = travelled / max(travelled[-1], 1e-9)
         share = np.asarray(low_pass(share, _SMOOTH_S * self._fps))
         # As much of an even pace as it takes to stay slow.
-        even = np.minimum(np.arange(len(xy)) / arrived, 1.0)[:, None]
+        even = np.clip((np.arange(len(xy)) - down.begin) / max(arrived - down.begin, 1), 0.0, 1.0)[:, None]
         fast, slow = (float(np.diff(one[:, 0]).max()) for one in (share, even))
         most = FASTEST_M_S / (self._fps * max(float(np.linalg.norm(gap)), 1e-9))
         mixed = float(np.clip((fast - most) / max(fast - slow, 1e-9), 0.0, 1.0))
@@ -208,8 +219,7 @@ class OnFurniture:
 
 def how_down(joints: Array, fps: float) -> Down | None:
     """When a person (T, 22, 3) sits or lies above the floor; None where they never do."""
-    capsules = body_capsules(joints)
-    ends = np.minimum(capsules.starts_m[..., 2], capsules.ends_m[..., 2]) - capsules.radii_m  # (T, C)
+    ends = _undersides(joints)  # (T, C)
     low = ends[:, _PARTS].min(axis=1)
     lowest = float(np.quantile(low, 0.03))
     if not LOWEST_M <= lowest <= HIGHEST_LYING_M:
@@ -231,9 +241,93 @@ def how_down(joints: Array, fps: float) -> Down | None:
     return Down(weight, level, height, risen < _LYING_M)
 
 
+def raised(joints: Array, down: Down, by_m: Array | float) -> Array:
+    """Raise a person (T, 22, 3) by so much, or (T,), while they are down, standing feet excepted."""
+    along = np.clip((joints[..., 2] - _FOOT_M) / (_KNEE_M - _FOOT_M), 0.0, 1.0)  # (T, J)
+    if down.lies:  # the feet too
+        along = np.maximum(along, down.weight[:, None])
+    result = joints.copy()
+    result[..., 2] += (by_m * down.weight)[:, None] * along
+    return result
+
+
+def while_used(joints: Array, use: Use, fps: float, first_s: float = 0.0) -> Down | None:
+    """When a person (T, 22, 3) is down on a thing, as `how_down`; not when they are on what they use before or after.
+
+    Args:
+        joints: Of the person.
+        use: The thing.
+        fps: Frames a second.
+        first_s: Time of the first frame.
+    """
+    since, low = round((use.since_s - first_s) * fps), 0
+    if use.bent and since >= 0:
+        low = since + _until_up(joints[since:])  # until then they are on what they used before
+    high = len(joints)
+    if math.isfinite(use.until_s):
+        leaves = min(max(round((use.until_s - first_s) * fps), 0), high)
+        high = leaves + _until_up(joints[leaves:])
+    if high - low < 2:
+        return None
+    down = how_down(joints[low:high], fps)
+    if down is None:
+        return None
+    weight, level = np.zeros(len(joints)), np.zeros(len(joints), dtype=np.bool_)
+    weight[low:high], level[low:high] = down.weight, down.level
+    return down._replace(weight=weight, level=level, begin=low)
+
+
+def on_feet(joints: Array) -> NDArray[np.bool_]:
+    """When (T,) a person (T, 22, 3) stands or walks, whatever they sit and lie on before and after."""
+    pelvis, neck = joints[:, 0, 2], joints[:, _NECK, 2]
+    return np.asarray((pelvis > np.quantile(pelvis, 0.97) - STANDS_M) & (neck - pelvis > _LYING_M))
+
+
+def down_in_draft(joints: Array, use: Use, fps: float) -> Down | None:
+    """When a person (T, 22, 3) is down for a thing in a draft that knows nothing of it.
+
+    Whoever lies where there is no bed sinks to the floor: they are down from when they are no longer on their feet.
+    """
+    begin = 0
+    if use.bent:
+        begin = round(use.since_s * fps)
+        begin += _until_up(joints[begin:])
+    leaves = len(joints) if math.isinf(use.until_s) else min(round(use.until_s * fps), len(joints))
+    off = ~on_feet(joints)
+    off[:begin] = False
+    off[leaves:] = False
+    takes = round(GOES_DOWN_S * fps)
+    lasting = [run for run in runs(off) if run[1] - run[0] > takes]
+    if not lasting:
+        return None
+    first, last = lasting[0]
+    frames = np.arange(len(joints))
+    weight = smooth_step((frames - first) / takes) * (frames < last)
+    level = (frames >= first + takes) & (frames < last)
+    rise = float(np.median((joints[:, _NECK, 2] - joints[:, 0, 2])[level]))
+    return Down(weight, level, float(np.median(underside_m(joints)[level])), rise < _LYING_M, begin)
+
+
+def underside_m(joints: Array) -> Array:
+    """Height (T,) of the trunk's lowest point of a person (T, 22, 3)."""
+    return np.asarray(_undersides(joints)[:, _PARTS].min(axis=1))
+
+
+def _undersides(joints: Array) -> Array:
+    """Height (T, C) of each capsule's lowest point."""
+    capsules = body_capsules(joints)
+    return np.asarray(np.minimum(capsules.starts_m[..., 2], capsules.ends_m[..., 2]) - capsules.radii_m)
+
+
+def _until_up(joints: Array) -> int:
+    """Frames until a person (T, 22, 3) is on their feet; T where they never are."""
+    up = on_feet(joints) if len(joints) else np.zeros(0, dtype=np.bool_)
+    return int(np.argmax(up)) if up.any() else len(joints)
+
+
 def upright_until(down: Down) -> int:
     """The frame at which somebody begins to go down; 0 where they are never up before."""
-    before = np.flatnonzero(down.weight[: int(np.argmax(down.level))] < 0.3)
+    before = np.flatnonzero(down.weight[: int(np.argmax(down.level))] < UP)
     return int(before[-1]) + 1 if len(before) else 0
 
 

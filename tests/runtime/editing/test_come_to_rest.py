@@ -18,10 +18,11 @@ from motion_runtime.editing.come_to_rest import BEFORE_M, LIES_DOWN_S, come_to_r
 from motion_runtime.editing.on_furniture import how_down
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
-from motion_runtime.placement import Room
+from motion_runtime.placement import Placement, Room
 from motion_runtime.stage import Use
 
 FPS = 20.0
+AT = Placement((1.0, 0.5), 0.4)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def joints(x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("way", "bend"), [(1.2, 0.0), (1.6, 1.0), (2.2, -0.6), (1.6, 2.5)])
 def test_a_walk_ends_on_the_seat_whatever_way_it_went(room: Room, chair: Use, way: float, bend: float) -> None:
     x = walks_and_sits(way, bend)
-    come = come_to_rest(x[None], [chair], room, FPS)
+    come = come_to_rest(x[None], [(chair,)], room, AT, FPS)
     assert come is not None
     moved, placement = come
     down = how_down(joints(moved[0]), FPS)
@@ -70,14 +71,14 @@ def test_a_walk_ends_on_the_seat_whatever_way_it_went(room: Room, chair: Use, wa
 
 def test_what_is_no_walk_to_a_seat_is_left_alone(room: Room, chair: Use) -> None:
     x = walks_and_sits()[None]
-    assert come_to_rest(x, [None], room, FPS) is None
-    assert come_to_rest(x, [chair], None, FPS) is None
-    assert come_to_rest(x, [replace(chair, start_free=False)], room, FPS) is None
-    assert come_to_rest(np.concatenate([x, x]), [chair, None], room, FPS) is None
-    assert come_to_rest(walks_and_sits(0.1)[None], [chair], room, FPS) is None  # no way
+    assert come_to_rest(x, [()], room, AT, FPS) is None
+    assert come_to_rest(x, [(chair,)], None, AT, FPS) is None
+    assert come_to_rest(x, [(replace(chair, start_free=False),)], room, AT, FPS) is None
+    assert come_to_rest(np.concatenate([x, x]), [(chair,), ()], room, AT, FPS) is None
+    assert come_to_rest(walks_and_sits(0.1)[None], [(chair,)], room, AT, FPS) is None  # no way
     standing = x.copy()
     standing[:, 60:] = standing[:, 59:60]
-    assert come_to_rest(standing, [chair], room, FPS) is None  # nobody sits
+    assert come_to_rest(standing, [(chair,)], room, AT, FPS) is None  # nobody sits
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_who_lies_down_takes_the_time_for_it_and_comes_from_beside_the_bed(ward:
     rotations[:, 0] = lean @ np.array(WORLD_FROM_BODY)
     pelvis = np.stack([np.minimum(time, 2.0), 0 * time, 0.93 - 0.25 * down], axis=1)
     x = np.asarray(canonicalise(encode(rotations, pelvis, FPS)))
-    come = come_to_rest(x[None], [use], room, FPS)
+    come = come_to_rest(x[None], [(use,)], room, AT, FPS)
     assert come is not None
     moved, placement = come
     heights = joints(moved[0])[:, 0, 2]
@@ -142,7 +143,48 @@ def test_who_is_down_for_an_instant_only_is_no_error(ward: Scene, room: Room) ->
     assert down is not None
     assert down.lies
     assert down.weight.max() < 0.9
-    come = come_to_rest(x[None], [use], room, FPS)
+    come = come_to_rest(x[None], [(use,)], room, AT, FPS)
     assert come is not None
     assert np.isfinite(come[0]).all()
     assert math.isfinite(come[1].heading_rad)
+
+
+@pytest.mark.parametrize(("place", "heading"), [((2.0, 1.0), 0.3), ((2.4, 2.4), -2.0), ((1.4, 1.2), 1.5)])
+def test_from_a_given_start_the_way_is_bent_to_the_seat(
+    room: Room, chair: Use, place: tuple[float, float], heading: float
+) -> None:
+    x, at = walks_and_sits(2.2, 0.5), Placement(place, heading)
+    come = come_to_rest(x[None], [(replace(chair, start_free=False, bent=True),)], room, at, FPS)
+    assert come is not None
+    moved, placement = come
+    body = placement.to_room(joints(moved[0]))
+    np.testing.assert_allclose(body[0, 0, :2], place, atol=1e-6)
+    np.testing.assert_allclose(body[-40:, 0, :2].mean(axis=0), chair.seat.centre_m, atol=0.05)
+    facing = float(heading_rad(root_orientation(body[-1])))
+    assert math.cos(facing - chair.seat.facing_rad) > 0.999
+    assert np.linalg.norm(np.diff(body[:, 0, :2], axis=0), axis=1).max() * FPS < 2.5  # nobody leaps
+    bones = np.linalg.norm(body[:, 1:3] - body[:, :1], axis=-1)
+    np.testing.assert_allclose(bones, np.broadcast_to(bones[0], bones.shape), atol=1e-6)
+
+
+def test_who_gets_up_before_they_are_to_stays(room: Room, chair: Use) -> None:
+    x = walks_and_sits()
+    x = np.concatenate([x, x[::-1][:60], x[60:]])  # sits, stands up again, and sits down
+    come = come_to_rest(x[None], [(chair,)], room, AT, FPS)
+    assert come is not None
+    pelvis = joints(come[0][0])[:, 0, 2]
+    assert pelvis[85:].max() < 0.6
+    assert joints(x)[85:, 0, 2].max() > 0.9
+
+
+def test_the_built_in_model_sits_once_in_a_long_motion_and_does_not_leap(ward: Scene) -> None:
+    generator = Generator.load(None, "cpu")
+    prompt = "a person walks to the chair and sits down"
+    motion = generator.generate(GenerationRequest((prompt,), scene=ward, seed=1, seconds=12.0, goals=("chair 2",)))
+    pelvis = motion.joints_m[0, :, 0].astype(np.float64)
+    low = np.flatnonzero(pelvis[:, 2] < 0.75)
+    assert (np.diff(low) == 1).all()
+    assert low[-1] == len(pelvis) - 1
+    seat = next(one for one in ward.furniture if one.name == "chair 2")
+    assert seat.gap_m(pelvis[-1:, :2])[0] < 0.05
+    assert np.linalg.norm(np.diff(pelvis[:, :2], axis=0), axis=1).max() * FPS < 2.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, encode, root_orientation
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
-from motion_runtime.editing.on_furniture import FASTEST_M_S, MOST_RAISED_M, OVER_M, OnFurniture, how_down
+from motion_runtime.editing.on_furniture import FASTEST_M_S, MOST_RAISED_M, OVER_M, OnFurniture, how_down, while_used
 from motion_runtime.placement import Placement
 from motion_runtime.stage import Rest, Use
 
@@ -60,7 +61,7 @@ def seat(x: float, y: float, *, free: bool, half: float = 0.02, facing: float = 
 
 
 def led(x: Array, use: Use, *, kept: int = 0, space: FreeSpace | None = None, finished: bool = True) -> Array:
-    return np.asarray(OnFurniture([use], PLACE, FPS, space, kept=kept, finished=finished)(x[None])[0])
+    return np.asarray(OnFurniture([(use,)], PLACE, FPS, space, kept=kept, finished=finished)(x[None])[0])
 
 
 def test_a_motion_with_a_free_start_is_moved_as_one_piece() -> None:
@@ -207,3 +208,23 @@ def test_who_lies_comes_to_lie_along_the_bed(yaw: float, end: float) -> None:
     np.testing.assert_allclose(joints(moved)[0, 0, :2], (0.1, 0.2), atol=1e-6)
     rise = joints(moved)[-1, :, 2] - joints(x)[-1, :, 2]
     np.testing.assert_allclose(rise, rise[0], atol=1e-6)  # the feet too
+
+
+def test_a_thing_counts_in_its_time_only() -> None:
+    """Sits, stands up, walks and sits again: each thing has the one for which it is its time."""
+    there, back = sits_down(), sits_down()[::-1]
+    x = body(np.concatenate([there, back, there]))
+    first, second = seat(-0.4, 0.0, free=False), seat(-0.2, 0.3, free=False)
+    change_s = (len(there) + 10) / FPS  # while they are still down
+    uses = (replace(first, until_s=change_s), replace(second, since_s=change_s, bent=True))
+    early = while_used(joints(x), uses[0], FPS)
+    late = while_used(joints(x), uses[1], FPS)
+    assert early is not None
+    assert late is not None
+    assert early.level[: 2 * len(there)].any()
+    assert not early.level[2 * len(there) :].any()
+    assert not late.level[: 2 * len(there)].any()
+    assert late.level[-10:].all()
+    moved = joints(np.asarray(OnFurniture([uses], PLACE, FPS, finished=True)(x[None])[0]))
+    np.testing.assert_allclose(moved[len(there) - 5, 0, :2], (-0.4, 0.0), atol=0.03)
+    np.testing.assert_allclose(moved[-1, 0, :2], (-0.2, 0.3), atol=0.03)
