@@ -395,7 +395,9 @@ class _Stage:
             self._take(person, spot, 0, start_free=goal is None)
         if goal is None:
             said = request.prompt_of_each[person]
-            told = worded(said, spot.thing, request.seconds, alone=request.persons == 1)
+            # In company too whoever is to lie down after a walk would lie on the floor.
+            alone = request.persons == 1 or (stance is Stance.AWAY and not names_others(prompt))
+            told = worded(said, spot.thing, request.seconds, alone=alone)
             if told != said:
                 self._told_as[person] = told
 

@@ -243,6 +243,11 @@ def test_everybody_starts_where_their_own_prompt_says(room: Room, ward: Scene) -
         assert not request.uses[1]  # who walks to a bed does not lie on it
 
 
+def test_in_company_too_the_model_reads_what_it_knows_of_who_walks_to_a_bed_and_lies_down(room: Room) -> None:
+    request = several(room, "a patient walks to the bed and lies down", "a nurse walks to the bed", seconds=6.0)
+    assert request.told == ("2s: a person walks forward | 4s: a patient lies on the bed", "a nurse walks to the bed")
+
+
 def test_two_people_do_not_sit_on_one_chair(room: Room, ward: Scene) -> None:
     """The ward has three chairs: the fourth person stands beside."""
     prompt = "a person sits down on the chair"
