@@ -104,7 +104,7 @@ def calibrated(model: Model, path: Path, dataset: Path | None, report: Callable[
     def note(done: int, total: int) -> None:
         report(f"calibration: {done} of {total} noise levels")
 
-    return replace(model, calibration=measure(model.denoiser, diffusion, batches, model.fps, note))
+    return replace(model, calibration=measure(model.denoiser, diffusion, batches, saved.normaliser, model.fps, note))
 
 
 def _training(

@@ -10,7 +10,8 @@ for it, with the least squared error, is
 over held-out motion (`motion_train.calibration` measures it, the bundle's manifest keeps it). The loop feeds its own
 answers back, so that what is lost a little in every step is mostly gone at the end: hands that wave come to rest and
 falls slow down, as the errors of every step add up (the "exposure bias" of Ning et al. 2024, who scale all of the
-predicted noise instead). Frequencies are those of the DCT-II over a window's frames. What stays as it is has frequency
+predicted noise instead). Arms are quicker than anything else, and raised ones do what others do not, so that each
+have factors of their own. Frequencies are those of the DCT-II over a window's frames. What stays as it is has frequency
 0 and is not touched; neither is the last step's answer, of which the low pass takes off what is quick.
 """
 
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.pose_vector import POSE_DIM
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
-from motion_runtime.manifest import Calibration
+from motion_runtime.manifest import Calibration, Normaliser
 from motion_runtime.sampler import Step
 
 Floats = NDArray[np.float32]
@@ -37,10 +38,19 @@ def _numbers_of(joints: list[int]) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(owner, joints))
 
 
-ARMS: Final = _numbers_of(
-    [JOINT_INDEX[f"{side}_{name}"] for side in ("left", "right") for name in ("shoulder", "elbow", "wrist")]
+SIDES: Final = ("left", "right")
+_HEIGHTS: Final = np.array([3 * JOINT_INDEX[f"{side}_{name}"] + 2 for side in SIDES for name in ("wrist", "elbow")])
+"""Heights of wrist and elbow, of the left arm and the right one."""
+ARMS: Final = tuple(
+    _numbers_of([JOINT_INDEX[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist")]) for side in SIDES
 )
-"""Numbers of a pose vector that are about arms, which are quicker than anything else."""
+"""Numbers of a pose vector that are about the left arm, and about the right one."""
+RAISED_M: Final = 0.1
+RAISED_SHARE: Final = 0.4
+"""An arm whose hand is so far above its elbow in such a share of the frames is raised: whoever waves does it there."""
+ADDS_UP: Final = 3.0
+"""Power of raised arms' factors above 1: what one step loses is not all that the steps before it have lost of what it is
+shown. With it waves have the energy of recorded ones between 1 and 3 Hz; with 1, a third of it."""
 KEPT: Final = 100
 """Lengths and levels whose matrices are kept, a tenth of a megabyte each for six seconds."""
 
@@ -48,31 +58,43 @@ KEPT: Final = 100
 class Calibrated:
     """Multiplies the frequencies of a network's answers; matrices are worked out once for each length and level."""
 
-    def __init__(self, calibration: Calibration, fps: float) -> None:
-        """Prepare for motion of so many frames a second."""
-        self._calibration, self._fps = calibration, fps
+    def __init__(self, calibration: Calibration, normaliser: Normaliser, fps: float) -> None:
+        """Prepare for motion of so many frames a second, in a model's numbers."""
+        self._calibration, self._normaliser, self._fps = calibration, normaliser, fps
         self._kept = lru_cache(KEPT)(self.filters)
 
     def __call__(self, x0: Floats, step: Step) -> Floats:
         """Return a step's answer (p, t, 258), in the model's numbers, as large as it should be."""
         if step.last:
             return x0
-        arms, others = self._kept(x0.shape[-2], step.t)
+        arms, raised, others = self._kept(x0.shape[-2], step.t)
         result: Floats = others @ x0
-        result[..., ARMS] = arms @ x0[..., ARMS]
+        up = raised_arms(x0, self._normaliser)  # (p, 2)
+        for side, numbers in enumerate(ARMS):
+            result[..., numbers] = np.where(up[:, side, None, None], raised, arms) @ x0[..., numbers]
         return result
 
-    def filters(self, frames: int, level: int) -> tuple[Floats, Floats]:
-        """Matrices (T, T) that arms, and all else, are multiplied by: back from the DCT, factors, and to it."""
+    def filters(self, frames: int, level: int) -> tuple[Floats, ...]:
+        """Matrices (T, T) of arms, raised arms and all else: back from the DCT, factors, and to it."""
         basis = dct_basis(frames)
         hertz = np.arange(frames) * self._fps / (2 * frames)
         found = []
-        for table in (self._calibration.arms, self._calibration.others):
+        for table in (self._calibration.arms, self._calibration.raised_arms, self._calibration.others):
             factors = [np.interp(level, self._calibration.levels, column) for column in zip(*table, strict=True)]
+            if table is self._calibration.raised_arms:
+                factors = [factor**ADDS_UP if factor > 1 else factor for factor in factors]
             # From nothing at 0 Hz on.
             factor = np.interp(hertz, (0.0, *self._calibration.hertz), (1.0, *factors))
             found.append(((basis.T * factor) @ basis).astype(np.float32))
-        return found[0], found[1]
+        return tuple(found)
+
+
+def raised_arms(x0: Floats, normaliser: Normaliser) -> NDArray[np.bool_]:
+    """Whether the left and the right arm are raised, (p, 2), in motions (p, t, 258) in the model's numbers."""
+    heights = (x0[..., _HEIGHTS] * normaliser.std[_HEIGHTS] + normaliser.mean[_HEIGHTS]).reshape(
+        *x0.shape[:-1], 2, 2
+    )  # (side, wrist and elbow)
+    return np.asarray((heights[..., 0] - heights[..., 1] > RAISED_M).mean(axis=-2) > RAISED_SHARE)
 
 
 def dct_basis(frames: int) -> NDArray[np.float64]:

@@ -96,7 +96,9 @@ class Generator:
         self._schedule = NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
         self._tokenizer = PromptTokenizer.load(bundle.path(manifest.text.tokenizer), manifest.text.context_length)
         self._sessions: dict[tuple[str, int, int, int, str], GraphSession] = {}
-        self._calibrated = None if manifest.calibration is None else Calibrated(manifest.calibration, manifest.fps)
+        self._calibrated: Calibrated | None = None
+        if manifest.calibration is not None:
+            self._calibrated = Calibrated(manifest.calibration, manifest.normaliser, manifest.fps)
         self._room: Room | None = None
         self._embeddings: dict[str, Floats] = {}
         self._loading = RLock()

@@ -136,6 +136,8 @@ class Calibration:
     """Noise levels K, ascending."""
     arms: tuple[tuple[float, ...], ...]
     """Factors (K, F) of shoulders, elbows and wrists."""
+    raised_arms: tuple[tuple[float, ...], ...]
+    """The same of arms whose hand is up."""
     others: tuple[tuple[float, ...], ...]
     """Factors (K, F) of all other joints."""
 

@@ -129,7 +129,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
 def _calibration(reader: Reader) -> Calibration:
     hertz, levels = reader.numbers("hertz"), tuple(map(int, reader.numbers("levels")))
     size = len(levels), len(hertz)
-    return Calibration(hertz, levels, reader.matrix("arms", *size), reader.matrix("others", *size))
+    return Calibration(hertz, levels, *(reader.matrix(part, *size) for part in ("arms", "raised_arms", "others")))
 
 
 def _graph(reader: Reader) -> GraphSpec:

@@ -13,12 +13,16 @@ from torch import Tensor
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.pose_vector import POSE_DIM
+from motion_preprocessing.skeleton import JOINT_INDEX
 from motion_runtime.calibrated import ARMS
+from motion_runtime.manifest import Normaliser
 from motion_runtime.schedule import NoiseSchedule
 from motion_train.calibration import EDGES_HZ, LEAST_FRAMES, measure
 from motion_train.diffusion import GaussianDiffusion
 
 FPS, FRAMES = 20.0, 120
+LEFT, RIGHT = ARMS
+NORMALISER = Normaliser(np.zeros(POSE_DIM, np.float32), np.ones(POSE_DIM, np.float32))
 DIFFUSION = GaussianDiffusion(NoiseSchedule.cosine(1000))
 
 
@@ -50,15 +54,15 @@ def test_what_is_answered_too_small_gets_its_inverse() -> None:
     """Arms at .5, all else at .8 of their size, from 2 Hz on a tenth of that."""
 
     def blunt(x0: np.ndarray, xt: np.ndarray, t: float) -> np.ndarray:
-        size = np.where(np.isin(np.arange(POSE_DIM), ARMS), 0.5, 0.8)
+        size = np.where(np.isin(np.arange(POSE_DIM), np.concatenate(ARMS)), 0.5, 0.8)
         hertz = np.arange(FRAMES) * FPS / (2 * FRAMES)
         found = dct(x0, axis=2, norm="ortho") * np.where(hertz >= 2.0, 0.1, 1.0)[:, None] * size
         return np.asarray(idct(found, axis=2, norm="ortho"))
 
     clips = batch(2, [FRAMES, FRAMES])
-    found = measure(Answers(clips["x0"], blunt), DIFFUSION, [clips], FPS)  # type: ignore[arg-type]
+    found = measure(Answers(clips["x0"], blunt), DIFFUSION, [clips], NORMALISER, FPS)  # type: ignore[arg-type]
     quick = np.array(found.hertz) > 2.0
-    for table, size in ((found.arms, 0.5), (found.others, 0.8)):
+    for table, size in ((found.arms, 0.5), (found.raised_arms, 0.5), (found.others, 0.8)):
         expected = np.where(quick, 10 / size, 1 / size)
         np.testing.assert_allclose(table, np.tile(expected, (len(found.levels), 1)), rtol=1e-4)
     assert found.hertz[0] == pytest.approx((EDGES_HZ[0] + EDGES_HZ[1]) / 2)
@@ -73,7 +77,7 @@ def test_noise_that_is_let_through_is_cut_by_its_share() -> None:
         return np.asarray(x0 + np.sqrt(3.0) * rng.normal(size=x0.shape))
 
     clips = batch(4, [FRAMES] * 4)
-    found = measure(Answers(clips["x0"], noisy), DIFFUSION, [clips], FPS)  # type: ignore[arg-type]
+    found = measure(Answers(clips["x0"], noisy), DIFFUSION, [clips], NORMALISER, FPS)  # type: ignore[arg-type]
     np.testing.assert_allclose(found.others, 0.25, atol=0.02)
 
 
@@ -84,11 +88,29 @@ def test_the_best_linear_answer_needs_nothing() -> None:
         return np.asarray(float(DIFFUSION.schedule.alphas_cumprod[int(t)]) ** 0.5 * xt)
 
     clips = batch(8, [FRAMES] * 8)
-    found = measure(Answers(clips["x0"], best), DIFFUSION, [clips], FPS)  # type: ignore[arg-type]
+    found = measure(Answers(clips["x0"], best), DIFFUSION, [clips], NORMALISER, FPS)  # type: ignore[arg-type]
     for level, row in zip(found.levels, found.others, strict=True):
         # As far as so few clips tell: the noisier, the less.
         sure = 6 / np.sqrt(2000 * DIFFUSION.schedule.alphas_cumprod[level])
         np.testing.assert_allclose(row, 1.0, atol=sure)
+
+
+def test_arms_that_are_raised_have_factors_of_their_own() -> None:
+    """The left hand is up in both clips; the answer has that arm at half its size, the other at a quarter."""
+    clips = batch(2, [FRAMES, FRAMES])
+    clips["x0"][..., 3 * JOINT_INDEX["left_wrist"] + 2] += 20.0
+    clips["x0"][..., 3 * JOINT_INDEX["right_wrist"] + 2] -= 20.0
+
+    def smaller(x0: np.ndarray, xt: np.ndarray, t: float) -> np.ndarray:
+        made = x0.copy()
+        made[..., LEFT] *= 0.5
+        made[..., RIGHT] *= 0.25
+        return made
+
+    found = measure(Answers(clips["x0"], smaller), DIFFUSION, [clips], NORMALISER, FPS)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found.raised_arms, 2.0, rtol=1e-4)
+    np.testing.assert_allclose(found.arms, 4.0, rtol=1e-4)
+    np.testing.assert_allclose(found.others, 1.0, rtol=1e-4)
 
 
 def test_padding_and_short_clips_do_not_count() -> None:
@@ -100,17 +122,17 @@ def test_padding_and_short_clips_do_not_count() -> None:
         made[1] = -1e3
         return made
 
-    found = measure(Answers(clips["x0"], half), DIFFUSION, [clips], FPS)  # type: ignore[arg-type]
+    found = measure(Answers(clips["x0"], half), DIFFUSION, [clips], NORMALISER, FPS)  # type: ignore[arg-type]
     np.testing.assert_allclose(found.arms, 2.0, rtol=1e-4)
 
 
 def test_progress_is_told() -> None:
     clips, seen = batch(1, [FRAMES]), []
-    measure(Answers(clips["x0"], lambda x0, xt, t: x0), DIFFUSION, [clips], FPS, lambda *k: seen.append(k))  # type: ignore[arg-type]
+    measure(Answers(clips["x0"], lambda x0, xt, t: x0), DIFFUSION, [clips], NORMALISER, FPS, lambda *k: seen.append(k))  # type: ignore[arg-type]
     assert seen == [(k, 10) for k in range(1, 11)]
 
 
 def test_clips_that_are_all_too_short_are_no_measure() -> None:
     clips = batch(1, [LEAST_FRAMES - 1])
     with pytest.raises(InputError, match="at least 40 frames"):
-        measure(Answers(clips["x0"], lambda x0, xt, t: x0), DIFFUSION, [clips], FPS)  # type: ignore[arg-type]
+        measure(Answers(clips["x0"], lambda x0, xt, t: x0), DIFFUSION, [clips], NORMALISER, FPS)  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from motion_preprocessing.errors import InputError
-from motion_runtime.calibrated import ARMS, dct_basis
+from motion_runtime.calibrated import ARMS, dct_basis, raised_arms
 from motion_runtime.manifest import Calibration, Normaliser
 from motion_train.config import DataConfig
 from motion_train.denoiser import Denoiser, key_bias
@@ -59,6 +59,7 @@ def measure(
     model: Denoiser,
     diffusion: GaussianDiffusion,
     batches: Sequence[Batch],
+    normaliser: Normaliser,
     fps: float,
     note: Callable[[int, int], None] = lambda done, total: None,
 ) -> Calibration:
@@ -68,6 +69,7 @@ def measure(
         model: With the weights that are used, told all conditions.
         diffusion: Its noise.
         batches: Held-out windows, as `WindowSampler.batch` makes them.
+        normaliser: The model's.
         fps: Frames a second.
         note: Told how many levels are done, and how many there are.
 
@@ -78,9 +80,12 @@ def measure(
     levels = sorted({round(level * diffusion.schedule.steps / 1000) for level in LEVELS})
     tables: list[Array] = []
     for done, level in enumerate(levels):
-        sums = np.zeros((2, 2, len(edges) - 1))  # (arms or others, x0 q or q q, band)
+        sums = np.zeros((3, 2, len(edges) - 1))  # (arms, raised arms, others; x0 q, q q; band)
         for number, batch in enumerate(batches):
-            sums += _sums(batch["x0"], answer(model, diffusion, batch, level, number), batch["pose_mask"], edges, fps)
+            said = answer(model, diffusion, batch, level, number)
+            sums += _sums(batch["x0"], said, batch["pose_mask"], normaliser, edges, fps)
+        arms = sums[:2].sum(axis=0)
+        sums[:2] = np.where(sums[:2, 1:] > 0, sums[:2], arms)  # where nobody raises an arm, or nobody has one down
         if not sums[:, 1].all():
             raise InputError(
                 f"expected held-out clips of at least {LEAST_FRAMES} frames that move, got none for the calibration; "
@@ -88,10 +93,9 @@ def measure(
             )
         tables.append(sums[:, 0] / sums[:, 1])
         note(done + 1, len(levels))
-    factors = np.maximum(np.stack(tables, axis=1), 0.0).round(4)  # (2, levels, bands)
+    factors = np.maximum(np.stack(tables, axis=1), 0.0).round(4)  # (3, levels, bands)
     middle = tuple(round((low + high) / 2, 3) for low, high in zip(edges, edges[1:], strict=False))
-    arms, others = (tuple(map(tuple, table.tolist())) for table in factors)
-    return Calibration(middle, tuple(levels), arms, others)
+    return Calibration(middle, tuple(levels), *(tuple(map(tuple, table.tolist())) for table in factors))
 
 
 @torch.no_grad()
@@ -107,17 +111,22 @@ def answer(model: Denoiser, diffusion: GaussianDiffusion, batch: Batch, level: i
     return said
 
 
-def _sums(x0: Tensor, q: Tensor, mask: Tensor, edges: Sequence[float], fps: float) -> Array:
-    """Sum x0 q and q q of arms and others over persons, numbers and the frequencies of each band: (2, 2, bands)."""
-    total = np.zeros((2, 2, len(edges) - 1))
+def _sums(x0: Tensor, q: Tensor, mask: Tensor, normaliser: Normaliser, edges: Sequence[float], fps: float) -> Array:
+    """Sum x0 q and q q over persons, numbers and the frequencies of a band: (arms, raised arms, others; 2; bands)."""
+    total = np.zeros((3, 2, len(edges) - 1))
     for row, person in np.argwhere(mask.sum(dim=-1).numpy() >= LEAST_FRAMES):
         frames = int(mask[row, person].sum())
         basis = dct_basis(frames)
-        real, found = (basis @ x[row, person, :frames].numpy().astype(np.float64) for x in (x0, q))  # (T, D)
+        real, said = (x[row, person, :frames].numpy() for x in (x0, q))  # (T, D)
+        up = raised_arms(said[None], normaliser)[0]
+        real, said = basis @ real.astype(np.float64), basis @ said.astype(np.float64)
         band = np.digitize(np.arange(frames) * fps / (2 * frames), edges) - 1  # -1: slower than all
-        for kind, values in enumerate((real * found, found * found)):
-            arms = values[:, ARMS].sum(axis=1)
-            for part, of_part in enumerate((arms, values.sum(axis=1) - arms)):
-                inside = (band >= 0) & (band < total.shape[-1])
-                np.add.at(total[part, kind], band[inside], of_part[inside])
+        inside = (band >= 0) & (band < total.shape[-1])
+        for kind, values in enumerate((real * said, said * said)):
+            left = values.sum(axis=1)
+            for raised, numbers in zip(up, ARMS, strict=True):
+                arm = values[:, numbers].sum(axis=1)
+                left -= arm
+                np.add.at(total[int(raised), kind], band[inside], arm[inside])
+            np.add.at(total[2, kind], band[inside], left[inside])
     return total
