@@ -49,8 +49,8 @@ RAISED_M: Final = 0.1
 RAISED_SHARE: Final = 0.4
 """An arm whose hand is so far above its elbow in such a share of the frames is raised: whoever waves does it there."""
 ADDS_UP: Final = 3.0
-"""Power of raised arms' factors above 1: what one step loses is not all that the steps before it have lost of what it is
-shown. With it waves have the energy of recorded ones between 1 and 3 Hz; with 1, a third of it."""
+"""Power of raised arms' factors above 1: what a step is shown has lost some to the steps before it. With it waves have
+78 % of the energy that recorded ones have between 1 and 3 Hz; with 1, 45 %; without any factors, 35 %."""
 KEPT: Final = 100
 """Lengths and levels whose matrices are kept, a tenth of a megabyte each for six seconds."""
 
