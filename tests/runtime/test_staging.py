@@ -17,11 +17,12 @@ from motion_runtime.approach import Stance, ends_on, stance_of, things_for, word
 from motion_runtime.editing.edits import miss_of
 from motion_runtime.editing.root_path import RootPath
 from motion_runtime.generator import Generator
+from motion_runtime.goals import parse_place
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Room
 from motion_runtime.route import find_route
 from motion_runtime.stage import Start
-from motion_runtime.staging import parse_place, staged
+from motion_runtime.staging import staged
 
 TOY = Path(__file__).with_name("toy_bundle")
 LAST_S = 5.95
