@@ -75,6 +75,8 @@ _STEP_BACK_S: Final = 0.3
 """Who stands too near to the seat goes on backwards this long before going down."""
 _SETTLES_S: Final = 0.8
 """So long before getting up somebody no longer rests."""
+_STILL_DOWN_M: Final = 0.1
+"""Who is so much higher than they sit or lie is getting up."""
 _SEAM_S: Final = 0.6
 """So long before they are down people may leap in a draft in parts, where one part fades into the next."""
 _EVERY: Final = 4
@@ -135,6 +137,9 @@ def _staying(x: Array, use: Use, fps: float) -> Array | None:
     if down is None:
         return None
     arrived = int(np.argmax(down.level))
+    if leaves < len(x):  # from where they begin to rise, so that nobody is on a seat in one frame and up in the next
+        seated = np.flatnonzero(joints[:leaves, 0, 2] < np.median(joints[down.level, 0, 2]) + _STILL_DOWN_M)
+        leaves = int(seated[-1]) + 1
     up = np.flatnonzero(on_feet(joints)[arrived:leaves])
     if not len(up):
         return None
@@ -147,7 +152,19 @@ def _staying(x: Array, use: Use, fps: float) -> Array | None:
     result = np.array(x)
     result[last + 1 : leaves] = x[last - to_and_fro]
     result[last + 1 : leaves, VELOCITIES] *= np.where(on, 1.0, -1.0)[:, None]
+    if leaves < len(x):
+        result[leaves - 1 :] = _going_on(result[leaves - 1], x[leaves - 1 :], fps)
     return result
+
+
+def _going_on(pose: Array, x: Array, fps: float) -> Array:
+    """Move (T, 258) as one piece to where it goes on from a pose (258,); what still differs fades away."""
+    ways = [facing_down(joints_of(one)) for one in (pose[None], x[:1])]
+    turned = np.asarray(move_pose_vectors(x, ways[0] - ways[1], np.zeros(2)), dtype=np.float64)
+    shift = (joints_of(pose) - joints_of(turned[0]))[0, :2]
+    moved = np.asarray(move_pose_vectors(turned, 0.0, shift), dtype=np.float64)
+    fades = 1.0 - smooth_step(np.arange(len(x)) / (_SETTLES_S * fps))
+    return np.asarray(moved + fades[:, None] * (pose - moved[0]))
 
 
 def _seen_from(frame: Placement, x: Array, placement: Placement) -> Array:

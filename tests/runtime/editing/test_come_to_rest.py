@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motion_preprocessing.canonical import canonicalise, heading_rad
+from motion_preprocessing.canonical import canonicalise, heading_rad, move_pose_vectors
 from motion_preprocessing.pose_vector import POSITIONS, encode, root_orientation
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.scene import Scene
@@ -175,6 +175,27 @@ def test_who_gets_up_before_they_are_to_stays(room: Room, chair: Use) -> None:
     pelvis = joints(come[0][0])[:, 0, 2]
     assert pelvis[85:].max() < 0.6
     assert joints(x)[85:, 0, 2].max() > 0.9
+
+
+@pytest.mark.parametrize(("until_s", "again"), [(9.0, False), (12.0, True), (13.9, True)])
+def test_who_gets_up_too_early_is_not_up_from_one_frame_to_the_next(
+    room: Room, chair: Use, until_s: float, again: bool
+) -> None:
+    """Up from 8.6 s on for good, or from 10.2 to 13.8 s on another seat."""
+    x = walks_and_sits()
+    rises = x[::-1][:60]
+    there = np.asarray(move_pose_vectors(x[60:], 1.5, np.array([0.7, -0.4])))
+    parts = [there, there[::-1]] if again else [np.repeat(rises[-1:], 60, axis=0)]
+    draft = np.concatenate([x, rises, *parts, np.repeat(parts[-1][-1:], 20, axis=0)])
+    come = come_to_rest(draft[None], [(replace(chair, until_s=until_s),)], room, AT, FPS)
+    assert come is not None
+    body = joints(come[0][0])
+    assert np.abs(np.diff(body[60:, :, 2], axis=0)).max() * FPS < 1.5
+    assert np.linalg.norm(np.diff(body[85:, 0, :2], axis=0), axis=1).max() * FPS < 1.5
+    sat_down = np.flatnonzero(np.diff((body[:, 0, 2] < 0.7).astype(int)) == 1) / FPS
+    assert (sat_down < until_s).sum() == 1
+    if until_s >= 12.0:
+        assert body[85 : round(until_s * FPS) - 8, 0, 2].max() < 0.7
 
 
 def test_the_built_in_model_sits_once_in_a_long_motion_and_does_not_leap(ward: Scene) -> None:
