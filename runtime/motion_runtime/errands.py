@@ -22,10 +22,17 @@ from motion_runtime.timeline import LEAST_PART_S, Part
 _REST: Final = re.compile(
     r"(?<!from )\b(?:sits?|sitting|seated|lies|lie|lying|lays?|laying|takes? a seat|sleeps?|rests?|flops?)\b(?! up\b)"
 )
-_RISE: Final = re.compile(r"\b(?:stands? up|standing up|gets? up|getting up|gets? out|climbs? out|rises?|wakes? up)\b")
+_RISE: Final = re.compile(
+    r"\b(?:stands? up|standing up|(?:gets?|getting) (?:up|out|off)|climbs? (?:out|off)|(?:jumps?|springs?) up"
+    r"|rises?|wakes? up|leaves?)\b"
+)
 _GO: Final = re.compile(
     r"\b(?:walk\w*|goes|go|run\w*|approach\w*|stroll\w*|comes?|hurr\w+|limps?|shuffl\w+|wanders?|steps? to)\b"
+    r"(?! (?:back )?to sleep\b)"
 )
+_LEFT: Final = re.compile(r"\b(?:from|out of|off|leaves?)(?: of)?(?: (?:the|a|an|his|her|their|hospital|care))* \w+")
+"""What somebody gets up from, so that it is not taken for where they go."""
+_LAIN_ON: Final = ("bed", "sofa")
 _AT_TABLE_M: Final = 1.2
 """Who sits down at a table takes a seat this near to it, if there is one."""
 PACE_M_S: Final = 1.0
@@ -72,17 +79,18 @@ def errands(texts: Sequence[str], furniture: tuple[RoomObject, ...]) -> list[Err
         stays = bool(rests) and max(rests) > max(leaves, default=-1)
         if part == 0 and stance_of(text) is Stance.ON and leaves and _RISE.search(text):
             first = _GO.search(text)
-            before = text[: first.start()] if first else text
-            found.append(Errand(tuple(things_used(before, furniture)), "bed" in before or lies(before), 0, 0))
+            start = text[: first.start()] if first else text
+            found.append(Errand(tuple(things_used(start, furniture)), "bed" in start or lies(start), 0, 0))
             on = True
         if leaves and on:
             found[-1] = replace(found[-1], until=part)
             since, on = part, False
         if not stays:
             continue
-        aim = text[max(leaves) :] if leaves else text
-        things = tuple(things_used(aim, furniture))
-        if on and (not things or not found[-1].things or things[0].object_class == found[-1].things[0].object_class):
+        aim = _LEFT.sub("", text[max(leaves) :]) if leaves else text
+        before = [] if on else [_LEFT.sub("", one.lower()) for one in texts[since:part]]
+        things = tuple(_meant(aim, before, furniture))
+        if on and (not things or _holds(found[-1], things, aim, furniture)):
             continue
         if on:
             found[-1] = replace(found[-1], until=part)
@@ -90,6 +98,24 @@ def errands(texts: Sequence[str], furniture: tuple[RoomObject, ...]) -> list[Err
         found.append(Errand(things, lies(aim), part, since))
         on = True
     return found
+
+
+def _meant(aim: str, before: Sequence[str], furniture: tuple[RoomObject, ...]) -> list[RoomObject]:
+    """Things that are sat or lain on: where none is named, those that parts `before` led to ('walks to bed | lies')."""
+    if not things_for(aim, furniture):
+        for text in reversed(before):
+            things = things_used(f"{text}, {aim}", furniture) if things_for(text, furniture) else []
+            if any(thing.object_class in SITTABLE for thing in things):
+                return things
+    return things_used(aim, furniture)
+
+
+def _holds(one: Errand, things: Sequence[RoomObject], aim: str, furniture: tuple[RoomObject, ...]) -> bool:
+    """Whether somebody goes on using what they are on: nobody goes to a chair to sleep who is in bed."""
+    if not one.things or things[0].object_class == one.things[0].object_class:
+        return True
+    on = one.things[0].object_class
+    return not things_for(aim, furniture) and (on in _LAIN_ON or not lies(aim))
 
 
 def things_used(text: str, furniture: tuple[RoomObject, ...]) -> list[RoomObject]:
