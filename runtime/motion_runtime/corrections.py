@@ -1,6 +1,6 @@
 """What is corrected of what the network says: all of it, in the order in which it is done, and why in that order.
 
-In every denoising step, on x0 of one window (`of_window`; the generator adds the first two, and the last two):
+In every denoising step, on x0 of one window (`of_window`; `window_maker` adds the first two, and the last two):
 
     Calibrated         frequencies become as large as they should be: in the model's numbers, before anything is placed
     fade_in            what earlier windows have made; everything else goes on from there
@@ -18,7 +18,7 @@ motion neither is done: they move people as a whole, and would move them off it.
     StandAt, OnTheGround, StayInside as before, with
     StandBeforeFall    between the last two: who floats though the motion as a whole stands where it belongs
 
-    come_to_rest       a walk to a seat is put so that it ends there, and the loop goes over it again (`generator`)
+    come_to_rest       a walk to a seat is put so that it ends there, and the loop goes over it again (`second_pass`)
     OnFurniture        whole motions are moved onto the seat, as one piece, now that it is known where they end
     StayInside         once more, for the places where they are now
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Final
@@ -29,20 +28,13 @@ from motion_preprocessing.errors import BundleError, InputError
 from motion_preprocessing.groups import GROUP_SIZE, SceneTokens
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import POSE_DIM
-from motion_runtime.approach import lies
 from motion_runtime.bundle import Bundle
 from motion_runtime.calibrated import Calibrated
-from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
-from motion_runtime.corrections import of_bodies, of_whole, of_window
-from motion_runtime.editing.come_to_rest import come_to_rest
+from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene
+from motion_runtime.corrections import of_bodies, of_whole
 from motion_runtime.editing.edits import check_inside, with_start
-from motion_runtime.editing.grips import Grip
-from motion_runtime.editing.hands_on import HandsOn
-from motion_runtime.editing.impose import Imposer, in_the_loop
 from motion_runtime.editing.windows import (
-    Frame,
     Window,
-    fade_in,
     in_windows,
     overlap_frames,
     plan_windows,
@@ -54,23 +46,18 @@ from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Placement, Room, choose_placement
 from motion_runtime.prediction import Prediction
-from motion_runtime.sampler import Step, StepKernel, philox_noise, plan_steps, sample
+from motion_runtime.sampler import Step, StepKernel, plan_steps
 from motion_runtime.schedule import NoiseSchedule
+from motion_runtime.second_pass import gone_over
 from motion_runtime.session import GraphSession, Provider, choose_provider
 from motion_runtime.staging import staged
-from motion_runtime.timeline import text_at
 from motion_runtime.tokenizer import PromptTokenizer
-from motion_runtime.who_holds import who_holds
+from motion_runtime.window_maker import Model, WindowMaker
 
 Floats = NDArray[np.float32]
 
 MIN_FRAMES: Final = 4
 """The fewest of which every figure of `motion_preprocessing.metrics` can be measured."""
-AGAIN: Final = 0.6
-"""A draft is gone over again from this share of the noise levels on: it stays what it is, its steps are made anew."""
-AGAIN_UNLEARNED: Final = 0.2
-"""From this one where the draft was told in parts that nobody asked for: what the model has not learned as a whole, as
-walking to a bed and lying down, it would make worse from farther off than a smooth draft has it."""
 KEPT_EMBEDDINGS: Final = 4096
 """Prompts whose embedding is kept, a kilobyte or two each."""
 
@@ -198,8 +185,6 @@ class Generator:
         plan = plan_steps(self._schedule, sampler, steps, guidance=guidance, eta=request.eta)
         room = self._room_of(request)
         request = self.staged(request)
-        timelines = request.timelines
-        starts = [timeline.starts(request.seconds) for timeline in timelines]
         windows = self.windows_of(request)
         known = None if request.edits is None else request.edits.constraints(request.persons, windows[-1].end, fps)
         if known is not None and known.empty:
@@ -211,121 +196,28 @@ class Generator:
         placement = choose_placement(request, room)
         guides = None if known is None else with_guides(known, windows, placement.start_m)
 
-        draft: NDArray[np.float64] | None = None  # (P, T, 258) in the canonical frame, where there is one
-        # A draft whose ways are bent afterwards knows nothing of the room.
-        blind = replace(request, ground=False)
-        in_the_open = guides is None and request.persons == 1 and any(use.bent for uses in request.uses for use in uses)
-        before = 0  # steps that the draft took
-        again = [step for step in plan if step.t <= AGAIN * self._schedule.steps]
-        grips: dict[tuple[int, int], list[Grip]] = {}  # by window and its first person
-        passed: dict[int, list[NDArray[np.float64]]] = {}  # by window: where those who were made before went
-
-        def make(
-            window: Window, people: list[int], frame: Frame, past: NDArray[np.float64] | None
-        ) -> NDArray[np.float64]:
-            """Generate one window of some people in its canonical frame, going on from `past` (p, overlap, 258)."""
-            here = frame.placed(placement)
-            shape = self._kernel_shape(len(people), window.frames)
-            texts = [text_at(timelines[person], starts[person], window.start / fps) for person in people]
-            classes = tuple(request.person_classes[person] for person in people)
-            seen_room = room if draft is not None or not in_the_open else None
-            kernel = self._bind(classes, texts, shape, window.frames, self._scene_tokens(seen_room, here, shape))
-            corrections = [] if past is None else [fade_in(past, window.frames)]
-            number = windows.index(window)
-            ways = passed.setdefault(number, [])
-            kept = 0 if past is None else past.shape[1]
-            hold = partial(
-                of_window, here, request if draft is not None or not in_the_open else blind, seen_room, people, fps,
-                first_s=window.first / fps, kept=kept, turns=draft is not None, passed=ways,
-            )  # fmt: skip
-            corrections += hold()
-            todo = plan if draft is None else again
-            hands = None
-            if request.hands:
-                # In the second half of the steps, as the plan has them.
-                wait = max(len(todo) - (len(plan) + 1) // 2, 0)
-                hands = HandsOn(who_holds(texts, classes), fps, wait, kept)
-                corrections.append(hands)
-            if guides is not None:
-                seen = guides.window(window.first, window.end).of(people).in_frame(here)
-                corrections.append(Imposer(seen, fps))
-            # Windows, and people who are made one by one, have streams of noise of their own.
-            stream = (number << 32) + (people[0] << 48)
-
-            noise = self._noise(request, len(people), shape, window.frames, stream)
-            begun = None
-            if draft is not None:
-                part = draft[people, window.first : window.end]
-                begun = self._noised(Frame.of(part).into(part), again[0], noise(0), shape)
-
-            def report(k: int, n: int) -> None:
-                # People in further groups of a window are made again and again: that window's steps count once.
-                if progress is not None and people[0] == 0:
-                    progress(before + number * n + k, before + len(windows) * n)
-
-            clean = sample(
-                kernel,
-                todo,
-                noise,
-                report,
-                in_the_loop(
-                    corrections,
-                    self.bundle.manifest.normaliser,
-                    len(people),
-                    window.frames,
-                    self._calibrated if request.calibrate else None,
-                ),
-                begun,
-            )[0, : len(people), : window.frames]  # (p, t, D)
-            if not np.isfinite(clean).all():
-                raise BundleError(
-                    f"expected numbers, got NaN or infinity from the network of {self.bundle.folder}; "
-                    "check the bundle, or try --provider cpu"
-                )
-            x = self.bundle.manifest.normaliser.denormalise(clean).astype(np.float64)
-            if guides is None:
-                for correction in hold(finished=True):
-                    x = correction(x)
-            if hands is not None:
-                grips[number, people[0]] = [grip.moved(people, window.first) for grip in hands.grips]
-            passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
-            return x
-
+        # In the second half of the steps hands are laid on, in a second pass too, which has only the later ones.
+        maker = WindowMaker(
+            self._model(), request, windows, placement, room, plan, (len(plan) + 1) // 2, progress, guides
+        )
+        if guides is None and request.persons == 1 and any(use.bent for uses in request.uses for use in uses):
+            # A draft whose ways are bent afterwards knows nothing of the room.
+            maker = replace(maker, request=replace(request, ground=False), room=None)
         begin = starting(request.others, placement) if request.others else None
-        whole = in_windows(windows, request.persons, make, begin)
+        whole = in_windows(windows, request.persons, maker, begin)
+        grips = maker.grips
         if guides is None and any(request.uses):
-            come = come_to_rest(whole, request.uses, room, placement, fps) if again else None
-            if come is not None:
-                draft, placement = come
-                passed.clear()
-                before = len(windows) * len(plan)
-                retold = bool(request.retold)
-                if retold or (request.told and "|" in request.told[0] and "|" not in request.prompts[0]):
-                    # Parts that are not the request's: the draft says what happens when, the model is told it in one.
-                    request = replace(request, told=request.retold)
-                    if not retold or any(map(lies, request.retold)):
-                        again = [step for step in again if step.t <= AGAIN_UNLEARNED * self._schedule.steps] or again[
-                            -1:
-                        ]
-                    timelines, windows = request.timelines, self.windows_of(request)
-                    starts = [timeline.starts(request.seconds) for timeline in timelines]
-                whole = draft
-                # Where windows meet, what each makes of a draft in actions does not: it is taken as it is.
-                if len(windows) == 1 or not retold:
-                    grips.clear()
-                    whole = in_windows(windows, request.persons, make, begin)
+            whole, placement, grips = gone_over(whole, maker, request, room, self.windows_of, begin)
             for correction in of_whole(placement, request, room, fps):
                 whole = correction(whole)
-        held = tuple(grip for found in grips.values() for grip in found)
         return Prediction(
-            whole.astype(np.float32), placement, sampler, steps, guidance, known, request.uses, held, request.roams
-        )
+            whole.astype(np.float32), placement, sampler, steps, guidance, known, request.uses, tuple(grips),
+            request.roams,
+        )  # fmt: skip
 
-    def _noised(self, x: NDArray[np.float64], step: Step, noise: Floats, shape: KernelShape) -> tuple[Floats, Floats]:
-        """A motion (p, t, 258) in metres at a step's noise level and without noise, both (1, P, T, 258)."""
-        clean = padded(self.bundle.manifest.normaliser.normalise(x.astype(np.float32)), shape)
-        abar = float(self._schedule.alphas_cumprod[step.t])
-        return np.float32(abar**0.5) * clean + np.float32((1 - abar) ** 0.5) * noise, clean
+    def _model(self) -> Model:
+        """What windows are made with."""
+        return Model(self.bundle, self._schedule, self._calibrated, self._kernel_shape, self._scene_tokens, self._bind)
 
     def staged(self, request: GenerationRequest) -> GenerationRequest:
         """Put people near what the prompt names and on the way to their goals, as `generate` does by itself.
@@ -355,18 +247,6 @@ class Generator:
         interval = request.guidance_interval or self.bundle.manifest.default.guidance_interval
         # Without a room there is nothing to tell apart: one branch less to run.
         return Guidance(text, text if request.scene is None else scene, interval)
-
-    def _noise(
-        self, request: GenerationRequest, persons: int, shape: KernelShape, frames: int, stream: int
-    ) -> Callable[[int], Floats]:
-        """Noise of a window by number of the draw."""
-        # Drawn in the request's own size, so that it does not depend on which kernel serves it.
-        size = (persons, frames, self.bundle.manifest.pose_dim)
-
-        def noise(draw: int) -> Floats:
-            return padded(philox_noise(request.seed, request.sample, draw + stream, size), shape)
-
-        return noise
 
     def _bind(
         self,

@@ -15,13 +15,14 @@ from motion_preprocessing.pose_vector import encode
 from motion_preprocessing.rotations import about_z, geodesic_angle
 from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import BONES, JOINT_INDEX, REST_OFFSETS_M, WORLD_FROM_BODY
-from motion_runtime import generator as generator_module
+from motion_runtime import second_pass, window_maker
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
 from motion_runtime.flips import FASTEST_RAD_S
-from motion_runtime.generator import AGAIN, AGAIN_UNLEARNED, Generator
+from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Placement, Room
 from motion_runtime.sampler import SAMPLERS
+from motion_runtime.second_pass import AGAIN, AGAIN_UNLEARNED
 from motion_runtime.stage import Rest, Use
 
 TOY = Path(__file__).with_name("toy_bundle")
@@ -242,13 +243,13 @@ def test_a_draft_is_gone_over_in_the_words_it_was_made_by_but_for_parts_that_nob
 ) -> None:
     texts: list[str] = []
     begun: list[int] = []  # the noise level at which each loop began
-    embed, loop = Generator._embed, generator_module.sample
+    embed, loop = Generator._embed, window_maker.sample
     monkeypatch.setattr(Generator, "_embed", lambda self, text: (texts.append(text), embed(self, text))[1])
     monkeypatch.setattr(
-        generator_module, "sample",
+        window_maker, "sample",
         lambda kernel, steps, *rest: (begun.append(steps[0].t), loop(kernel, steps, *rest))[1],
     )  # fmt: skip
-    monkeypatch.setattr(generator_module, "come_to_rest", lambda x, *_: (x, Placement()))
+    monkeypatch.setattr(second_pass, "come_to_rest", lambda x, *_: (x, Placement()))
     use = Use(0.5, Rest((0.0, 0.0), (0.1, 0.1), 0.0), (), True)
     generator.generate(request(said, told=(told,), uses=((use,),), seconds=3.0, staged=True, steps=20))
     # What the model has not learned as a whole is kept nearer to the draft.

@@ -7,8 +7,8 @@ as the steps that make them. Kovar et al. 2002 ("Footskate Cleanup for Motion Ca
 which keeps the way; with a way that nobody asked for, straight knees would pay for it.
 
 Left alone is whose weight rests elsewhere (who sits, lies or falls), who is in reach of another (their hands meet),
-whose way ends on a thing that they use (falling short of a chair is worse than a slide) and, by `generator`, whose way
-is known beforehand.
+whose way ends on a thing that they use (falling short of a chair is worse than a slide) and, by `window_maker`, whose
+way is known beforehand.
 """
 
 from __future__ import annotations

@@ -1,0 +1,175 @@
+"""Makes the windows of a motion, as `in_windows` asks for them: conditions, noise, the denoising loop, corrections.
+
+A motion is gone through in one pass or two: what the first one makes may be a draft that the second goes over again
+(`second_pass`). Each pass has a maker of its own, which remembers where people went who were made before others, and
+whose hands hold whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.errors import BundleError
+from motion_preprocessing.groups import SceneTokens
+from motion_runtime.bundle import Bundle
+from motion_runtime.calibrated import Calibrated
+from motion_runtime.conditioning import KernelShape, padded
+from motion_runtime.corrections import of_window
+from motion_runtime.editing.constraints import Constraints
+from motion_runtime.editing.grips import Grip
+from motion_runtime.editing.hands_on import HandsOn
+from motion_runtime.editing.impose import Imposer, in_the_loop
+from motion_runtime.editing.windows import Frame, Window, fade_in
+from motion_runtime.motion import GenerationRequest
+from motion_runtime.placement import Placement, Room
+from motion_runtime.sampler import Step, StepKernel, philox_noise, sample
+from motion_runtime.schedule import NoiseSchedule
+from motion_runtime.timeline import text_at
+from motion_runtime.who_holds import who_holds
+
+Array = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a loaded bundle gives to the making of windows."""
+
+    bundle: Bundle
+    schedule: NoiseSchedule
+    calibrated: Calibrated | None
+    shape: Callable[[int, int], KernelShape]
+    """Of the smallest kernel for so many persons and frames."""
+    scene: Callable[[Room | None, Placement, KernelShape], SceneTokens]
+    """What is seen of a room from a canonical frame."""
+    kernel: Callable[[tuple[str, ...], Sequence[str], KernelShape, int, SceneTokens], StepKernel]
+    """The step kernel with the conditions of a window: classes and texts of its people, its frames, what is seen."""
+
+
+@dataclass(frozen=True)
+class WindowMaker:
+    """One pass over a motion; called, it makes one window of some of the people."""
+
+    model: Model
+    request: GenerationRequest
+    """What is wanted, staged."""
+    windows: Sequence[Window]
+    """All of the motion."""
+    placement: Placement
+    """Of the first window's canonical frame."""
+    room: Room | None
+    """What is seen, and what holds people back."""
+    steps: list[Step]
+    """Of the denoising loop; of a draft's, only the later ones."""
+    hands_steps: int
+    """In how many of the last steps hands are laid on."""
+    progress: Callable[[int, int], None] | None = None
+    """Called after every denoising step with how many are done and how many there are."""
+    guides: Constraints | None = None
+    """What is known of the motion, in the room."""
+    draft: Array | None = None
+    """What is gone over again, (P, T, 258) in the first window's canonical frame; None = the motion is made anew."""
+    before: int = 0
+    """Denoising steps that the draft took."""
+    grips: list[Grip] = field(default_factory=list, init=False)
+    """Whose hands hold whom in the windows made so far."""
+    _passed: dict[int, list[Array]] = field(default_factory=dict, init=False)
+    """By number of a window: where those went over it, (T, 2) in the room, who are made already."""
+
+    def __call__(self, window: Window, people: list[int], frame: Frame, past: Array | None) -> Array:
+        """Generate one window of some people.
+
+        Args:
+            window: Which.
+            people: Numbers of the people, p of them.
+            frame: The window's canonical frame, as it lies in the first window's.
+            past: What it goes on from, (p, overlap, 258) in its frame; None = the motion begins with it.
+
+        Returns:
+            Pose vectors (p, t, 258) in metres, in its frame.
+
+        Raises:
+            BundleError: The network says what is no number.
+        """
+        model, request, manifest = self.model, self.request, self.model.bundle.manifest
+        here, number = frame.placed(self.placement), self.windows.index(window)
+        shape = model.shape(len(people), window.frames)
+        timelines = [request.timelines[person] for person in people]
+        starts_s = window.start / manifest.fps
+        texts = [text_at(timeline, timeline.starts(request.seconds), starts_s) for timeline in timelines]
+        classes = tuple(request.person_classes[person] for person in people)
+        ways = self._passed.get(number, [])
+        kept = 0 if past is None else past.shape[1]
+        hold = partial(
+            of_window, here, request, self.room, people, manifest.fps,
+            first_s=window.first / manifest.fps, kept=kept, turns=self.draft is not None, passed=ways,
+        )  # fmt: skip
+        corrections = [] if past is None else [fade_in(past, window.frames)]
+        corrections += hold()
+        hands = None
+        if request.hands:
+            wait = max(len(self.steps) - self.hands_steps, 0)
+            hands = HandsOn(who_holds(texts, classes), manifest.fps, wait, kept)
+            corrections.append(hands)
+        if self.guides is not None:
+            seen = self.guides.window(window.first, window.end).of(people).in_frame(here)
+            corrections.append(Imposer(seen, manifest.fps))
+        noise = self._noise(people, shape, window)
+        calibrated = model.calibrated if request.calibrate else None
+        clean = sample(
+            model.kernel(classes, texts, shape, window.frames, model.scene(self.room, here, shape)),
+            self.steps,
+            noise,
+            partial(self._report, number, people),
+            in_the_loop(corrections, manifest.normaliser, len(people), window.frames, calibrated),
+            self._begun(window, people, shape, noise),
+        )[0, : len(people), : window.frames]  # (p, t, D)
+        if not np.isfinite(clean).all():
+            raise BundleError(
+                f"expected numbers, got NaN or infinity from the network of {model.bundle.folder}; "
+                "check the bundle, or try --provider cpu"
+            )
+        x = manifest.normaliser.denormalise(clean).astype(np.float64)
+        if self.guides is None:
+            for correction in hold(finished=True):
+                x = correction(x)
+        if hands is not None:
+            self.grips.extend(grip.moved(people, window.first) for grip in hands.grips)
+        self._passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
+        return x
+
+    def _noise(self, people: Sequence[int], shape: KernelShape, window: Window) -> Callable[[int], Floats]:
+        """Noise of a window by number of the draw."""
+        request = self.request
+        # Drawn in the request's own size, so that it does not depend on which kernel serves it.
+        size = (len(people), window.frames, self.model.bundle.manifest.pose_dim)
+        # Windows, and people who are made one by one, have streams of noise of their own.
+        stream = (self.windows.index(window) << 32) + (people[0] << 48)
+
+        def noise(draw: int) -> Floats:
+            return padded(philox_noise(request.seed, request.sample, draw + stream, size), shape)
+
+        return noise
+
+    def _begun(
+        self, window: Window, people: list[int], shape: KernelShape, noise: Callable[[int], Floats]
+    ) -> tuple[Floats, Floats] | None:
+        """The draft at the first step's noise level and without noise, both (1, P, T, 258); None without a draft."""
+        if self.draft is None:
+            return None
+        part = self.draft[people, window.first : window.end]
+        x = Frame.of(part).into(part).astype(np.float32)
+        clean = padded(self.model.bundle.manifest.normaliser.normalise(x), shape)
+        abar = float(self.model.schedule.alphas_cumprod[self.steps[0].t])
+        return np.float32(abar**0.5) * clean + np.float32((1 - abar) ** 0.5) * noise(0), clean
+
+    def _report(self, number: int, people: Sequence[int], k: int, n: int) -> None:
+        """Tell how far the making of the motion is, after k of a window's n steps."""
+        # People in further groups of a window are made again and again: that window's steps count once.
+        if self.progress is not None and people[0] == 0:
+            self.progress(self.before + number * n + k, self.before + len(self.windows) * n)
