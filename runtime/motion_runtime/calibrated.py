@@ -52,7 +52,7 @@ ADDS_UP: Final = 3.0
 """Power of raised arms' factors above 1: what a step is shown has lost some to the steps before it. With it waves have
 78 % of the energy that recorded ones have between 1 and 3 Hz; with 1, 45 %; without any factors, 35 %."""
 KEPT: Final = 100
-"""Lengths and levels whose matrices are kept, a tenth of a megabyte each for six seconds."""
+"""Lengths and levels whose matrices are kept, 0.17 MB each for six seconds."""
 
 
 class Calibrated:

@@ -97,10 +97,10 @@ def in_the_loop(
     def correct(x0: Floats, step: Step) -> Floats:
         part = (0, slice(persons), slice(frames))
         answer: Floats = x0[part]
+        if not np.isfinite(answer).all():
+            return x0  # no motion to correct: the generator says so at the end
         own = answer if calibrated is None else calibrated(answer, step)
         given: Array = normaliser.denormalise(own).astype(np.float64)
-        if not np.isfinite(given).all():
-            return x0  # no motion to correct: the generator says so at the end
         x = given
         for correction in corrections:
             x = correction(x)

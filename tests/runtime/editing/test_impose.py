@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from motion_preprocessing.pose_vector import POSE_DIM
+from motion_runtime.calibrated import Calibrated
 from motion_runtime.editing.impose import in_the_loop
-from motion_runtime.manifest import Normaliser
+from motion_runtime.manifest import Calibration, Normaliser
 from motion_runtime.sampler import Step
 
 RNG = np.random.default_rng(3)
@@ -34,11 +36,15 @@ def test_corrections_see_metres_and_leave_padding_alone() -> None:
     assert result is not X0
 
 
-def test_no_number_is_not_corrected() -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_number_is_not_corrected_and_no_warning(value: float) -> None:
     broken = X0.copy()
-    broken[0, 0, 3, 5] = np.nan
-    correct = in_the_loop([lambda x: x + 1.0], NORMALISER, 1, 20)
-    np.testing.assert_array_equal(correct(broken, STEP), broken)
+    broken[0, 0, 3] = value
+    factors = ((1.0, 2.0),)
+    calibrated = Calibrated(Calibration((1.0, 5.0), (100,), factors, factors, factors), NORMALISER, 20.0)
+    for first in (None, calibrated):
+        correct = in_the_loop([lambda x: x + 1.0], NORMALISER, 1, 20, first)
+        np.testing.assert_array_equal(correct(broken, STEP), broken)
 
 
 def test_what_is_calibrated_comes_first_and_in_the_models_numbers() -> None:
