@@ -51,6 +51,8 @@ GOES_DOWN_S: Final = 0.6
 """Going down takes about as long."""
 STANDS_M: Final = 0.15
 """The pelvis of who stands is at most so much lower than it ever is."""
+LEAST_STANDING_M: Final = 0.7
+"""Nor is it lower than this: who sits throughout a window never stands in it."""
 UP: Final = 0.3
 """Who is less down than this is up."""
 MOST_RAISED_M: Final = 0.2
@@ -280,7 +282,8 @@ def while_used(joints: Array, use: Use, fps: float, first_s: float = 0.0) -> Dow
 def on_feet(joints: Array) -> NDArray[np.bool_]:
     """When (T,) a person (T, 22, 3) stands or walks, whatever they sit and lie on before and after."""
     pelvis, neck = joints[:, 0, 2], joints[:, _NECK, 2]
-    return np.asarray((pelvis > np.quantile(pelvis, 0.97) - STANDS_M) & (neck - pelvis > _LYING_M))
+    least = max(float(np.quantile(pelvis, 0.97)) - STANDS_M, LEAST_STANDING_M)
+    return np.asarray((pelvis > least) & (neck - pelvis > _LYING_M))
 
 
 def down_in_draft(joints: Array, use: Use, fps: float) -> Down | None:

@@ -228,3 +228,18 @@ def test_a_thing_counts_in_its_time_only() -> None:
     moved = joints(np.asarray(OnFurniture([uses], PLACE, FPS, finished=True)(x[None])[0]))
     np.testing.assert_allclose(moved[len(there) - 5, 0, :2], (-0.4, 0.0), atol=0.03)
     np.testing.assert_allclose(moved[-1, 0, :2], (-0.2, 0.3), atol=0.03)
+
+
+@pytest.mark.parametrize("first_s", [0.0, 2.0])
+def test_who_sits_throughout_a_window_is_not_on_the_next_thing_yet(first_s: float) -> None:
+    """A bed 15 cm higher, to which they are to go from 2 s on, does not raise who is still on the chair."""
+    x = body(np.tile((0.0, 0.0, 0.55), (FRAMES, 1)))
+    chair = replace(seat(0.0, 0.0, free=False), until_s=2.0)
+    bed = replace(seat(1.0, 0.0, free=False), level_m=LEVEL_M + 0.15, since_s=2.0, bent=True)
+    assert while_used(joints(x), bed, FPS, first_s) is None
+    down = while_used(joints(x), chair, FPS, first_s)
+    assert down is not None
+    assert down.level.all()
+    moved = OnFurniture([(chair, bed)], PLACE, FPS, first_s=first_s)(x[None])[0]
+    np.testing.assert_allclose(underside(moved), LEVEL_M + OVER_M, atol=0.01)
+    np.testing.assert_allclose(joints(moved)[:, 0, :2], 0.0, atol=1e-6)
