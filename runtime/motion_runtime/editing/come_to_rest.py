@@ -38,6 +38,7 @@ from motion_runtime.editing.on_furniture import (
     Down,
     down_in_draft,
     facing_down,
+    leaves_at,
     on_feet,
     raised,
     underside_m,
@@ -133,7 +134,7 @@ def _staying(x: Array, use: Use, fps: float) -> Array | None:
     Each window of a long motion knows little of the ones before, and starts anew what the prompt says.
     """
     joints = joints_of(x)
-    down, leaves = down_in_draft(joints, use, fps), _leaves(use, len(x), fps)
+    down, leaves = down_in_draft(joints, use, fps), leaves_at(use, len(x), fps)
     if down is None:
         return None
     arrived = int(np.argmax(down.level))
@@ -183,7 +184,7 @@ def _bent(x: Array, use: Use, room: Room, placement: Placement, fps: float) -> A
     if upright - down.begin < TURNS_S * fps:
         return None
     if down.lies:
-        x, down, upright = _slower(x, down, upright, _leaves(use, len(x), fps), fps, _SEAM_S)
+        x, down, upright = _slower(x, down, upright, leaves_at(use, len(x), fps), fps, _SEAM_S)
         joints = joints_of(x)
     joints = raised(joints, down, use.level_m + OVER_M - underside_m(joints))
     x = with_joints(x, joints, fps)
@@ -219,7 +220,7 @@ def _searched(x: Array, use: Use, room: Room, fps: float) -> tuple[Array, Placem
         return None
     draft = x
     if down.lies:
-        draft, down, upright = _slower(draft, down, upright, _leaves(use, len(x), fps), fps)
+        draft, down, upright = _slower(draft, down, upright, leaves_at(use, len(x), fps), fps)
     best: tuple[float, Array, Placement] | None = None
     for turn in np.arange(TURNS) * (2 * math.pi / TURNS) - math.pi:
         turned = turned_round(draft, float(turn), fps, 0, upright)
@@ -235,11 +236,6 @@ def _searched(x: Array, use: Use, room: Room, fps: float) -> tuple[Array, Placem
                     best = float(cost), tried, placement
     assert best is not None
     return best[1], best[2]
-
-
-def _leaves(use: Use, frames: int, fps: float) -> int:
-    """Frame at which somebody is to leave what they use; that after the last where they stay."""
-    return frames if math.isinf(use.until_s) else min(round(use.until_s * fps), frames)
 
 
 def _slower(

@@ -295,7 +295,7 @@ def down_in_draft(joints: Array, use: Use, fps: float) -> Down | None:
     if use.bent:
         begin = round(use.since_s * fps)
         begin += _until_up(joints[begin:])
-    leaves = len(joints) if math.isinf(use.until_s) else min(round(use.until_s * fps), len(joints))
+    leaves = leaves_at(use, len(joints), fps)
     off = ~on_feet(joints)
     off[:begin] = False
     off[leaves:] = False
@@ -309,6 +309,11 @@ def down_in_draft(joints: Array, use: Use, fps: float) -> Down | None:
     level = (frames >= first + takes) & (frames < last)
     rise = float(np.median((joints[:, _NECK, 2] - joints[:, 0, 2])[level]))
     return Down(weight, level, float(np.median(underside_m(joints)[level])), rise < _LYING_M, begin)
+
+
+def leaves_at(use: Use, frames: int, fps: float) -> int:
+    """Frame at which somebody is to leave what they use; that after the last where they stay."""
+    return frames if math.isinf(use.until_s) else min(round(use.until_s * fps), frames)
 
 
 def underside_m(joints: Array) -> Array:
