@@ -265,6 +265,8 @@ def while_used(joints: Array, use: Use, fps: float, first_s: float = 0.0) -> Dow
     since, low = round((use.since_s - first_s) * fps), 0
     if use.bent and since >= 0:
         low = since + _until_up(joints[since:])  # until then they are on what they used before
+        if low == len(joints) and use.since_s == 0:
+            low = 0  # there is nothing that they used before
     high = len(joints)
     if math.isfinite(use.until_s):
         leaves = min(max(round((use.until_s - first_s) * fps), 0), high)

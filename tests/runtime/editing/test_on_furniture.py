@@ -243,3 +243,6 @@ def test_who_sits_throughout_a_window_is_not_on_the_next_thing_yet(first_s: floa
     moved = OnFurniture([(chair, bed)], PLACE, FPS, first_s=first_s)(x[None])[0]
     np.testing.assert_allclose(underside(moved), LEVEL_M + OVER_M, atol=0.01)
     np.testing.assert_allclose(joints(moved)[:, 0, :2], 0.0, atol=1e-6)
+    first = while_used(joints(x), replace(bed, since_s=0.0), FPS)
+    assert first is not None
+    assert first.level.all()
