@@ -95,8 +95,10 @@ def of_window(
         held.append(FeetCarry(fps, kept, [any(not use.start_free for use in one) for one in uses]))
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
     told = bool(uses and uses[0] and uses[0][0].bent)
-    if first and (any(others) or told):
-        # The first person of a window starts at its origin, but in company the model does not always see to it.
+    if first and (any(others) or told or (room is not None and len(people) == 1)):
+        # The first person of a window starts at its origin, but in company the model does not always see to it, and
+        # beside furniture it may put somebody a metre off, to where it would rather have the seat. Who was put nowhere
+        # stays where the model has them about the first, and so does the first.
         held.append(StandAt([Start(placement.start_m, math.degrees(placement.heading_rad)), *others], placement))
     if request.ground:
         supports = room.supports if room is not None else None

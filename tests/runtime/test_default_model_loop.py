@@ -127,7 +127,8 @@ def test_fifty_steps_give_the_motion_of_the_torch_loop(generator: Generator, den
     request = GenerationRequest(
         PROMPTS, seconds=FRAMES / generator.bundle.manifest.fps, scene=load_scene(WARD), start_m=(1.5, 2.0),
         heading_deg=0.0, sampler=sampler, steps=STEPS, guidance=GUIDANCE, seed=SEED, low_pass_s=0.0, walls=False,
-        apart_m=0.0, ground=False, feet=False, solid=False, staged=True, guidance_interval=(0.0, 1.0),
+        apart_m=0.0, ground=False, feet=False, solid=False, calibrate=False, staged=True,
+        guidance_interval=(0.0, 1.0),
     )  # fmt: skip
     made = generator.predict(request)
     ours = generator.pose(request, made)

@@ -11,9 +11,11 @@ from motion_preprocessing.canonical import heading_rad
 from motion_preprocessing.pose_vector import POSITIONS, encode, root_orientation
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
+from motion_runtime.corrections import of_window
 from motion_runtime.editing.stand_at import StandAt
 from motion_runtime.editing.windows import starting
-from motion_runtime.placement import Placement
+from motion_runtime.motion import GenerationRequest
+from motion_runtime.placement import Placement, Room
 from motion_runtime.stage import Start
 
 PLACE = Placement((2.0, -1.0), 0.9)
@@ -49,3 +51,25 @@ def test_who_starts_far_away_is_made_in_a_frame_of_their_own() -> None:
     placed = frame.placed(PLACE)
     np.testing.assert_allclose(placed.start_m, (8.0, 3.0))
     assert placed.heading_rad == pytest.approx(math.radians(100.0))
+
+
+@pytest.mark.parametrize(
+    ("people", "kept", "in_room", "there"),
+    [(1, 0, True, True), (1, 12, True, False), (1, 0, False, False), (2, 0, True, False)],
+)
+def test_who_is_alone_in_a_room_starts_where_they_were_put(
+    room: Room, people: int, kept: int, in_room: bool, there: bool
+) -> None:
+    """Two of whom nobody was put anywhere are left as the model has them to each other."""
+    wanted = GenerationRequest(("a person sits",) * people, staged=True)
+    held = of_window(Placement(), wanted, room if in_room else None, range(people), 20.0, kept=kept)
+    assert any(isinstance(one, StandAt) for one in held) is there
+
+
+def test_a_start_in_a_room_is_kept(room: Room) -> None:
+    x = encode(np.tile(np.eye(3), (1, 30, 22, 1, 1)) * 1.0, np.tile([1.2, -0.4, 0.9], (1, 30, 1)), 20.0)
+    placement = Placement((1.5, 2.0), math.radians(30))
+    wanted = GenerationRequest(("a person sits",), staged=True, start_m=(1.5, 2.0), walls=False)
+    for correct in of_window(placement, wanted, room, [0], 20.0):
+        x = correct(x)
+    np.testing.assert_allclose(placement.to_room(x[0, 0, :3][None])[0, :2], [1.5, 2.0], atol=1e-9)
