@@ -22,9 +22,12 @@ faster there than PyTorch's own kernel. Prints one JSON line last.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as motion-run does
 
 import click
 import machine

@@ -5,6 +5,7 @@ Heavy modules are imported inside the command, so that `--help` and mistakes in 
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -190,6 +191,8 @@ def main(
 
     'motion-run inspect FILE' says what a room file or a model bundle holds.
     """
+    # Before numpy is loaded: its products are small here, and threads of their own would stand in the network's way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     preview = "none" if no_preview else preview
     if preview == "mp4":
         from motion_runtime.formats.video import with_video

@@ -100,6 +100,23 @@ def test_a_prompt_longer_than_the_context_is_cut_with_a_warning(tmp_path: Path) 
     assert f"'{left_out[:40]}..." in result.stderr
 
 
+@pytest.mark.parametrize(("given", "expected"), [(None, "1"), ("4", "4")])
+def test_numpys_products_get_one_thread_unless_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, expected: str
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", given or "")
+    if given is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    run("--dry-run", "--out", str(tmp_path / "out"))
+    assert os.environ["OPENBLAS_NUM_THREADS"] == expected
+
+
+def test_the_command_line_is_read_without_numpy() -> None:
+    """Else what is set for numpy would come too late."""
+    code = "import sys, motion_runtime.cli; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_without_pictures_nothing_points_to_them(tmp_path: Path) -> None:
     result = run(*QUICK, "--prompt", "walks", "--out", tmp_path / "out")
     assert "preview.gif" not in result.stdout
