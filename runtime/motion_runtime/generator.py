@@ -28,6 +28,7 @@ from motion_preprocessing.errors import BundleError, InputError
 from motion_preprocessing.groups import GROUP_SIZE, SceneTokens
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import POSE_DIM
+from motion_runtime.approach import names_others
 from motion_runtime.bundle import Bundle
 from motion_runtime.calibrated import Calibrated
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene
@@ -203,8 +204,10 @@ class Generator:
         if guides is None and request.persons == 1 and any(use.bent for uses in request.uses for use in uses):
             # A draft whose ways are bent afterwards knows nothing of the room.
             maker = replace(maker, request=replace(request, ground=False), room=None)
-        begin = starting(request.others, placement) if request.others else None
-        whole = in_windows(windows, request.persons, maker, begin)
+        together = len(request.others) + 1 < request.persons or not all(request.others)
+        together = together or any(map(names_others, request.prompts))
+        begin = starting(request.others, placement, together=together) if request.others else None
+        whole = in_windows(windows, request.persons, maker, begin, together=together)
         grips = maker.grips
         if guides is None and any(request.uses):
             whole, placement, grips = gone_over(whole, maker, request, room, self.windows_of, begin)

@@ -32,7 +32,7 @@ STEPS, SEED, FRAMES, GUIDANCE = 50, 3, 24, 2.5
 
 @pytest.fixture(scope="module")
 def generator(default_bundle: Path) -> Generator:
-    return Generator.load(default_bundle, "cpu")
+    return Generator.load(default_bundle, "cpu", "fp32")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.placement import Placement, Room
 from motion_runtime.sampler import SAMPLERS
 from motion_runtime.second_pass import AGAIN, AGAIN_UNLEARNED
-from motion_runtime.stage import Rest, Use
+from motion_runtime.stage import Rest, Start, Use
 
 TOY = Path(__file__).with_name("toy_bundle")
 
@@ -309,3 +309,27 @@ def test_condition_inputs_fill_the_kernel() -> None:
     assert not dropped["keep_scene"].any()
     assert not no_scene(shape, 64).mask.any()
     assert padded(np.ones((2, 4, 7), np.float32), shape).sum() == 2 * 4 * 7
+
+
+@pytest.mark.parametrize(
+    ("prompts", "others", "expected"),
+    [
+        (("a person walks", "a person lies down"), (Start((1.5, 1.0), 0.0),), [[0], [1]]),
+        (("a nurse helps a patient up", "a patient is helped up"), (Start((1.5, 1.0), 0.0),), [[0, 1]]),
+        (("a person walks", "a person lies down"), (), [[0, 1]]),
+    ],
+)
+def test_who_does_nothing_with_others_is_made_alone(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch, prompts: tuple[str, ...], others: Any, expected: Any
+) -> None:
+    """Shown to each other, those who stand near do what the others were told."""
+    seen: list[list[int]] = []
+    made = window_maker.WindowMaker.__call__
+
+    def watched(self: Any, window: Any, people: list[int], *rest: Any) -> np.ndarray:
+        seen.append(people)
+        return made(self, window, people, *rest)
+
+    monkeypatch.setattr(window_maker.WindowMaker, "__call__", watched)
+    generator.generate(request(*prompts, others=others, start_m=(0.0, 1.0), heading_deg=0.0, staged=True))
+    assert seen == expected

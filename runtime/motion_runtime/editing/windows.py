@@ -158,33 +158,40 @@ def fade_in(past: Array, frames: int) -> Callable[[Array], Array]:
     return blend
 
 
-def groups(x: Array) -> list[list[int]]:
+def groups(x: Array, *, together: bool = True) -> list[list[int]]:
     """Persons that a window is to show to each other: those within `APART_M` of one another, and their neighbours'.
 
     Args:
         x: (P, T, 258) from the window's first frame on.
+        together: Whether they do anything with each other; else each is by themselves, however near: shown to each
+            other, they do what the others were told too.
     """
-    return _near(x[:, 0, :2])
+    return _near(x[:, 0, :2], together)
 
 
-def _near(pelvis: Array) -> list[list[int]]:
+def _near(pelvis: Array, together: bool) -> list[list[int]]:
     """Groups of places (P, 2)."""
+    if not together:
+        return [[person] for person in range(len(pelvis))]
     near = np.linalg.norm(pelvis[:, None] - pelvis[None], axis=-1) <= APART_M
     for _ in range(len(pelvis)):
         near = near @ near  # neighbours of neighbours
     return [np.flatnonzero(row).tolist() for person, row in enumerate(near) if np.flatnonzero(row)[0] == person]
 
 
-def starting(starts: Sequence[Start | None], placement: Placement) -> list[tuple[list[int], Frame]]:
+def starting(
+    starts: Sequence[Start | None], placement: Placement, *, together: bool = True
+) -> list[tuple[list[int], Frame]]:
     """Persons that the first window is to show to each other, as `groups`, and the frames they are generated in.
 
     Args:
         starts: Of the second, third ... person; who has none starts about the first.
         placement: Of the first person.
+        together: As of `groups`.
     """
     places = [placement.start_m, *(placement.start_m if start is None else start.place_m for start in starts)]
     found = []
-    for people in _near(np.array(places)):
+    for people in _near(np.array(places), together):
         start = starts[people[0] - 1] if people[0] > 0 else None
         frame = Frame()
         if start is not None:
@@ -199,6 +206,8 @@ def in_windows(
     persons: int,
     make: Callable[[Window, list[int], Frame, Array | None], Array],
     begin: Sequence[tuple[list[int], Frame]] | None = None,
+    *,
+    together: bool = True,
 ) -> Array:
     """Generate window after window and put them together.
 
@@ -209,6 +218,7 @@ def in_windows(
             given where that lies in the first window's and what the overlap holds already, in the window's own frame
             (None in the first).
         begin: From `starting`; None = everybody is shown to everybody at first.
+        together: As of `groups`, for further windows.
 
     Returns:
         Pose vectors (P, T, 258) of the whole motion, in the first window's canonical frame.
@@ -219,7 +229,7 @@ def in_windows(
     whole = np.concatenate([part for _, part in parts])[np.argsort([one for people, _ in parts for one in people])]
     for window in further:
         part = np.empty((persons, window.frames, whole.shape[-1]))
-        for people in groups(whole[:, window.first :]):
+        for people in groups(whole[:, window.first :], together=together):
             past = whole[people, window.first :]
             frame = Frame.of(past)
             part[people] = frame.out(make(window, people, frame, frame.into(past)))

@@ -145,12 +145,13 @@ def test_every_window_starts_in_its_own_canonical_frame(
         return tokens(room, placement, shape)
 
     monkeypatch.setattr(generator, "_scene_tokens", spy)
-    wanted = request("walks", "waves", seconds=4.0, start_m=(2.0, 1.0), heading_deg=40, scene=flat_room(), low_pass_s=0)
+    together = "walks with another", "waves to another"
+    wanted = request(*together, seconds=4.0, start_m=(2.0, 1.0), heading_deg=40, scene=flat_room(), low_pass_s=0)
     made = generator.predict(wanted)
     pelvis = made.placement.to_room(made.pose_vectors[0, :, :3])
     starts = [0, 20, 40]
     assert [place.start_m for place in seen] == [
-        pytest.approx(tuple(pelvis[start, :2]), abs=0.02 if start == 0 else 1e-5) for start in starts
+        pytest.approx(tuple(pelvis[start, :2]), abs=0.05 if start == 0 else 1e-5) for start in starts
     ]
 
 

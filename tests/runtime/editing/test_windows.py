@@ -116,6 +116,7 @@ def test_people_far_apart_are_made_by_themselves(walk: np.ndarray) -> None:
     assert groups(at(0.0, 1.5)) == [[0, 1]]
     assert groups(at(0.0, 5.0)) == [[0], [1]]
     assert groups(at(0.0, 9.0, 2.0, 4.0)) == [[0, 2, 3], [1]]
+    assert groups(at(0.0, 1.5), together=False) == [[0], [1]]
     seen: list[tuple[int, list[int]]] = []
 
     def make(window: Window, people: list[int], frame: Frame, past: np.ndarray | None) -> np.ndarray:
