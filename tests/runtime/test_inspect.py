@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from motion_preprocessing.scene import load_scene
 from motion_runtime.cli import UNITS, UP, main
 from motion_runtime.inspect_command import _UNITS, _UP
 from motion_runtime.run_help import SECTIONS
@@ -107,7 +109,11 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path: Path) -> Non
     assert "chair 2" in found["objects"]
     assert not out.exists()
     goal = json.loads(run(*asked[:-1], "--goal", "bed", "--dry-run", "--json").stdout)
-    assert goal["places"][0][-1][0] == pytest.approx(0.95)
+    assert goal["places"] == []  # a seat is no place to walk to, but a thing to use
+    bed = load_scene(WARD).furniture[0]
+    assert bed.gap_m(np.array([goal["seats"][0][0][:2]]))[0] <= 0
+    far = json.loads(run(*asked[:-1], "--goal", "2.5,2.5", "--dry-run", "--json").stdout)
+    assert far["places"][0][-1] == pytest.approx([0.95, 2.5, 2.5])
     refused = run(*QUICK, "--prompt", "walks", "--person", "robot", "--out", out, "--dry-run")
     assert refused.exit_code == 2
     assert "robot" in refused.stderr
