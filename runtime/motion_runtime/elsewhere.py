@@ -20,6 +20,7 @@ from motion_preprocessing.canonical import move_points
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.rotations import about_z
 from motion_runtime.editing.feet_carry import IN_REACH_M
+from motion_runtime.editing.windows import linked
 from motion_runtime.room_bounds import RoomBounds
 from motion_runtime.room_solids import Solids
 from motion_runtime.settle import EVERY_S, MOST, Trial
@@ -73,10 +74,7 @@ def elsewhere(
 def companies(root_m: Array) -> list[list[int]]:
     """Who of pelves (P, T, 3) ever come within reach of each other, directly or by others."""
     way = root_m[..., :2]
-    near = (np.linalg.norm(way[:, None] - way[None], axis=-1) < IN_REACH_M).any(axis=-1)  # (P, P)
-    for _ in range(len(near)):
-        near = near @ near
-    return [list(map(int, np.flatnonzero(row))) for k, row in enumerate(near) if not row[:k].any()]
+    return linked((np.linalg.norm(way[:, None] - way[None], axis=-1) < IN_REACH_M).any(axis=-1))
 
 
 def _best_move(joints_m: Array, solids: Solids, bounds: RoomBounds | None, fps: float) -> tuple[float, Array] | None:

@@ -173,10 +173,14 @@ def _near(pelvis: Array, together: bool) -> list[list[int]]:
     """Groups of places (P, 2)."""
     if not together:
         return [[person] for person in range(len(pelvis))]
-    near = np.linalg.norm(pelvis[:, None] - pelvis[None], axis=-1) <= APART_M
-    for _ in range(len(pelvis)):
-        near = near @ near  # neighbours of neighbours
-    return [np.flatnonzero(row).tolist() for person, row in enumerate(near) if np.flatnonzero(row)[0] == person]
+    return linked(np.linalg.norm(pelvis[:, None] - pelvis[None], axis=-1) <= APART_M)
+
+
+def linked(near: NDArray[np.bool_]) -> list[list[int]]:
+    """Groups of persons, of whom (P, P) says who is near whom: neighbours, and neighbours' neighbours."""
+    for _ in range(len(near)):
+        near = near @ near
+    return [np.flatnonzero(row).tolist() for person, row in enumerate(near) if not row[:person].any()]
 
 
 def starting(
