@@ -202,10 +202,10 @@ class Generator:
             self._model(), request, windows, placement, room, plan, (len(plan) + 1) // 2, progress, guides
         )
         if guides is None and request.persons == 1 and any(use.bent for uses in request.uses for use in uses):
-            # A draft whose ways are bent afterwards knows nothing of the room.
+            # A draft whose ways are bent afterwards is not shown the room.
             maker = replace(maker, request=replace(request, ground=False), room=None)
-        together = len(request.others) + 1 < request.persons or not all(request.others)
-        together = together or any(map(names_others, request.prompts))
+        placed = len(request.others) + 1 == request.persons and all(request.others)
+        together = not placed or any(map(names_others, request.prompts))
         begin = starting(request.others, placement, together=together) if request.others else None
         whole = in_windows(windows, request.persons, maker, begin, together=together)
         grips = maker.grips
