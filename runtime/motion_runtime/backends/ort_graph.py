@@ -25,18 +25,33 @@ _DTYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "ten
 # ONNX Runtime 1.31's SkipLayerNormalization for CPU takes five times as long as the Add and LayerNormalization it
 # replaces (0.65 ms against 0.13 ms for 550 x 256 numbers on one core).
 _SLOW_ON_CPU: Final = ["SkipLayerNormFusion"]
+SPIN_US: Final = 20
+"""A thread without work looks for some for so long before it sleeps, while a graph is run."""
+_SPINS_BRIEFLY: Final = (1, 27)
+"""The first ONNX Runtime that can be told for how long."""
 _REMEDIES: Final = {CUDA: obstacles.INSTALL_CUDA, TENSORRT: obstacles.INSTALL_TENSORRT}
 
 
 def session_options(provider: Provider) -> ort.SessionOptions:
-    """Options of every session: granted threads, no spinning, only errors logged."""
+    """Options of every session: granted threads that hardly spin, only errors logged."""
     options = obstacles.quiet_options()
     options.intra_op_num_threads = provider.threads
     options.inter_op_num_threads = 1
-    # Spinning threads gain a little latency and burn a fifth more CPU time: wrong on hosts that others share.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads that spin without end burn CPU time that others on the host need. Threads that sleep at once are woken
+    # for each of a step's hundred nodes, which costs more than the wait: a step of two threads takes half as long
+    # again, and more CPU time (benchmarks/results/spinning.md). So they spin for the time between two nodes, not
+    # between two runs. An older ONNX Runtime cannot be told for how long, and does not spin.
+    briefly = _version() >= _SPINS_BRIEFLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(briefly)))
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    if briefly:
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
+
+
+def _version() -> tuple[int, ...]:
+    return tuple(int(part) for part in ort.__version__.split(".")[:2])
 
 
 def provider_options(name: str, *, capture: bool, half: bool = False, cache: Path | None = None) -> dict[str, str]:

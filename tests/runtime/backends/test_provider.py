@@ -173,11 +173,17 @@ def test_probe_graph_is_one() -> None:
     assert result.tolist() == [3.0]
 
 
-def test_threads_are_as_granted_and_do_not_spin() -> None:
+@pytest.mark.parametrize(("version", "spin"), [("1.20.1", "0"), ("1.26.0", "0"), ("1.27.0", "1"), ("2.0.0.dev1", "1")])
+def test_threads_are_as_granted_and_hardly_spin(version: str, spin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "__version__", version)
     options = session_options(Provider("cpu", "", 3))
+    entry = options.get_session_config_entry
     assert options.intra_op_num_threads == 3
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
-    assert options.get_session_config_entry("session.inter_op.allow_spinning") == "0"
+    assert entry("session.inter_op.allow_spinning") == "0"
+    assert entry("session.intra_op.allow_spinning") == spin
+    if spin == "1":  # for a moment, and only while a graph is run
+        assert 0 < int(entry("session.intra_op.spin_duration_us")) <= 100
+        assert entry("session.force_spinning_stop") == "1"
 
 
 def test_options_of_the_devices(tmp_path: Path) -> None:
