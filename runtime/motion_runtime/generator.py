@@ -148,6 +148,14 @@ class Generator:
         """
         return self._tokenizer.split(prompt)
 
+    def understands(self, prompt: str) -> bool:
+        """Whether a prompt says anything in words that the model was taught; what it makes of others is anything.
+
+        Raises:
+            InputError: The prompt is empty, too long, or not Unicode text.
+        """
+        return self._tokenizer.understands(prompt)
+
     def twin(self) -> Generator:
         """Another generator over the same sessions, for another thread; only ONNX Runtime's on a CPU may be shared."""
         other = copy(self)

@@ -26,6 +26,7 @@ from motion_runtime.formats.names import CAMERA_FILE, CAMERA_SUMMARY, FORMATS, p
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.preview import BODY
+from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
 from motion_runtime.room_plan import draw_room_plan
 from motion_runtime.room_units import label_table, load_room
 from motion_runtime.run_plan import describe_plan, plan_lines
@@ -114,7 +115,7 @@ def run(
         ask = saying in ("text", "verbose")
         scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=ask)
         request = replace(request, scene=scene)
-    _warn_of_cut_prompts(generator, request)
+    _warn_of_prompts(generator, request)
     loaded_s = time.perf_counter() - started
     if dry_run or saying == "verbose":
         shape = generator.check(request)
@@ -159,8 +160,8 @@ def run(
         announce(out / VIEW_FILE, open_view)
 
 
-def _warn_of_cut_prompts(generator: Generator, request: GenerationRequest) -> None:
-    """Say on stderr where a prompt is longer than the model's context: one line a prompt."""
+def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
+    """Say on stderr where a prompt is longer than the model's context, or in words that it does not know."""
     for prompt in dict.fromkeys(part.text for timeline in request.timelines for part in timeline.parts):
         read, left_out = generator.split_prompt(prompt)
         if left_out:
@@ -170,6 +171,8 @@ def _warn_of_cut_prompts(generator: Generator, request: GenerationRequest) -> No
                 f"'{left_out[:_SHOWN]}...'; the model reads {context} tokens, shorten the prompt",
                 err=True,
             )
+        if not generator.understands(prompt):
+            click.echo(f"warning: the prompt {shortened(prompt)} {NOT_UNDERSTOOD}", err=True)
 
 
 def _check_output(out: Path, overwrite: bool) -> None:

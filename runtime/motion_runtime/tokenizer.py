@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from motion_preprocessing.errors import BundleError, InputError
+from motion_runtime.prompt_words import is_understood
 
 START_TOKEN: Final = "<start_of_text>"
 END_TOKEN: Final = "<end_of_text>"
@@ -117,6 +118,17 @@ class PromptTokenizer:
         room = self.context_length - 2
         end = offsets[room][0] if len(offsets) > room else len(cleaned)
         return cleaned[:end].rstrip(), cleaned[end:].lstrip()
+
+    def understands(self, text: str) -> bool:
+        """Whether a prompt says anything in words that the model was taught (`prompt_words`).
+
+        Raises:
+            InputError: The prompt is empty, too long, or not Unicode text.
+        """
+        return is_understood(check_prompt(text), self._is_whole)
+
+    def _is_whole(self, word: str) -> bool:
+        return len(self._encoding.encode(word, add_special_tokens=False).ids) == 1
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Token ids (1, L) of one prompt; what does not fit is cut off (`split` says where), the end token is kept.

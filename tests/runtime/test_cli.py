@@ -87,6 +87,14 @@ def test_writes_a_folder_a_sample_and_says_how_to_look_at_it(tmp_path: Path) -> 
     np.testing.assert_allclose(info["request"]["start_m"], motion.room_from_canonical[:2, 3], atol=1e-4)
 
 
+def test_words_that_the_model_does_not_know_are_warned_about_once(tmp_path: Path) -> None:
+    result = run(*QUICK, "--prompt", "Jemand stolpert", "--prompt", "Jemand stolpert", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("warning: the prompt 'Jemand stolpert' says little in words that the model knows")
+    assert "in English" in line
+
+
 def test_a_prompt_longer_than_the_context_is_cut_with_a_warning(tmp_path: Path) -> None:
     read = "walks " * 11 + "and sits"
     result = run(*QUICK, "--prompt", "waves", "--prompt", f"{read} on the edge of the bed", "--out", tmp_path / "out")

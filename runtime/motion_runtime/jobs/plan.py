@@ -17,10 +17,12 @@ from motion_runtime.jobs.fields import Job
 from motion_runtime.jobs.job_file import Fault, read_job_file
 from motion_runtime.jobs.rooms import RoomKey, Rooms
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
 
 SHOWN_FAULTS: Final = 20
 """Bad lines that are named; thousands of lines are often wrong in the same way."""
-_SHOWN_CUTS: Final = 5
+_SHOWN_PROMPTS: Final = 5
+"""Prompts that are warned about by their words, of each kind."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
     digests: dict[Path, str] = {}
     unusable: dict[RoomKey, str] = {}
     cut: dict[str, int] = {}
+    strange: dict[str, int] = {}
     # By room, so that each is loaded once whatever the order of the lines.
     for number, job in enumerate(sorted(jobs, key=lambda job: (job.room or ("", "", "", ""), job.line)), start=1):
         try:
@@ -68,14 +71,13 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
         except MotionError as error:
             faults.append(Fault(job.line, str(error)))
         else:
-            _note_cuts(generator, request, job.line, cut)
+            _note_prompts(generator, request, job.line, cut, strange)
         tick(number, len(jobs))
     if faults:
         _refuse(path, faults)
-    for prompt, line in list(cut.items())[:_SHOWN_CUTS]:
-        click.echo(f"warning: the prompt of line {line} is cut after '...{prompt}': it is too long", err=True)
-    if len(cut) > _SHOWN_CUTS:
-        click.echo(f"warning: {len(cut) - _SHOWN_CUTS} more prompts are cut", err=True)
+    _warn([f"the prompt of line {n} is cut after '...{said}': it is too long" for said, n in cut.items()], "are cut")
+    lines = [f"the prompt of line {n}, {shortened(said)}, {NOT_UNDERSTOOD}" for said, n in strange.items()]
+    _warn(lines, "say little in words that the model knows")
     return sorted(planned, key=lambda each: each.job.line)
 
 
@@ -117,12 +119,24 @@ def _plan(job: Job, request: GenerationRequest, generator: Generator, digests: d
     return Planned(job, (shape.people, shape.frames), request.seconds, cost, files)
 
 
-def _note_cuts(generator: Generator, request: GenerationRequest, line: int, cut: dict[str, int]) -> None:
-    """Remember prompts that are longer than the model's context, by their last words that are read."""
+def _note_prompts(
+    generator: Generator, request: GenerationRequest, line: int, cut: dict[str, int], strange: dict[str, int]
+) -> None:
+    """Remember prompts that are longer than the model's context, by their last words, and those that say it nothing."""
     for part in (part for timeline in request.timelines for part in timeline.parts):
         read, left_out = generator.split_prompt(part.text)
         if left_out:
             cut.setdefault(read[-40:], line)
+        if not generator.understands(part.text):
+            strange.setdefault(part.text, line)
+
+
+def _warn(lines: Sequence[str], otherwise: str) -> None:
+    """Say the first few on stderr, and how many prompts more `otherwise` is true of."""
+    for line in lines[:_SHOWN_PROMPTS]:
+        click.echo(f"warning: {line}", err=True)
+    if len(lines) > _SHOWN_PROMPTS:
+        click.echo(f"warning: {len(lines) - _SHOWN_PROMPTS} more prompts {otherwise}", err=True)
 
 
 def _refuse(path: Path, faults: Sequence[Fault]) -> None:

@@ -407,6 +407,18 @@ def test_what_belongs_into_the_file_is_refused_beside_it(
     assert words in one_line(result)
 
 
+def test_the_first_prompts_without_known_words_are_named(tmp_path: Path) -> None:
+    words = [*("geht", "stolpert", "winkt", "rennt", "kriecht", "klettert", "tanzt"), "geht", "walks"]
+    write_jobs(tmp_path, *({"prompt": word} for word in words))
+    result = run(tmp_path, "--dry-run")
+    assert result.exit_code == 0, result.output
+    lines = result.stderr.splitlines()
+    assert [line for line in lines if "'geht'" in line] == lines[:1]
+    assert lines[0].startswith("warning: the prompt of line 1, 'geht', says little in words that the model knows")
+    assert lines[-1] == "warning: 2 more prompts say little in words that the model knows"
+    assert len(lines) == 6
+
+
 def test_long_prompts_are_said_to_be_cut_once(tmp_path: Path) -> None:
     prompt = "walks " * 11 + "and sits on the edge of the bed"
     write_jobs(tmp_path, *({"prompt": prompt, "seconds": 0.5, "steps": 1, "seed": seed} for seed in range(3)))
