@@ -246,11 +246,12 @@ def _write_graphs(
             proto: onnx.ModelProto,
             role: str,
             variant: str = PLAIN,
-            shape: tuple[int, int, int] = (0, 0, 0),
+            shape: tuple[int, int, int, int] = (0, 0, 0, 0),
             precision: str = FP32,
         ) -> None:
             inputs, outputs = expected_tensors(manifest, role, *shape)
-            stem = role + "".join(f"_{letter}{size}" for letter, size in zip("ptk", shape, strict=True) if size)
+            stem = role + "".join(f"_{letter}{size}" for letter, size in zip("ptk", shape[:3], strict=True) if size)
+            stem += "_no_room" * (role == STEP and shape[3] == 0)
             kind = f".{precision}" * (precision != FP32) + f".{variant}" * (variant != PLAIN)
             file = f"{stem}{kind}.onnx"
             specs.append(GraphSpec(file, role, variant, precision, *shape, inputs, outputs))
@@ -263,12 +264,15 @@ def _write_graphs(
         rng = np.random.default_rng(0)
         for people in manifest.people:
             example = _tensors(drawing.condition(rng, people))
-            _, outputs = expected_tensors(manifest, CONDITION, people)
-            names = [tensor.name for tensor in outputs]
-            write(graphs.trace(condition, example, names, CONDITION), CONDITION, shape=(people, 0, 0))
-            for count, k in product(manifest.frames, manifest.branches):
-                example = _tensors(drawing.step(rng, people, count, k))
-                _, outputs = expected_tensors(manifest, STEP, people, count, k)
+            shape = (people, 0, 0, manifest.scene_tokens)
+            names = [tensor.name for tensor in expected_tensors(manifest, CONDITION, *shape)[1]]
+            write(graphs.trace(condition, example, names, CONDITION), CONDITION, shape=shape)
+            # Motion without a room needs none of its tokens, a sixth of a short sequence.
+            rooms = sorted({0, manifest.scene_tokens})
+            for count, k, groups in product(manifest.frames, manifest.branches, rooms):
+                shape = (people, count, k, groups)
+                example = _tensors(drawing.step(rng, *shape))
+                _, outputs = expected_tensors(manifest, STEP, *shape)
                 step = StepKernel(denoiser, k)
                 plain = graphs.trace(step, example, [tensor.name for tensor in outputs], STEP)
                 fused = fuse_attention(plain)
@@ -278,7 +282,7 @@ def _write_graphs(
                     for variant in variants:
                         converted = converted_to(precision, plain if variant == PLAIN else fused)
                         graphs.check(converted)
-                        write(converted, STEP, variant, (people, count, k), precision)
+                        write(converted, STEP, variant, shape, precision)
         text = trace_text(TextKernel(model.tower), _tensors(drawing.tokens(rng)))
         write(text, TEXT_ENCODER)
     return specs

@@ -62,8 +62,10 @@ class Drawing:
             "keep_scene": rng.integers(0, 2, 1).astype(np.float32),
         }
 
-    def step(self, rng: np.random.Generator, people: int, frames: int, branches: int) -> dict[str, Array]:
-        """Draw a denoising step of a random sampler, with part of the kernel's room unused."""
+    def step(
+        self, rng: np.random.Generator, people: int, frames: int, branches: int, scene_tokens: int
+    ) -> dict[str, Array]:
+        """Draw a denoising step of a random sampler, with part of what the kernel has room for unused."""
         m = self._manifest
         shape = (1, people, frames, m.pose_dim)
         plan = self._plans[int(rng.integers(len(self._plans)))]
@@ -80,12 +82,12 @@ class Drawing:
             [
                 [True],
                 np.arange(people) < rng.integers(1, people + 1),
-                np.arange(m.scene_tokens) < rng.integers(0, m.scene_tokens + 1),
+                np.arange(scene_tokens) < rng.integers(0, scene_tokens + 1),
                 np.tile(np.arange(frames) < rng.integers(2, frames + 1), people),
             ]
         )
         values = {
-            "prefix": np.concatenate([row[0] for row in rows]),
+            "prefix": np.concatenate([row[0] for row in rows])[:, : people + scene_tokens],
             "person": np.concatenate([row[1] for row in rows]),
             "key_bias": np.tile(np.where(used, 0.0, IGNORED).astype(np.float32), (branches, 1)),
         }
@@ -106,7 +108,10 @@ class Drawing:
     def comparison(self, spec: GraphSpec, tower: TextTower) -> tuple[Draw, Reference]:
         """Drawing and reference of a graph."""
         if spec.role == STEP:
-            return lambda rng: self.step(rng, spec.people, spec.frames, spec.branches), self.step_reference
+            return (
+                lambda rng: self.step(rng, spec.people, spec.frames, spec.branches, spec.scene_tokens),
+                self.step_reference,
+            )
         if spec.role == CONDITION:
             return lambda rng: self.condition(rng, spec.people), self.condition_reference
         return self.tokens, lambda values: [_numpy(tower.encode(torch.from_numpy(values["tokens"])))]

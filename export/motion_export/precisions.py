@@ -79,7 +79,7 @@ def check_precisions(
     shares: dict[str, list[float]] = {precision: [] for precision in providers}
     answers: dict[tuple[Any, ...], _Remembered] = {}
     for spec in bundle.manifest.graphs:
-        key = (spec.role, spec.people, spec.frames, spec.branches)
+        key = (spec.role, spec.people, spec.frames, spec.branches, spec.scene_tokens)
         if key not in answers:
             answers.clear()  # graphs of one shape stand together
             answers[key] = _Remembered(*drawing.comparison(spec, tower))

@@ -14,7 +14,7 @@ from typing import Final
 
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import BundleError
-from motion_runtime.manifest import PLAIN, STEP, GraphSpec, Manifest
+from motion_runtime.manifest import PLAIN, STEP, TEXT_ENCODER, GraphSpec, Manifest
 from motion_runtime.manifest_reader import parse_manifest
 
 MANIFEST_FILE: Final = "manifest.json"
@@ -64,13 +64,22 @@ class Bundle:
         people: int = 0,
         frames: int = 0,
         branches: int = 0,
+        scene_tokens: int | None = None,
         *,
         precision: str = "fp32",
     ) -> GraphSpec | None:
-        """Find the graph of a role, variant, shape (persons, frames, guidance branches) and precision."""
-        wanted = (role, variant, people, frames, branches, precision)
+        """Find the graph of a role, variant, shape and precision.
+
+        The shape is of persons, frames, guidance branches and scene groups; None = as many of these as there may be.
+        """
+        if scene_tokens is None:
+            scene_tokens = 0 if role == TEXT_ENCODER else self.manifest.scene_tokens
+        wanted = (role, variant, people, frames, branches, scene_tokens, precision)
         for graph in self.manifest.graphs:
-            key = (graph.role, graph.variant, graph.people, graph.frames, graph.branches, graph.precision)
+            key = (
+                graph.role, graph.variant, graph.people, graph.frames, graph.branches, graph.scene_tokens,
+                graph.precision,
+            )  # fmt: skip
             if key == wanted:
                 return graph
         return None

@@ -83,7 +83,8 @@ class Generator:
         self.provider = provider
         self._schedule = NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
         self._tokenizer = PromptTokenizer.load(bundle.path(manifest.text.tokenizer), manifest.text.context_length)
-        self._sessions: dict[tuple[str, int, int, int, str], GraphSession] = {}
+        self._sessions: dict[tuple[str, int, int, int, int, str], GraphSession] = {}
+        self._least_scene = min(graph.scene_tokens for graph in manifest.graphs if graph.role == STEP)
         self._calibrated: Calibrated | None = None
         if manifest.calibration is not None:
             self._calibrated = Calibrated(manifest.calibration, manifest.normaliser, manifest.fps)
@@ -183,7 +184,7 @@ class Generator:
         windows = self.windows_of(request)
         if request.edits is not None:
             request.edits.constraints(request.persons, windows[-1].end, self.bundle.manifest.fps)
-        return self._kernel_shape(request.persons, max(window.frames for window in windows))
+        return self._kernel_shape(request.persons, max(window.frames for window in windows), request.scene is not None)
 
     def predict(self, request: GenerationRequest, progress: Callable[[int, int], None] | None = None) -> Prediction:
         """Run the network only, before one body is fitted to what it says; arguments and errors of `generate`."""
@@ -271,6 +272,9 @@ class Generator:
         classes = self._class_rows(person_classes)
         text = np.concatenate([self._embed(prompt) for prompt in texts])  # (p, Dt)
         bias = key_bias(shape, len(texts), frames, scene.mask)  # (N,)
+        # The graph that embeds conditions has room for a room always; what is not there is left out of the sequence.
+        whole = replace(shape, scene_tokens=self.bundle.manifest.scene_tokens)
+        groups = scene if shape.scene_tokens == whole.scene_tokens else no_scene(whole, GROUP_SIZE)
         embedded: dict[int, tuple[Floats, Floats]] = {}
         bound: dict[tuple[tuple[int, ...], str], Callable[[Mapping[str, Floats]], tuple[Floats, ...]]] = {}
 
@@ -278,9 +282,9 @@ class Generator:
             """Prefix (1, P+S, d) and person (1, P, d) of a branch."""
             if number not in embedded:
                 keep_text, keep_scene = KEPT[number]
-                inputs = condition_inputs(shape, text, classes, scene, keep_text=keep_text, keep_scene=keep_scene)
-                prefix, person = self._session(CONDITION, shape.people).run(inputs)
-                embedded[number] = prefix, person
+                inputs = condition_inputs(whole, text, classes, groups, keep_text=keep_text, keep_scene=keep_scene)
+                prefix, person = self._session(CONDITION, shape.people, scene_tokens=whole.scene_tokens).run(inputs)
+                embedded[number] = prefix[:, : shape.people + shape.scene_tokens], person
             return embedded[number]
 
         def bind(branches: tuple[int, ...], provider: Provider) -> Callable[[Mapping[str, Floats]], tuple[Floats, ...]]:
@@ -289,7 +293,9 @@ class Generator:
             if key not in bound:
                 prefix, person = (np.concatenate(parts) for parts in zip(*map(branch, branches), strict=True))
                 conditions = {"prefix": prefix, "person": person, "key_bias": np.tile(bias, (len(branches), 1))}
-                session = self._session(STEP, shape.people, shape.frames, len(branches), provider)
+                session = self._session(
+                    STEP, shape.people, shape.frames, len(branches), shape.scene_tokens, provider=provider
+                )
                 bound[key] = session.bind(conditions)
             return bound[key]
 
@@ -333,10 +339,10 @@ class Generator:
             raise InputError(f"expected at least {MIN_FRAMES / fps:g} s, got {seconds:g} s; ask for a longer motion")
         return frames
 
-    def _kernel_shape(self, persons: int, frames: int) -> KernelShape:
-        """Shape of the smallest step kernel that covers the request."""
+    def _kernel_shape(self, persons: int, frames: int, seen: bool) -> KernelShape:
+        """Shape of the smallest step kernel that covers the request; `seen`, it has room for the room's groups."""
         people, longest = self.bundle.smallest_kernel(persons, frames)
-        return KernelShape(people, longest, self.bundle.manifest.scene_tokens)
+        return KernelShape(people, longest, self.bundle.manifest.scene_tokens if seen else self._least_scene)
 
     def _class_rows(self, names: tuple[str, ...]) -> NDArray[np.int64]:
         """Rows of the class table, (p,)."""
@@ -375,12 +381,20 @@ class Generator:
             return self._embeddings[prompt]
 
     def _session(
-        self, role: str, people: int = 0, frames: int = 0, branches: int = 0, provider: Provider | None = None
+        self,
+        role: str,
+        people: int = 0,
+        frames: int = 0,
+        branches: int = 0,
+        scene_tokens: int = 0,
+        provider: Provider | None = None,
     ) -> GraphSession:
         """A graph's session, loaded when first needed."""
         provider = provider or self.provider
-        key = (role, people, frames, branches, provider.precision)
+        key = (role, people, frames, branches, scene_tokens, provider.precision)
         with self._loading:
             if key not in self._sessions:
-                self._sessions[key] = GraphSession.load(self.bundle, role, provider, people, frames, branches)
+                self._sessions[key] = GraphSession.load(
+                    self.bundle, role, provider, people, frames, branches, scene_tokens
+                )
             return self._sessions[key]

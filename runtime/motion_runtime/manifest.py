@@ -60,6 +60,8 @@ class GraphSpec:
     """Frames T of the graph's shapes; 0 where there are none."""
     branches: int
     """Guidance branches K that a step kernel passes through the network; 0 for other graphs."""
+    scene_tokens: int
+    """Groups S of object points that there is room for; 0 = a step kernel for motion without a room."""
     inputs: tuple[TensorSpec, ...]
     """Inputs in the graph's order."""
     outputs: tuple[TensorSpec, ...]
@@ -203,14 +205,14 @@ class Manifest:
 
 
 def expected_tensors(
-    manifest: Manifest, role: str, people: int = 0, frames: int = 0, branches: int = 0
+    manifest: Manifest, role: str, people: int = 0, frames: int = 0, branches: int = 0, scene_tokens: int = 0
 ) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """Inputs and outputs that the format asks of a graph.
+    """Inputs and outputs that the format asks of a graph of some size.
 
     The step kernel guides inside: its conditions have a row for each of K branches, its last K coefficients weigh them.
     """
     m = manifest
-    prefix = people + m.scene_tokens
+    prefix = people + scene_tokens
     tokens = 1 + prefix + people * frames
     pose = (1, people, frames, m.pose_dim)
 
@@ -231,8 +233,8 @@ def expected_tensors(
     if role == CONDITION:
         return (
             floats("text", 1, people, m.text.width),
-            floats("scene", 1, m.scene_tokens, 3 * m.scene_points),
-            TensorSpec("scene_class", "int64", (1, m.scene_tokens)),
+            floats("scene", 1, scene_tokens, 3 * m.scene_points),
+            TensorSpec("scene_class", "int64", (1, scene_tokens)),
             TensorSpec("person_class", "int64", (1, people)),
             TensorSpec("identity", "int64", (1, people)),
             floats("keep_text", 1, people),

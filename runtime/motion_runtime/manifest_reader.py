@@ -90,7 +90,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         pose_dim=top.integer("pose_dim"),
         width=top.integer("width"),
         identities=top.integer("identities"),
-        graphs=tuple(_graph(reader) for reader in top.tables("graphs")),
+        graphs=tuple(_graph(reader, top.integer("scene_tokens", least=0)) for reader in top.tables("graphs")),
         normaliser=Normaliser(normaliser.vector("mean"), normaliser.vector("std")),
         schedule=ScheduleSpec(
             schedule.choice("kind", SCHEDULE_KINDS), schedule.integer("steps", most=MAX_SCHEDULE_STEPS)
@@ -132,15 +132,22 @@ def _calibration(reader: Reader) -> Calibration:
     return Calibration(hertz, levels, *(reader.matrix(part, *size) for part in ("arms", "raised_arms", "others")))
 
 
-def _graph(reader: Reader) -> GraphSpec:
+def _graph(reader: Reader, scene_tokens: int) -> GraphSpec:
+    role = reader.choice("role", ROLES)
+    if "scene_tokens" in reader.values:
+        scene_tokens = reader.integer("scene_tokens", least=0)
+    elif role == TEXT_ENCODER:
+        scene_tokens = 0
+    # Bundles of before there were kernels without a room have room for all in the others.
     return GraphSpec(
         file=reader.text("file"),
-        role=reader.choice("role", ROLES),
+        role=role,
         variant=reader.choice("variant", VARIANTS),
         precision=reader.choice("precision", STORED),
         people=reader.integer("people", least=0),
         frames=reader.integer("frames", least=0),
         branches=reader.integer("branches", least=0, most=MAX_BRANCHES),
+        scene_tokens=scene_tokens,
         inputs=tuple(_tensor(item) for item in reader.tables("inputs")),
         outputs=tuple(_tensor(item) for item in reader.tables("outputs")),
     )
@@ -187,7 +194,9 @@ def _check_shapes(manifest: Manifest, where: str) -> None:
     if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
         raise BundleError(f"expected finite means and deviations above 0, got others in {where}; restore the bundle")
     for graph in manifest.graphs:
-        expected = expected_tensors(manifest, graph.role, graph.people, graph.frames, graph.branches)
+        expected = expected_tensors(
+            manifest, graph.role, graph.people, graph.frames, graph.branches, graph.scene_tokens
+        )
         for kind, wanted, given in zip(("inputs", "outputs"), expected, (graph.inputs, graph.outputs), strict=True):
             if wanted != given:
                 raise BundleError(
@@ -200,19 +209,24 @@ def _check_shapes(manifest: Manifest, where: str) -> None:
             f"expected fp32 and others of {', '.join(PRECISIONS)}, got {', '.join(unknown) or 'no fp32'} for the "
             f"precisions in {where}; restore the bundle"
         )
-    present = {(graph.role, graph.precision, graph.people, graph.frames, graph.branches) for graph in manifest.graphs}
-    needed = {(TEXT_ENCODER, FP32, 0, 0, 0)}
+    present = {
+        (graph.role, graph.precision, graph.people, graph.frames, graph.branches, graph.scene_tokens)
+        for graph in manifest.graphs
+    }
+    needed = {(TEXT_ENCODER, FP32, 0, 0, 0, 0)}
     stored = [precision for precision in STORED if precision in manifest.precisions]
+    # With room for a room always; without, for all shapes or for none.
+    rooms = {manifest.scene_tokens} | {graph.scene_tokens for graph in manifest.graphs if graph.role == STEP}
     for people in manifest.people:
-        needed.add((CONDITION, FP32, people, 0, 0))
-        for precision, *rest in product(stored, manifest.frames, manifest.branches):
-            needed.add((STEP, precision, people, rest[0], rest[1]))
+        needed.add((CONDITION, FP32, people, 0, 0, manifest.scene_tokens))
+        for precision, frames, branches, groups in product(stored, manifest.frames, manifest.branches, sorted(rooms)):
+            needed.add((STEP, precision, people, frames, branches, groups))
     missing = sorted(needed - present)
     if missing:
-        role, precision, people, frames, branches = missing[0]
+        role, precision, people, frames, branches, groups = missing[0]
         raise BundleError(
-            f"expected a {precision} {role} graph for {people} people, {frames} frames and {branches} branches, "
-            f"got none in {where}; restore the bundle"
+            f"expected a {precision} {role} graph for {people} people, {frames} frames, {branches} branches and "
+            f"{groups} groups of a room's points, got none in {where}; restore the bundle"
         )
 
 

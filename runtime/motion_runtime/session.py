@@ -44,7 +44,14 @@ class GraphSession:
 
     @classmethod
     def load(
-        cls, bundle: Bundle, role: str, provider: Provider, people: int = 0, frames: int = 0, branches: int = 0
+        cls,
+        bundle: Bundle,
+        role: str,
+        provider: Provider,
+        people: int = 0,
+        frames: int = 0,
+        branches: int = 0,
+        scene_tokens: int | None = None,
     ) -> GraphSession:
         """Load the graph of a role and shape from a bundle, in the precision and variant that suit the provider.
 
@@ -55,7 +62,7 @@ class GraphSession:
         """
         precision = provider.precision if role == STEP and provider.precision != BF16 else FP32
         for variant in (provider.variant, PLAIN):
-            spec = bundle.find(role, variant, people, frames, branches, precision=precision)
+            spec = bundle.find(role, variant, people, frames, branches, scene_tokens, precision=precision)
             if spec is not None:
                 return cls(bundle.path(spec.file), spec, provider)
         raise BundleError(

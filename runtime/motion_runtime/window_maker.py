@@ -43,8 +43,8 @@ class Model:
     bundle: Bundle
     schedule: NoiseSchedule
     calibrated: Calibrated | None
-    shape: Callable[[int, int], KernelShape]
-    """Of the smallest kernel for so many persons and frames."""
+    shape: Callable[[int, int, bool], KernelShape]
+    """Of the smallest kernel for so many persons and frames, with a room to be seen or without."""
     scene: Callable[[Room | None, Placement, KernelShape], SceneTokens]
     """What is seen of a room from a canonical frame."""
     kernel: Callable[[tuple[str, ...], Sequence[str], KernelShape, int, SceneTokens], StepKernel]
@@ -98,7 +98,7 @@ class WindowMaker:
         """
         model, request, manifest = self.model, self.request, self.model.bundle.manifest
         here, number = frame.placed(self.placement), self.windows.index(window)
-        shape = model.shape(len(people), window.frames)
+        shape = model.shape(len(people), window.frames, self.room is not None)
         timelines = [request.timelines[person] for person in people]
         starts_s = window.start / manifest.fps
         texts = [text_at(timeline, timeline.starts(request.seconds), starts_s) for timeline in timelines]

@@ -153,11 +153,31 @@ def step(values: dict[str, Any]) -> dict[str, Any]:
     return graph
 
 
+def without(values: dict[str, Any], stem: str) -> None:
+    values["graphs"] = [graph for graph in values["graphs"] if stem not in graph["file"]]
+
+
+def before_there_were_kernels_without_a_room(values: dict[str, Any]) -> None:
+    without(values, "_no_room")
+    for graph in values["graphs"]:
+        del graph["scene_tokens"]
+
+
+def test_a_bundle_of_before_there_were_kernels_without_a_room_makes_the_same_motion(copy: Path) -> None:
+    rewrite(copy, before_there_were_kernels_without_a_room)
+    old, new = Generator.load(copy, "cpu"), Generator.load(TOY, "cpu")
+    request = GenerationRequest(("a person walks",), seconds=1.0)
+    assert (old.check(request).scene_tokens, new.check(request).scene_tokens) == (4, 0)
+    np.testing.assert_allclose(old.generate(request).joints_m, new.generate(request).joints_m, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
         (lambda v: v.update(width=64), "prefix"),
-        (lambda v: v.update(scene_tokens=8), "scene"),
+        (lambda v: v.update(scene_tokens=8), "8 groups of a room's points"),
+        (lambda v: step(v).update(scene_tokens=2), "prefix"),
+        (lambda v: without(v, "step_p2_t40_k2_no_room"), "0 groups of a room's points"),
         (lambda v: step(v)["inputs"][0].update(shape=[1, 2, 41, 258]), "[1, 2, 40, 258]"),
         (lambda v: step(v)["inputs"][0].update(dtype="float16"), "float32"),
         (lambda v: step(v)["inputs"][0].update(name="y"), "y float32"),

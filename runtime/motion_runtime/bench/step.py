@@ -59,17 +59,20 @@ def weight_bytes(sizes: Sizes, precision: str) -> float:
     return _BYTES[precision] * products + _BYTES[FP32] * 2.0 * sizes.pose_dim * d
 
 
-def step_inputs(bundle: Bundle, people: int, frames: int, branches: int = BRANCHES) -> dict[str, Any]:
-    """Inputs of a step kernel of one shape, everything in use."""
+def step_inputs(
+    bundle: Bundle, people: int, frames: int, branches: int = BRANCHES, scene_tokens: int | None = None
+) -> dict[str, Any]:
+    """Inputs of a step kernel of one shape, everything in use; None = as much of a room as there may be."""
     m = bundle.manifest
-    shape = KernelShape(people, frames, m.scene_tokens)
+    groups = m.scene_tokens if scene_tokens is None else scene_tokens
+    shape = KernelShape(people, frames, groups)
     rng = np.random.default_rng(0)
 
     def normal(*size: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         return rng.standard_normal(size, dtype=np.float32)
 
     pose = (1, people, frames, m.pose_dim)
-    bias = key_bias(shape, people, frames, np.ones(m.scene_tokens, np.bool_))
+    bias = key_bias(shape, people, frames, np.ones(groups, np.bool_))
     weights = {1: [1.0], 2: [GUIDANCE, 1 - GUIDANCE]}.get(branches, [GUIDANCE, 0.0, 1 - GUIDANCE])
     return {
         "x": normal(*pose),
@@ -77,7 +80,7 @@ def step_inputs(bundle: Bundle, people: int, frames: int, branches: int = BRANCH
         "noise": normal(*pose),
         "t": np.array([500], np.float32),
         "coefficients": np.array([0.5, 0.5, 0.0, 0.1, *weights], np.float32),
-        "prefix": normal(branches, people + m.scene_tokens, m.width),
+        "prefix": normal(branches, people + groups, m.width),
         "person": normal(branches, people, m.width),
         "key_bias": np.tile(bias, (branches, 1)),
     }

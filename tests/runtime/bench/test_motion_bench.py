@@ -108,7 +108,7 @@ def test_weights_are_those_of_the_network() -> None:
 def test_inputs_fit_the_kernels() -> None:
     bundle = Bundle.open(TOY)
     for branches in bundle.manifest.branches:
-        wanted, _ = expected_tensors(bundle.manifest, "step", 2, 40, branches)
+        wanted, _ = expected_tensors(bundle.manifest, "step", 2, 40, branches, bundle.manifest.scene_tokens)
         given = step_inputs(bundle, 2, 40, branches)
         assert {tensor.name: tensor.shape for tensor in wanted} == {name: given[name].shape for name in given}
         assert given["coefficients"][4:].sum() == pytest.approx(1.0)
