@@ -1,6 +1,8 @@
 """Run by Blender, not by this project's Python: read a .glb, write .fbx or .usd.
 
 blender --background --factory-startup --python blender_script.py -- IN.glb OUT FPS FRAMES
+
+With --check OUT alone it says whether it could: 'ready', or it raises.
 """
 
 from __future__ import annotations
@@ -12,6 +14,17 @@ from typing import Any, Final
 
 MOST_COLORS: Final = 32
 """A mesh of more colours than these, such as a scanned room, keeps them as an attribute alone."""
+CHECK: Final = "--check"
+READY: Final = "scene-motion: ready"
+"""What is said where nothing is missing."""
+
+
+def check(bpy: Any, target: str) -> None:
+    """Raise where this Blender cannot read .glb or cannot write such a file."""
+    written, operator = ("FBX", "EXPORT_SCENE_OT_fbx") if target.endswith(".fbx") else ("USD", "WM_OT_usd_export")
+    for what, name in (("glTF", "IMPORT_SCENE_OT_gltf"), (written, operator)):
+        if not hasattr(bpy.types, name):
+            raise RuntimeError(f"this Blender was built without {what}")
 
 
 def main(source: str, target: str, fps: float, frames: int) -> None:
@@ -21,6 +34,7 @@ def main(source: str, target: str, fps: float, frames: int) -> None:
     numpy: Any = importlib.import_module("numpy")
     if "bool" not in dir(numpy):
         numpy.bool = bool
+    check(bpy, target)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     # Before reading: keys are put at seconds times the scene's rate, and must fall on whole frames.
@@ -48,8 +62,6 @@ def main(source: str, target: str, fps: float, frames: int) -> None:
             colors_type="SRGB",
         )
     else:
-        if not hasattr(bpy.types, "WM_OT_usd_export"):
-            raise RuntimeError("this Blender was built without USD")
         _call(
             bpy.ops.wm.usd_export,
             filepath=target,
@@ -94,4 +106,8 @@ def _call(operator: Any, **options: Any) -> None:
 
 if __name__ == "__main__":
     given = sys.argv[sys.argv.index("--") + 1 :]
-    main(given[0], given[1], float(given[2]), int(given[3]))
+    if given[0] == CHECK:
+        check(importlib.import_module("bpy"), given[1])
+        print(READY)  # noqa: T201
+    else:
+        main(given[0], given[1], float(given[2]), int(given[3]))

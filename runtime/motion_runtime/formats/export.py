@@ -13,7 +13,7 @@ from motion_preprocessing.bodies.body_model import BodyModel
 from motion_preprocessing.scene import Scene
 from motion_runtime.bvh_writer import write_bvh
 from motion_runtime.formats import label_files, skeleton_files, smpl_files
-from motion_runtime.formats.blender import convert_glb, find_blender
+from motion_runtime.formats.blender import check_blender, convert_glb, find_blender
 from motion_runtime.formats.camera import camera_for
 from motion_runtime.formats.glb import glb_bytes, write_glb
 from motion_runtime.formats.motion_file import write_motion
@@ -73,11 +73,11 @@ def check_programs(formats: Sequence[str]) -> None:
     """Find out before any work whether what the formats need is there.
 
     Raises:
-        MissingExtraError: Another program is needed and not found.
+        MissingExtraError: Another program is needed and not found, or cannot do what the format needs.
     """
     for name in formats:
         if FORMATS[name].needs == "Blender":
-            find_blender(name)
+            check_blender(name, Path(FORMATS[name].files[0]).suffix)
         elif FORMATS[name].needs:
             find_ffmpeg()
 

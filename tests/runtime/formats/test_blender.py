@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pygltflib
 import pytest
 
 from motion_preprocessing.errors import MissingExtraError, OutputError
-from motion_runtime.formats import blender
+from motion_runtime.formats import blender, blender_script
 from motion_runtime.formats.export import Export, check_programs
 from motion_runtime.motion import Motion
 
@@ -25,8 +28,13 @@ def stand_in(make_program: Callable[[str, str, str], Path]) -> Path:
         "blender",
         "BLENDER",
         "given = sys.argv[sys.argv.index('--') + 1:]\n"
-        "(place / 'asked').write_text(json.dumps(sys.argv[1:]))\n"
         "do = (place / 'do').read_text()\n"
+        "if given[0] == '--check':\n"
+        "    with (place / 'checked').open('a') as file:\n        file.write(given[1])\n"
+        "    if do == 'no usd' and given[1] == '.usdc':\n        sys.exit('RuntimeError: built without USD')\n"
+        "    print('Blender 9.9\\nscene-motion: ready\\n' * (do != 'something else'))\n"
+        "    sys.exit()\n"
+        "(place / 'asked').write_text(json.dumps(sys.argv[1:]))\n"
         "if do == 'write':\n    shutil.copy(given[0], given[1])\n"
         "elif do == 'fail':\n"
         "    print('Traceback\\nValueError: no such\\toperator\\n  and more\\nError: script failed', file=sys.stderr)\n"
@@ -76,6 +84,49 @@ def test_without_blender_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("BLENDER", str(tmp_path / "nothing"))
     with pytest.raises(MissingExtraError, match="nothing to run at .*nothing, which BLENDER names"):
         check_programs(["usd"])
+
+
+def test_what_a_blender_lacks_is_found_out_before_and_once(stand_in: Path) -> None:
+    (stand_in / "do").write_text("no usd")
+    program = re.escape(str(stand_in / "blender"))
+    for _ in range(3):
+        check_programs(["glb", "fbx"])
+        with pytest.raises(
+            MissingExtraError, match=rf"^expected a Blender that writes \.usdc, got '.*without USD' for {program}; inst"
+        ):
+            check_programs(["fbx", "usd"])
+    assert (stand_in / "checked").read_text() == ".fbx.usdc"
+
+
+def test_a_program_that_is_no_blender_is_found_out(
+    stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (stand_in / "do").write_text("something else")
+    with pytest.raises(MissingExtraError, match="got 'nothing said' for"):
+        check_programs(["fbx"])
+    (tmp_path / "text").write_text("no program")
+    (tmp_path / "text").chmod(0o755)
+    monkeypatch.setenv("BLENDER", str(tmp_path / "text"))
+    with pytest.raises(MissingExtraError, match="^expected a Blender that writes .fbx, got .* for .*text"):
+        check_programs(["fbx"])
+
+
+def test_the_script_names_what_is_missing() -> None:
+    def with_operators(*names: str) -> SimpleNamespace:
+        return SimpleNamespace(types=SimpleNamespace(**dict.fromkeys(names)))
+
+    of_a_distribution = with_operators("IMPORT_SCENE_OT_gltf", "EXPORT_SCENE_OT_fbx")
+    blender_script.check(of_a_distribution, ".fbx")
+    with pytest.raises(RuntimeError, match="without USD"):
+        blender_script.check(of_a_distribution, "motion.usdc")
+    with pytest.raises(RuntimeError, match="without glTF"):
+        blender_script.check(with_operators("WM_OT_usd_export"), ".usdc")
+
+
+@pytest.mark.skipif(shutil.which("blender") is None, reason="no Blender on PATH")
+def test_a_real_blender_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BLENDER", raising=False)
+    check_programs(["fbx"])
 
 
 def test_blender_on_the_path_is_found(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:

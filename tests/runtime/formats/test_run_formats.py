@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,19 @@ def test_the_formats_asked_for_are_written_and_the_motion_always(tmp_path: Path)
     assert again.exit_code == 0, again.output
     assert sorted(path.name for path in sample.iterdir()) == ["motion.npz", "run.json"]
     assert "to look at it" not in again.stdout
+
+
+@pytest.mark.parametrize("jobs", [False, True])
+def test_a_blender_without_usd_is_found_before_the_model_is_loaded(
+    tmp_path: Path, make_program: Callable[[str, str, str], Path], monkeypatch: pytest.MonkeyPatch, jobs: bool
+) -> None:
+    make_program("blender", "BLENDER", "sys.exit('RuntimeError: this Blender was built without USD')\n")
+    monkeypatch.setattr(Generator, "load", lambda *_: pytest.fail("loaded"))
+    what = ("--jobs", tmp_path / "jobs.jsonl") if jobs else QUICK
+    result = run(*what, "--formats", "usd", "--out", tmp_path / "out")
+    assert result.exit_code == 3, result.output
+    assert "built without USD" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("formats", "code", "words"), [("glb,x3d", 2, "'x3d'"), ("glb,fbx", 3, "Blender")])
