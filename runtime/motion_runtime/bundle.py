@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from motion_preprocessing.counted import counted
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import BundleError
 from motion_runtime.manifest import PLAIN, STEP, TEXT_ENCODER, GraphSpec, Manifest
@@ -98,7 +99,7 @@ class Bundle:
             most_people = max(shape[0] for shape in shapes)
             longest = max(shape[1] for shape in shapes if shape[0] >= min(people, most_people))
             raise BundleError(
-                f"expected at most {most_people} {_plural('person', most_people)} and {longest} frames "
+                f"expected at most {counted(most_people, 'person')} and {longest} frames "
                 f"({longest / self.manifest.fps:g} s), got {people} and {frames} ({frames / self.manifest.fps:g} s) "
                 f"for the bundle {self.folder.name}; ask for less or export a larger kernel"
             )
@@ -131,7 +132,3 @@ def _verify_files(folder: Path, files: Mapping[str, str]) -> None:
                 f"expected sha256 {digest[:12]}..., got {found[:12]}... ({path.stat().st_size:,} bytes) for '{name}' "
                 f"of the bundle {folder}; the file is truncated or altered, restore the bundle"
             )
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"

@@ -45,6 +45,7 @@ from motion_runtime.editing.windows import (
 from motion_runtime.guidance import KEPT, Guidance
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.person_classes import no_such_class
 from motion_runtime.placement import Placement, Room, choose_placement
 from motion_runtime.prediction import Prediction
 from motion_runtime.sampler import Step, StepKernel, plan_steps
@@ -349,9 +350,7 @@ class Generator:
         table = self.bundle.manifest.person_classes
         for name in names:
             if name not in table:
-                raise InputError(
-                    f"expected one of {', '.join(table)}, got '{name}' for the class of a person; choose one of these"
-                )
+                raise no_such_class(name, table)
         return np.array([table.index(name) for name in names], np.int64)
 
     def _room_of(self, request: GenerationRequest) -> Room | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from motion_preprocessing.atomic_output import as_output_error, atomic_folder
+from motion_preprocessing.counted import counted
 from motion_preprocessing.errors import OutputError
 from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.scene import object_points
-from motion_runtime.editing.edits import Edits, miss_of
+from motion_runtime.editing.edits import miss_of
 from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import CAMERA_FILE, CAMERA_SUMMARY, FORMATS, parse_formats
 from motion_runtime.generator import Generator
@@ -136,8 +137,8 @@ def run(
                 motion = generator.generate(sample, progress)
             elapsed_s.append(time.perf_counter() - started)
             run_info = describe_run(generator, sample, motion, scene_path, labels)
-            if sample.edits is not None:
-                run_info["edits_missed_by"] = _missed(sample.edits, motion, index)
+            if too_far(run_info):
+                click.echo(f"warning: sample {index} {too_far(run_info)}", err=True)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             place = folder / f"{SAMPLE_PREFIX}{index:03d}"
             write_sample(place, motion, request.scene, run_info, preview=preview, style=style, formats=names)
@@ -223,6 +224,7 @@ def describe_run(
     labels: str | None = None,
 ) -> dict[str, Any]:
     """What run.json says, but for the timings: enough to make the same motion again, and how good it is."""
+    missed = None if request.edits is None else miss_of(request.edits, motion)
     manifest = generator.bundle.manifest
     turn = motion.room_from_canonical
     obstacles = None if request.scene is None else object_points(request.scene)[0]
@@ -280,19 +282,19 @@ def describe_run(
         "metrics": evaluate_motion(
             motion.joints_m, motion.fps, obstacles, local_rotations=motion.local_rotations
         ).as_dict(),
+        **({} if missed is None else {"edits_missed_by": missed.as_dict()}),
     }
 
 
-def _missed(edits: Edits, motion: Motion, sample: int) -> dict[str, float]:
-    """How far a motion is from what was asked of it, for run.json; a centimetre and more is said on stderr."""
-    miss = miss_of(edits, motion)
-    if miss.position_m > _MET_M:
-        click.echo(
-            f"warning: sample {sample} misses what was asked of it by up to {100 * miss.position_m:.1f} cm; edits "
-            "contradict each other, or ask for what a body with these bones cannot do",
-            err=True,
-        )
-    return {"position_m": round(miss.position_m, 5), "angle_deg": round(math.degrees(miss.angle_rad), 3)}
+def too_far(run_info: Mapping[str, Any]) -> str:
+    """What to warn of where a motion is a centimetre and more from what was asked of it, else ''."""
+    missed: float = run_info.get("edits_missed_by", {}).get("position_m", 0.0)
+    if missed <= _MET_M:
+        return ""
+    return (
+        f"misses what was asked of it by up to {100 * missed:.1f} cm; edits contradict each other, or ask for what a "
+        "body with these bones cannot do"
+    )
 
 
 @contextmanager
@@ -314,7 +316,7 @@ def _summarise(generator: Generator, out: Path, elapsed_s: list[float], preview:
     provider = generator.provider
     first = out / f"{SAMPLE_PREFIX}000"
     click.echo(
-        f"wrote {count} {'motion' if count == 1 else 'motions'} to {out} "
+        f"wrote {counted(count, 'motion')} to {out} "
         f"in {sum(elapsed_s):.1f} s on {provider.name} in {provider.precision} ({provider.reason})"
     )
     for file in sorted(first.iterdir()):

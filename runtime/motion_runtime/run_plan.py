@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from motion_preprocessing.counted import counted
 from motion_runtime.conditioning import KernelShape
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
@@ -76,8 +77,7 @@ def describe_plan(
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
     """Say the same in words."""
-    count = plan["samples"]
-    lines = [f"{count} {'motion' if count == 1 else 'motions'} of {plan['seconds']:g} s into {plan['out']}"]
+    lines = [f"{counted(plan['samples'], 'motion')} of {plan['seconds']:g} s into {plan['out']}"]
     for number, person in enumerate(plan["people"], 1):
         parts = " | ".join(f"from {part['from_s']:g} s: {part['prompt']}" for part in person["parts"])
         lines.append(f"  person {number}  {person['class']}, {parts}")
@@ -107,7 +107,7 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
     lines += [
         f"  model     {plan['bundle']['name']} on {provider['name']} in {provider['precision']} ({provider['why']})",
         f"  sampling  {plan['sampler']}, {plan['steps']} steps, guidance {scales['text']:g}, "
-        f"{scales['scene']:g} for the room{when}, {plan['windows']} {'window' if plan['windows'] == 1 else 'windows'} "
+        f"{scales['scene']:g} for the room{when}, {counted(plan['windows'], 'window')} "
         f"of up to {plan['kernel']['frames']} frames, seed {plan['seed']}",
         f"  files     {', '.join(plan['formats'])}",
     ]

@@ -218,7 +218,7 @@ def test_progress_is_told_after_every_step(generator: Generator) -> None:
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
-        ({"person_classes": ("cat",)}, InputError, "expected one of unknown, person, staff, patient, got 'cat'"),
+        ({"person_classes": ("cat",)}, InputError, "expected one of person, staff, patient, got 'cat'"),
         ({"seconds": 0.1}, InputError, "expected at least 0.2 s, got 0.1 s"),
         ({"person_classes": ("staff",) * 3}, BundleError, "expected at most 2 persons"),
         ({"sampler": "euler"}, InputError, "expected one of ddpm, ddim, dpm"),

@@ -7,6 +7,7 @@ the frame that a window of the motion is generated in.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -151,6 +152,10 @@ class Miss:
     angle_rad: float
     """Of rotations and facing."""
 
+    def as_dict(self) -> dict[str, float]:
+        """As run.json has it."""
+        return {"position_m": round(self.position_m, 5), "angle_deg": round(math.degrees(self.angle_rad), 3)}
+
 
 def worst_miss(constraints: Constraints, rotations: AnyArray, root_m: AnyArray) -> Miss:
     """Measure a motion, rotations (P, T, 22, 3, 3) and pelvis (P, T, 3), against what is known of it."""
@@ -169,4 +174,3 @@ def worst_miss(constraints: Constraints, rotations: AnyArray, root_m: AnyArray) 
 def wrapped(angle_rad: Array) -> Array:
     """The same angle within half a turn of zero."""
     return np.asarray((angle_rad + np.pi) % (2 * np.pi) - np.pi)
-

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.counted import counted
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.skeleton import JOINT_NAMES
 from motion_runtime.editing.body_parts import Hold, Pose, frame_at
@@ -60,7 +61,7 @@ class Edits:
         ):
             if count > persons:
                 raise InputError(
-                    f"expected at most {persons} {'person' if persons == 1 else 'persons'}, got {count} for {what}; "
+                    f"expected at most {counted(persons, 'person')}, got {count} for {what}; "
                     "ask for as many with --person"
                 )
         for hold in self.holds:

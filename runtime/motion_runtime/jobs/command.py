@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from motion_preprocessing.atomic_output import as_output_error
 from motion_preprocessing.command import kept_when_stopped
+from motion_preprocessing.counted import counted
 from motion_preprocessing.errors import InputError, MotionError, OutputError
 from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import parse_formats
@@ -67,7 +68,8 @@ def run_jobs(
         motions = sum(each.job.samples for each in planned)
         length_s = sum(each.job.samples * each.seconds for each in planned)
         click.echo(
-            f"{len(planned)} jobs, {motions} motions, {length_s:.0f} s in all; every line is good, nothing was made"
+            f"{counted(len(planned), 'job')}, {counted(motions, 'motion')}, {round(length_s, 1):g} s in all; "
+            "every line is good, nothing was made"
         )
         return
     settings = Settings(generator.bundle.sha256, chosen.name, chosen.precision, names, preview)
@@ -80,8 +82,8 @@ def run_jobs(
         failed: list[Outcome] = []
 
         def done() -> str:
-            made = f"{throughput.motions} of {throughput.motions_to_make} motions were made and are kept"
-            return f"{made}, the same command goes on from there"
+            made, asked = throughput.motions, counted(throughput.motions_to_make, "motion")
+            return f"{made} of {asked} made and kept, the same command goes on from there"
 
         try:
             with kept_when_stopped(done):
@@ -118,9 +120,10 @@ def _summarise(
     """
     finished = len(planned) - len(left)
     made = len(left) - len(failed)
-    click.echo(f"{made} of {len(planned)} jobs made" + (f", {finished} were there from before" if finished else ""))
+    click.echo(f"{made} of {counted(len(planned), 'job')} made" + (f", {finished} from before" if finished else ""))
     if throughput.motions:
-        click.echo(f"{throughput.motions} motions in {in_time(throughput.elapsed_s)} on {where}: {throughput.rate}")
+        took = in_time(throughput.elapsed_s)
+        click.echo(f"{counted(throughput.motions, 'motion')} in {took} on {where}: {throughput.rate}")
     click.echo(f"{out / INDEX_FILE}  a line a motion: its folder, labels, settings and quality figures")
     if failed:
         raise InputError(
@@ -166,10 +169,12 @@ def _make(
         for outcome in make_jobs(left, generator, rooms, out, settings):
             throughput.add(outcome.planned, made=outcome.error is None)
             show()
+            job = outcome.planned.job
+            for warning in outcome.warnings:
+                click.echo(f"warning: line {job.line}, {job.name}: {warning}", err=True)
             if outcome.error is None:
                 continue
             failed.append(outcome)
-            job = outcome.planned.job
             click.echo(f"failed: line {job.line}, {job.name}: {outcome.error}", err=True)
             if not keep_going:
                 raise InputError(

@@ -135,13 +135,18 @@ def make_job(values: Mapping[str, object], line: int, base: Path, *, cells: bool
     return Job(line, name, fields.pop("num_samples", 1), fields, base)
 
 
+def is_number(name: str) -> bool:
+    """Whether a field holds one number."""
+    return KINDS[name] in (_integer, _number, _samples)
+
+
 def _read_cell(name: str, text: str) -> Value:
     """A cell's value: lists are JSON or a single text, numbers are numbers."""
     expected = ""
-    if KINDS[name] in (_integer, _number, _samples):
+    if is_number(name):
         expected = "a number"
     elif KINDS[name] is _flag:
-        expected = "true or false"
+        expected, text = "true or false", text.lower()  # a spreadsheet writes TRUE
     elif KINDS[name] is _texts and text.startswith("["):
         expected = 'a text or a JSON list such as ["walks", "waves"]'
     if not expected:

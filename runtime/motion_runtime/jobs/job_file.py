@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from motion_preprocessing.counted import counted
 from motion_preprocessing.errors import InputError
-from motion_runtime.jobs.fields import KINDS, Job, make_job
+from motion_runtime.jobs.fields import KINDS, Job, is_number, make_job
+
+_SEPARATORS: Final = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,22 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
+def _separated(text: str) -> tuple[str, str]:
+    """What stands between the cells of a .csv, and its text without a line 'sep=;', by which some files say so.
+
+    Where a comma is the decimal mark, spreadsheets separate cells by semicolons.
+    """
+    told = re.match(r"sep=([,;\t])\r?\n", text)
+    if told:
+        return told[1], "\n" + text[told.end() :]
+    columns = next((line for line in text.splitlines() if line.strip()), "")
+    return max(_SEPARATORS, key=columns.count), text
+
+
 def _csv_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, object] | str]]:
     """Line number and cells by column, or what is wrong; the number is the line's on which a row ends."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    separator, text = _separated(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     columns: list[str] | None = None
     while True:
         try:
@@ -118,6 +135,15 @@ def _csv_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, object] |
                     f"{reader.line_num} of {path}; the first line names the columns"
                 )
         elif len(cells) > len(columns):
-            yield reader.line_num, f"expected {len(columns)} cells, got {len(cells)}; put texts with commas in quotes"
+            expected = counted(len(columns), "cell")
+            yield reader.line_num, f"expected {expected}, got {len(cells)}; put texts with '{separator}' in quotes"
         else:
-            yield reader.line_num, {name: cell.strip() for name, cell in zip(columns, cells, strict=False)}
+            yield (
+                reader.line_num,
+                {name: _decimal(name, cell.strip(), separator) for name, cell in zip(columns, cells, strict=False)},
+            )
+
+
+def _decimal(name: str, cell: str, separator: str) -> str:
+    """A number's cell with a decimal point, where the file's comma is none between cells."""
+    return cell.replace(",", ".") if separator == ";" and is_number(name) and cell.count(",") == 1 else cell

@@ -26,7 +26,7 @@ from motion_runtime.jobs.plan import Planned
 from motion_runtime.jobs.rooms import Rooms
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.prediction import Prediction
-from motion_runtime.run_command import SAMPLE_PREFIX, describe_run
+from motion_runtime.run_command import SAMPLE_PREFIX, describe_run, too_far
 from motion_runtime.writer import write_sample
 
 BACKLOG: Final = 2
@@ -42,6 +42,8 @@ class Outcome:
     planned: Planned
     error: MotionError | None = None
     """Why it was not made."""
+    warnings: tuple[str, ...] = ()
+    """What is to be said of its samples."""
 
 
 class _Stopped(Exception):
@@ -70,7 +72,7 @@ class _Making:
 
     def __init__(self, planned: Planned) -> None:
         self.planned = planned
-        self.future: Future[None] = Future()
+        self.future: Future[tuple[str, ...]] = Future()
         self._made: dict[int, tuple[GenerationRequest, Prediction]] = {}
         self._lock = Lock()
 
@@ -127,13 +129,13 @@ def make_jobs(
     def write(making: _Making, made: Sequence[tuple[GenerationRequest, Prediction]], by: Generator) -> None:
         try:
             stop.check()
-            finish(making.planned, made, by, out, settings)
+            warnings = finish(making.planned, made, by, out, settings)
         except BaseException as error:
             if isinstance(error, FATAL):
                 stop.set(error)  # whoever waits hears of what broke first
             making.fail(error)
         else:
-            making.future.set_result(None)
+            making.future.set_result(warnings)
 
     waiting: deque[_Making] = deque()
     with ThreadPoolExecutor(streams, "job") as threads:
@@ -172,13 +174,13 @@ def make_jobs(
 def _outcome(making: _Making) -> Iterator[Outcome]:
     """What became of a job; nothing where the run's end stopped it."""
     try:
-        making.future.result()
+        warnings = making.future.result()
     except (_Stopped, *FATAL):
         return
     except MotionError as error:
         yield Outcome(making.planned, error)
     else:
-        yield Outcome(making.planned)
+        yield Outcome(making.planned, warnings=warnings)
 
 
 def finish(
@@ -187,13 +189,17 @@ def finish(
     generator: Generator,
     out: Path,
     settings: Settings,
-) -> None:
+) -> tuple[str, ...]:
     """Fit bodies to what the network said of a job's samples and write its folder; uses nothing but the CPU.
+
+    Returns:
+        What is to be warned of.
 
     Raises:
         MotionError: It could not be written.
     """
     job = planned.job
+    warnings: list[str] = []
     with atomic_folder(out / job.name, overwrite=True) as folder:
         index: list[dict[str, Any]] = []
         for request, prediction in made:
@@ -211,6 +217,10 @@ def finish(
                 formats=settings.formats,
                 name=f"{job.name}/{name}",
             )
-            row = {"job": job.name, "folder": f"{job.name}/{name}", **info["request"], "metrics": info["metrics"]}
+            if too_far(info):
+                warnings.append(f"{name} {too_far(info)}")
+            figures = {key: info[key] for key in ("metrics", "edits_missed_by") if key in info}
+            row = {"job": job.name, "folder": f"{job.name}/{name}", **info["request"], **figures}
             index.append(row | {"motion_sha256": sha256_of(folder / name / "motion.npz")})
         write_job_file(folder, planned, settings.made_of(planned), index)
+    return tuple(warnings)

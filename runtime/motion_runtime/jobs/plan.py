@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from motion_preprocessing.counted import counted
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import InputError, MotionError
 from motion_preprocessing.scene import Scene
@@ -75,9 +76,8 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
         tick(number, len(jobs))
     if faults:
         _refuse(path, faults)
-    _warn([f"the prompt of line {n} is cut after '...{said}': it is too long" for said, n in cut.items()], "are cut")
-    lines = [f"the prompt of line {n}, {shortened(said)}, {NOT_UNDERSTOOD}" for said, n in strange.items()]
-    _warn(lines, "say little in words that the model knows")
+    _warn([f"the prompt of line {n} is cut after '...{said}': it is too long" for said, n in cut.items()])
+    _warn([f"the prompt of line {n}, {shortened(said)}, {NOT_UNDERSTOOD}" for said, n in strange.items()])
     return sorted(planned, key=lambda each: each.job.line)
 
 
@@ -131,12 +131,12 @@ def _note_prompts(
             strange.setdefault(part.text, line)
 
 
-def _warn(lines: Sequence[str], otherwise: str) -> None:
-    """Say the first few on stderr, and how many prompts more `otherwise` is true of."""
+def _warn(lines: Sequence[str]) -> None:
+    """Say the first few on stderr, and of how many prompts more the same is true."""
     for line in lines[:_SHOWN_PROMPTS]:
         click.echo(f"warning: {line}", err=True)
     if len(lines) > _SHOWN_PROMPTS:
-        click.echo(f"warning: {len(lines) - _SHOWN_PROMPTS} more prompts {otherwise}", err=True)
+        click.echo(f"warning: the same of {counted(len(lines) - _SHOWN_PROMPTS, 'prompt')} more", err=True)
 
 
 def _refuse(path: Path, faults: Sequence[Fault]) -> None:
@@ -150,8 +150,7 @@ def _refuse(path: Path, faults: Sequence[Fault]) -> None:
         click.echo(f"line {fault.line}: {' '.join(fault.reason.split())}", err=True)
     if len(faults) > SHOWN_FAULTS:
         click.echo(f"and {len(faults) - SHOWN_FAULTS} more", err=True)
-    lines = "line" if len(faults) == 1 else "lines"
     raise InputError(
-        f"expected jobs in every line, got {len(faults)} bad {lines} ({faults[0].line} is the first) for {path}; "
-        "nothing was started, correct them"
+        f"expected jobs in every line, got {counted(len(faults), 'bad line')} ({faults[0].line} is the first) for "
+        f"{path}; nothing was started, correct them"
     )

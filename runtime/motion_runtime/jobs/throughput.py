@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from motion_preprocessing.counted import counted
 from motion_runtime.jobs.plan import Planned
 
 LINE_EVERY_S: Final = 30.0
@@ -66,7 +67,7 @@ class Throughput:
 
     def __str__(self) -> str:
         left = "" if self.left_s is None else f", {in_time(self.left_s)} left"
-        return f"{self.motions} of {self.motions_to_make} motions, {self.rate}{left}"
+        return f"{self.motions} of {counted(self.motions_to_make, 'motion')}, {self.rate}{left}"
 
 
 def in_time(seconds: float) -> str:

@@ -89,6 +89,31 @@ def test_a_spreadsheets_mark_and_line_ends_are_read(tmp_path: Path) -> None:
     assert job.fields == {"prompt": ["walks"], "seed": 1}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffprompt;seconds;seed;walls;start\r\n{};4,5;1;FALSE;1.5,2\r\n",
+        "sep=;\r\nprompt;seconds;seed;walls;start\r\n{};4,5;1;FALSE;1.5,2\r\n",
+        "prompt\tseconds\tseed\twalls\tstart\n{}\t4.5\t1\tfalse\t1.5,2\n",
+        'sep=,\nprompt,seconds,seed,walls,start\n{},4.5,1,False,"1.5,2"\n',
+    ],
+)
+def test_what_spreadsheets_of_other_countries_write_is_read(tmp_path: Path, text: str) -> None:
+    said = '"a person walks, then sits; and waves"'
+    (tmp_path / "jobs.csv").write_bytes(text.format(said).encode())
+    (job,), faults = read_job_file(tmp_path / "jobs.csv")
+    assert not faults
+    assert job.fields == {
+        "prompt": [said.strip('"')], "seconds": 4.5, "seed": 1, "walls": False, "start": [1.5, 2.0],
+    }  # fmt: skip
+    assert job.line == 3 if text.startswith("sep") else job.line == 2
+
+
+def test_a_cell_too_many_is_told_by_what_separates_them(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "jobs.csv", "prompt;seed", "walks; sits;1")
+    assert "expected 2 cells, got 3; put texts with ';' in quotes" in faults_of(path)[2]
+
+
 def test_files_are_named_from_the_job_file(tmp_path: Path) -> None:
     values = {"prompt": "walks", "scene": "rooms/a.ply", "labels": "l.json", "keyframes": "k.npz",
               "start_pose": "m.npz@1.5", "hold": ["left_arm=old/m.npz", "legs=m@2.npz"]}  # fmt: skip

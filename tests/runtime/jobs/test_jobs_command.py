@@ -145,7 +145,7 @@ def test_a_second_run_makes_nothing_and_says_so(finished: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("motion.npz")}
     result = run(finished.parent)
     assert result.exit_code == 0, result.output
-    assert "0 of 3 jobs made, 3 were there from before" in result.stdout
+    assert "0 of 3 jobs made, 3 from before" in result.stdout
     assert before == {path: path.stat().st_mtime_ns for path in finished.rglob("motion.npz")}
 
 
@@ -164,7 +164,7 @@ def test_what_is_missing_altered_or_half_written_is_made_again_with_the_same_byt
     result = run(tmp_path)
     assert result.exit_code == 0, result.output
     assert result.stderr.count("is made again") == 2
-    assert "2 of 3 jobs made, 1 were there" in result.stdout
+    assert "2 of 3 jobs made, 1 from before" in result.stdout
     (out / "notes.txt").unlink()  # kept
     assert bytes_below(out) == bytes_below(finished)
     assert not (out / ".long.abcd1234.partial").exists()
@@ -199,9 +199,7 @@ def test_ctrl_c_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(command_module, "make_jobs", interrupted)
     result = run(tmp_path)
     assert result.exit_code == 130
-    assert one_line(result) == (
-        "error: interrupted, 1 of 3 motions were made and are kept, the same command goes on from there"
-    )
+    assert one_line(result) == ("error: interrupted, 1 of 3 motions made and kept, the same command goes on from there")
     assert len((tmp_path / "out" / "index.jsonl").read_text().splitlines()) >= 1
 
 
@@ -239,7 +237,7 @@ def test_a_dry_run_checks_and_makes_nothing(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     seconds = sum(job["seconds"] * job.get("num_samples", 1) for job in JOBS) + 4.5
     motions = sum(job.get("num_samples", 1) for job in JOBS) + 3
-    told = f"{len(JOBS) + 1} jobs, {motions} motions, {seconds:.0f} s in all; every line is good, nothing was made\n"
+    told = f"{len(JOBS) + 1} jobs, {motions} motions, {seconds:g} s in all; every line is good, nothing was made\n"
     assert result.stdout == told
     assert not (tmp_path / "out").exists()
     write_jobs(tmp_path, {"prompt": "walks", "seconds": 1, "goal": "chair"})
@@ -307,7 +305,7 @@ def test_a_full_disk_in_the_middle_loses_nothing(
     line = one_line(result)
     assert "No space left on device" in line
     rows = (tmp_path / "out" / "index.jsonl").read_text(encoding="utf-8").splitlines()
-    assert f"{len(rows)} of 4 motions were made and are kept, the same command goes on from there" in line
+    assert f"{len(rows)} of 4 motions made and kept, the same command goes on from there" in line
     assert {path.name for path in (tmp_path / "out").iterdir()} <= {"short", "pair", "index.jsonl", LOCK_FILE}
     result = run(tmp_path)
     assert result.exit_code == 0, result.output
@@ -407,6 +405,38 @@ def test_what_belongs_into_the_file_is_refused_beside_it(
     assert words in one_line(result)
 
 
+def test_how_far_a_motion_is_from_what_was_asked_is_written_and_warned_of(tmp_path: Path) -> None:
+    torn = np.zeros((1, 1, 22, 3))
+    torn[0, 0, 20], torn[0, 0, 21] = [3.0, 0, 1], [-3.0, 0, 1]  # hands six metres apart
+    mask = np.isin(np.arange(22), (20, 21)).reshape(1, 1, 22)
+    np.savez(tmp_path / "torn.npz", times_s=np.array([0.5]), joints_m=torn, joint_mask=mask)
+    quick: dict[str, Any] = {"prompt": "walks", "seconds": 1, "steps": 1}
+    write_jobs(
+        tmp_path,
+        quick | {"name": "torn", "keyframes": "torn.npz"},
+        quick | {"name": "led", "path": "0:0,0 1:0.5,0"},
+        quick,
+    )
+    result = run(tmp_path, "--formats", "npz")
+    assert result.exit_code == 0, result.output
+    (warning,) = result.stderr.splitlines()
+    assert warning.startswith("warning: line 1, torn: sample_000 misses what was asked of it by up to ")
+    rows = [json.loads(line) for line in (tmp_path / "out" / "index.jsonl").read_text().splitlines()]
+    infos = [json.loads((tmp_path / "out" / row["folder"] / "run.json").read_text()) for row in rows]
+    missed = [row.get("edits_missed_by") for row in rows]
+    assert missed == [info.get("edits_missed_by") for info in infos]
+    assert missed[0]["position_m"] > 1.0
+    assert missed[1]["position_m"] < 0.01
+    assert missed[2] is None
+
+
+def test_one_is_no_plural(tmp_path: Path) -> None:
+    write_jobs(tmp_path, {"prompt": "walks", "seconds": 0.5, "steps": 1})
+    assert run(tmp_path, "--dry-run").stdout.startswith("1 job, 1 motion, 0.5 s in all; ")
+    said = run(tmp_path, "--formats", "npz").stdout
+    assert "1 of 1 job made\n1 motion in " in said
+
+
 def test_the_first_prompts_without_known_words_are_named(tmp_path: Path) -> None:
     words = [*("geht", "stolpert", "winkt", "rennt", "kriecht", "klettert", "tanzt"), "geht", "walks"]
     write_jobs(tmp_path, *({"prompt": word} for word in words))
@@ -415,7 +445,7 @@ def test_the_first_prompts_without_known_words_are_named(tmp_path: Path) -> None
     lines = result.stderr.splitlines()
     assert [line for line in lines if "'geht'" in line] == lines[:1]
     assert lines[0].startswith("warning: the prompt of line 1, 'geht', says little in words that the model knows")
-    assert lines[-1] == "warning: 2 more prompts say little in words that the model knows"
+    assert lines[-1] == "warning: the same of 2 prompts more"
     assert len(lines) == 6
 
 
