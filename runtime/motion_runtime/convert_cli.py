@@ -23,6 +23,7 @@ EPILOG = (
 Examples:
   motion-convert out/sample_000/motion.npz --to glb --scene ward.ply --out take_away/
   motion-convert out/sample_* --to amass,coco,omnifall --out labels/
+  motion-convert dataset/ --to omnifall,ava --out labels/
   motion-convert motion.npz --to glb --body SMPLX_NEUTRAL.npz --out smplx/
 """
 )
@@ -56,8 +57,9 @@ def main(
 ) -> None:
     """Write generated motion in the formats of other tools.
 
-    MOTION is a motion.npz or a folder that holds one. One motion's files are put into --out itself, those of several
-    into a folder each, named after the motion's folder. Nothing is written unless all of it is.
+    MOTION is a motion.npz or a folder that holds motions, such as that of a run or of many jobs. One motion's files are
+    put into --out itself, those of several into a folder each, named after the motion's folder: of jobs
+    'fall_bed/sample_000'. Nothing is written unless all of it is.
     """
     if scene_path is None and (up, units, labels) != ("auto", "auto", None):
         raise click.UsageError("expected --scene beside --up, --units or --labels, got none; name the room's file")

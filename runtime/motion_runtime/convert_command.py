@@ -14,10 +14,12 @@ from rich.progress import track
 
 from motion_preprocessing.atomic_output import as_output_error, atomic_folder
 from motion_preprocessing.bodies.model_files import load_body_model
-from motion_preprocessing.errors import InputError, OutputError
+from motion_preprocessing.counted import counted
+from motion_preprocessing.errors import OutputError
 from motion_runtime.formats.export import Export, check_programs
 from motion_runtime.formats.motion_file import read_motion
 from motion_runtime.formats.names import CAMERA_FILE, CAMERA_SUMMARY, FORMATS, files_of, parse_formats
+from motion_runtime.motion_places import motion_places
 from motion_runtime.room_units import label_table, load_room
 
 OWN_FILES: Final = files_of(tuple(FORMATS))
@@ -41,7 +43,7 @@ def convert(
     """Write motions in other formats.
 
     Args:
-        motions: Files motion.npz, or folders that hold one.
+        motions: Files motion.npz, or folders that hold some, directly or in folders below.
         formats: Names separated by commas.
         out: Folder to make.
         scene_path: Room around the motions.
@@ -57,7 +59,7 @@ def convert(
     """
     names = parse_formats(formats)
     check_programs(names)
-    places = _places(motions)
+    places = motion_places(motions)
     _check_output(out, overwrite)
     body = None if body_path is None else load_body_model(body_path)
     scene = None
@@ -66,36 +68,13 @@ def convert(
     with atomic_folder(out, overwrite=True) as folder:
         for name, path in _progress(places.items(), saying):
             place = folder if len(places) == 1 else folder / name
-            place.mkdir(exist_ok=True)
+            place.mkdir(parents=True, exist_ok=True)
             Export(read_motion(path), name, scene, body).write(place, names)
     if saying == "json":
         files = [str(file) for file in sorted(out.rglob("*")) if file.is_file()]
         click.echo(json.dumps({"out": str(out), "motions": list(places), "files": files}, ensure_ascii=False))
     elif saying == "text":
         _summarise(out, list(places))
-
-
-def _places(motions: Sequence[Path]) -> dict[str, Path]:
-    """File of each motion by its name: that of its folder where the file is called motion.npz as they all are.
-
-    Raises:
-        InputError: Two motions have one name, or a folder holds none.
-    """
-    places: dict[str, Path] = {}
-    for given in motions:
-        path = given / "motion.npz" if given.is_dir() else given
-        if given.is_dir() and not path.exists():
-            samples = any(given.glob("*/motion.npz"))
-            instead = f"name its samples, such as {given / '*'}" if samples else "check the path"
-            raise InputError(f"expected a motion.npz or a folder that holds one, got {given} without one; {instead}")
-        name = path.stem if path.name != "motion.npz" else path.absolute().parent.name or "motion"
-        if name in places:
-            raise InputError(
-                f"expected motions in folders of different names, got '{name}' twice ({places[name]} and {path}); "
-                "convert them one by one"
-            )
-        places[name] = path
-    return places
 
 
 def _check_output(out: Path, overwrite: bool) -> None:
@@ -107,13 +86,8 @@ def _check_output(out: Path, overwrite: bool) -> None:
     with as_output_error(out):
         if not out.is_dir():
             return  # `atomic_folder` refuses files
-        entries = sorted(out.iterdir())
-        inner = [file for entry in entries if entry.is_dir() for file in sorted(entry.iterdir())]
-        foreign = [
-            entry
-            for entry in (*entries, *inner)
-            if entry.is_symlink() or (entry not in entries or not entry.is_dir()) and not _is_own(entry.name)
-        ]
+        entries = sorted(out.rglob("*"))
+        foreign = [entry for entry in entries if entry.is_symlink() or not (entry.is_dir() or _is_own(entry.name))]
     if foreign:
         raise OutputError(
             f"expected an empty folder or files of an earlier run, got '{foreign[0].relative_to(out)}' in {out} for "
@@ -142,8 +116,7 @@ def _summarise(out: Path, names: list[str]) -> None:
     """Say what was written."""
     first = out if len(names) == 1 else out / names[0]
     files = sorted(first.iterdir())
-    what = "motion" if len(names) == 1 else "motions"
-    click.echo(f"wrote {len(names)} {what} to {out}")
+    click.echo(f"wrote {counted(len(names), 'motion')} to {out}")
     for file in files:
         click.echo(f"  {file}  {_what_is(file.name)}")
     if len(names) > 1:
