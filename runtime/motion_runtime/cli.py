@@ -109,7 +109,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--path", "paths", multiple=True, metavar="'T:X,Y[,YAW] ...'",
               help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
 @click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
-@click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody stays above or below the floor.")
+@click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats, sinks or falls too fast.")
 @click.option("--feet/--no-feet", default=True, show_default=True, help="Who walks goes as far as their steps reach.")
 @click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies is put on a seat or a bed.")
 @click.option("--solid/--no-solid", default=True, show_default=True, help="Who is inside of things is moved out.")

@@ -24,6 +24,7 @@ motion neither is done: they move people as a whole, and would move them off it.
 
 On bodies (`of_bodies`), on rotations from here on, so that bones keep their lengths:
 
+    at_most_gravity    who falls faster than anybody can falls a little later: poses stay, only their times change
     at_rest            noise is taken off pose vectors, of which joints and rotations shake each by themselves
     fit_body           one body a pose; it is set in the room
     without_flips      bodies flip only once they are fitted; what follows would smear a flip over its neighbours
@@ -56,6 +57,7 @@ from motion_runtime.editing.stand_before_fall import StandBeforeFall
 from motion_runtime.editing.stay_inside import StayInside
 from motion_runtime.elsewhere import elsewhere
 from motion_runtime.flips import without_flips
+from motion_runtime.free_fall import at_most_gravity
 from motion_runtime.keep_off import keep_off
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
@@ -134,7 +136,10 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
     Returns:
         Rotations (P, T, 22, 3, 3), entry 0 the root's orientation in the room, and pelves (P, T, 3) in the room.
     """
-    rotations, root = fit_body(at_rest(made.pose_vectors, fps, request.low_pass_s))
+    vectors = made.pose_vectors
+    if request.ground and made.known is None:
+        vectors = at_most_gravity(vectors, fps).astype(np.float32)
+    rotations, root = fit_body(at_rest(vectors, fps, request.low_pass_s))
     rotations[..., 0, :, :] = made.placement.rotation @ rotations[..., 0, :, :]
     root = made.placement.to_room(root)
     if request.low_pass_s > 0:

@@ -76,7 +76,8 @@ class GenerationRequest:
     calibrate: bool = True
     """Whether the network's answers are made as quick as it was measured to be too slow (`calibrated`)."""
     ground: bool = True
-    """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole."""
+    """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole, and
+    nobody falls faster than gravity lets them."""
     feet: bool = True
     """Whether who walks gets only as far as their feet carry them, instead of sliding; not where the way is given."""
     hands: bool = True

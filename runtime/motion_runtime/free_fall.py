@@ -1,0 +1,120 @@
+"""Nobody falls faster than gravity lets them: where a motion does, its time runs slower for a moment.
+
+The centre of mass of a body that nothing pulls down sinks with g at most. A network that has seen few falls lets people
+drop at two metres a second from one tenth of a second to the next. Poses and ways are right then, only the time between
+them is too short: so that is what is changed. Going through a motion frame by frame, the centre of mass may sink by
+
+    d(k) = max(d(k - 1), 0) + g / fps^2
+
+at most, g / fps^2 more than in the frame before; where it would sink further, the frame shows the earlier time of the
+motion at which it has sunk so far. What is lost of time, a tenth of a second or less, is made up for once the body has
+come down, so that what is asked for later happens when it was asked for. Recordings stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_preprocessing.pose_vector import POSITIONS
+from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
+from motion_runtime.low_pass import low_pass
+
+Array = NDArray[np.float64]
+
+GRAVITY_M_S2: Final = 9.81
+_CLEARLY: Final = 1.1
+"""Motion is left alone that is too fast by less: segments' masses are rough, and people jump."""
+_SMOOTH_S: Final = 0.025
+"""Standard deviation of the Gaussian over heights: differences over a frame make metres a second of millimetres. Under
+it, which is nowhere negative, free fall stays within g."""
+_DOWN_M_S: Final = 0.3
+"""Lost time is made up for while the centre of mass moves more slowly up or down than this, ..."""
+_FASTER: Final = 0.1
+"""... by going so much faster."""
+
+
+def _masses() -> Array:
+    """Share of a body's mass at each joint, (22,): half of a segment's at either end (Winter 2009, rounded)."""
+    segments: list[tuple[float, tuple[str, ...]]] = [(0.5, ("pelvis", "neck")), (0.08, ("head",))]
+    for side in ("left", "right"):
+        hip, knee, ankle, shoulder, wrist = (
+            f"{side}_{joint}" for joint in ("hip", "knee", "ankle", "shoulder", "wrist")
+        )
+        segments += [(0.1, (hip, knee)), (0.06, (knee, ankle)), (0.05, (shoulder, wrist))]
+    masses = np.zeros(JOINT_COUNT)
+    for share, ends in segments:
+        for end in ends:
+            masses[JOINT_INDEX[end]] += share / len(ends)
+    return masses
+
+
+MASSES: Final = _masses()
+
+
+def at_most_gravity(x: NDArray[np.floating[Any]], fps: float) -> Array:
+    """Slow motions down where the centre of mass sinks faster than it could.
+
+    Args:
+        x: Pose vectors (P, T, 258) in metres; z is up.
+        fps: Frames a second.
+
+    Returns:
+        The vectors, of each person by themselves at other times of the motion; as they are where nobody falls too fast.
+    """
+    given = np.asarray(x, dtype=np.float64)
+    people = [_at(person, times_of(heights_m(person), fps)) for person in given]
+    return np.stack(people) if people else given
+
+
+def heights_m(x: Array) -> Array:
+    """Height of the centre of mass (T,) of one person's pose vectors (T, 258)."""
+    return np.asarray(x[:, POSITIONS].reshape(len(x), JOINT_COUNT, 3)[..., 2] @ MASSES)
+
+
+def times_of(heights: Array, fps: float) -> Array:
+    """Which time of the motion, in frames, each frame (T,) shows: 0, 1, 2 .. where nothing is too fast.
+
+    Args:
+        heights: (T,) of the centre of mass, metres.
+        fps: Frames a second.
+    """
+    frames = len(heights)
+    times = np.arange(frames, dtype=np.float64)
+    curve = low_pass(heights[:, None], _SMOOTH_S * fps)[:, 0]
+    most = GRAVITY_M_S2 / fps**2
+    if frames < 3 or (np.diff(curve, n=2) >= -_CLEARLY * most).all():
+        return times
+    slow = _DOWN_M_S / fps
+    sunk = 0.0  # in the frame before; who has risen is taken to be at the top
+    for k in range(1, frames):
+        now = times[k - 1]
+        here, there = np.interp((now, now + 1), np.arange(frames), curve)
+        lost = k - 1 - now
+        step = 1.0 + (min(_FASTER, lost) if abs(here - there) < slow else 0.0)
+        lowest = here - max(sunk, 0.0) - most
+        if k > 1 and np.interp(now + step, np.arange(frames), curve) < lowest:
+            step = _reached(curve, now, lowest) - now
+        times[k] = now + step
+        sunk = here - np.interp(times[k], np.arange(frames), curve)
+    return times
+
+
+def _reached(curve: Array, now: float, height: float) -> float:
+    """When a curve (T,), read between its frames, gets down to a height that it is above at some time."""
+    after = int(now) + 1
+    while curve[after] > height:
+        after += 1
+    at = max(now, after - 1.0)
+    before = np.interp(at, np.arange(len(curve)), curve)
+    return float(at + (after - at) * (before - height) / (before - curve[after]))
+
+
+def _at(person: Array, times: Array) -> Array:
+    """Pose vectors (T, 258) at times (T,), in frames: between two, as much of each as is near."""
+    before = np.minimum(times.astype(np.int64), len(person) - 1)
+    after = np.minimum(before + 1, len(person) - 1)
+    share = (times - before)[:, None]
+    return np.asarray((1 - share) * person[before] + share * person[after])
