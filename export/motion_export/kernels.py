@@ -83,7 +83,9 @@ class StepKernel(nn.Module):
         else:
             repeated, times = x, t
         predicted = self.denoiser.denoise(repeated, times, prefix, person, key_bias)
-        x0 = (weights.reshape(-1, 1, 1, 1) * predicted).sum(0, keepdim=True)  # (1, P, T, D)
+        x0 = weights.reshape(-1, 1, 1, 1) * predicted  # (K, P, T, D)
+        if self.branches > 1:
+            x0 = x0.sum(0, keepdim=True)  # (1, P, T, D)
         return a * x + b * x0 + c * x0_prev + s * noise, x0
 
 

@@ -266,8 +266,9 @@ def sample(
         correct: Gives a step's x0 with what is known of it in its place.
         begin: x at the plan's first level and the x0 it has come from, where the plan is the rest of one; None = noise.
     """
-    x, x0 = (noise(0), np.zeros_like(noise(0))) if begin is None else begin
+    x = noise(0) if begin is None else begin[0]
     none = np.zeros_like(x)
+    x0 = none if begin is None else begin[1]
     for done, step in enumerate(plan, start=1):
         z = noise(done) if step.s > 0 else none
         x, x0 = kernel(x, x0, z, step)
