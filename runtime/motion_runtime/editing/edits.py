@@ -14,6 +14,7 @@ from motion_preprocessing.errors import InputError
 from motion_preprocessing.skeleton import JOINT_NAMES
 from motion_runtime.editing.body_parts import Hold, Pose, frame_at
 from motion_runtime.editing.constraints import Constraints, Miss, worst_miss
+from motion_runtime.editing.going_over import going_over
 from motion_runtime.editing.keyframes import Keyframes
 from motion_runtime.editing.root_path import RootPath
 from motion_runtime.motion import GenerationRequest, Motion
@@ -65,19 +66,15 @@ class Edits:
                     "ask for as many with --person"
                 )
         for hold in self.holds:
-            rotations, root = hold.frames(fps, frames)
-            for person in range(len(root)):
-                for frame in range(root.shape[1]):
-                    known.set_rotations(person, frame, rotations[person, frame], hold.joints)
-                    if hold.joints[0]:
-                        pelvis = np.arange(len(hold.joints)) == 0
-                        known.set_positions(person, frame, np.tile(root[person, frame], (len(pelvis), 1)), pelvis)
+            known = going_over(known, _held(hold, persons, frames, fps), fps)
+        pinned = Constraints.none(persons, frames)
         for pose, frame in ((self.start_pose, 0), (self.end_pose, frames - 1)):
             if pose is not None:
                 for person in range(len(pose.root_m)):
-                    known.set_pose(person, frame, pose.rotations[person], pose.root_m[person])
+                    pinned.set_pose(person, frame, pose.rotations[person], pose.root_m[person])
         for keys in self.keyframes:
-            _add_keyframes(known, keys, frames, fps)
+            _add_keyframes(pinned, keys, frames, fps)
+        known = going_over(known, pinned, fps)
         for person, path in enumerate(self.paths):
             _add_path(known, person, path, frames, fps)
         return known.completed()
@@ -157,6 +154,19 @@ def check_inside(known: Constraints, room: Room, fps: float) -> None:
             f"expected places of joints in the room, in metres, got {place} at {frame / fps:g} s for the "
             f"{JOINT_NAMES[joint]} of person {person + 1}; move it there"
         )
+
+
+def _held(hold: Hold, persons: int, frames: int, fps: float) -> Constraints:
+    """What one body part is known to do."""
+    known = Constraints.none(persons, frames)
+    rotations, root = hold.frames(fps, frames)
+    pelvis = np.arange(len(hold.joints)) == 0
+    for person in range(len(root)):
+        for frame in range(root.shape[1]):
+            known.set_rotations(person, frame, rotations[person, frame], hold.joints)
+            if hold.joints[0]:
+                known.set_positions(person, frame, np.tile(root[person, frame], (len(pelvis), 1)), pelvis)
+    return known
 
 
 def _add_keyframes(known: Constraints, keys: Keyframes, frames: int, fps: float) -> None:
