@@ -63,7 +63,7 @@ from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
 from motion_runtime.prediction import Prediction
 from motion_runtime.settle import settle
-from motion_runtime.stage import Start
+from motion_runtime.stage import Start, Use
 
 Array = NDArray[np.float64]
 Correction = Callable[[Array], Array]
@@ -92,7 +92,7 @@ def of_window(
     apart_m = request.apart_m if len(people) > 1 or passed else 0.0
     held: list[Correction] = []
     first = kept == 0
-    uses = [request.uses[person] if person < len(request.uses) else () for person in people]
+    uses = _uses_of(people, request)
     if finished and request.feet:
         held.append(FeetCarry(fps, kept, [any(not use.start_free for use in one) for one in uses]))
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
@@ -114,14 +114,22 @@ def of_window(
     return held
 
 
-def of_whole(placement: Placement, request: GenerationRequest, room: Room | None, fps: float) -> list[Correction]:
-    """What leads the people of a whole motion onto the furniture, once it is made; arguments as of `of_window`."""
+def of_whole(
+    placement: Placement, request: GenerationRequest, room: Room | None, fps: float, people: Sequence[int],
+    passed: Sequence[Array] = (),
+) -> list[Correction]:  # fmt: skip
+    """What leads people onto the furniture, once their motion is whole; arguments as of `of_window`."""
     space = None if room is None else room.free_space
     bounds = room.bounds if room is not None and request.walls else None
-    held: list[Correction] = [OnFurniture(request.uses, placement, fps, space, finished=True)]
-    if bounds is not None or (request.apart_m > 0 and request.persons > 1):
-        held.append(StayInside(bounds, placement, fps, request.apart_m if request.persons > 1 else 0.0))
+    apart_m = request.apart_m if len(people) > 1 or passed else 0.0
+    held: list[Correction] = [OnFurniture(_uses_of(people, request), placement, fps, space, finished=True)]
+    if bounds is not None or apart_m > 0:
+        held.append(StayInside(bounds, placement, fps, apart_m, passed))
     return held
+
+
+def _uses_of(people: Sequence[int], request: GenerationRequest) -> list[tuple[Use, ...]]:
+    return [request.uses[person] if person < len(request.uses) else () for person in people]
 
 
 def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, fps: float) -> tuple[Array, Array]:
@@ -153,7 +161,7 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
                 rotations, root = elsewhere(rotations, root, room.solids, bounds, fps)
             # Who uses several things is on none of them if the whole is moved for one.
             uses = [one[0] if len(one) == 1 else None for one in made.uses]
-            rotations, root = settle(rotations, root, uses, room.solids, bounds, fps)
+            rotations, root = settle(rotations, root, uses, room.solids, bounds, fps, together=made.together)
         rotations, root = keep_off(rotations, root, room.solids, fps)
     if made.grips:
         rotations = laid_on(rotations, root, made.grips, fps)

@@ -45,12 +45,12 @@ from motion_runtime.editing.windows import (
 from motion_runtime.guidance import KEPT, Guidance
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.one_by_one import one_by_one
 from motion_runtime.person_classes import no_such_class
 from motion_runtime.placement import Placement, Room, choose_placement
 from motion_runtime.prediction import Prediction
 from motion_runtime.sampler import Step, StepKernel, plan_steps
 from motion_runtime.schedule import NoiseSchedule
-from motion_runtime.second_pass import gone_over
 from motion_runtime.session import GraphSession, Provider, choose_provider
 from motion_runtime.staging import staged
 from motion_runtime.tokenizer import PromptTokenizer
@@ -211,21 +211,19 @@ class Generator:
         maker = WindowMaker(
             self._model(), request, windows, placement, room, plan, (len(plan) + 1) // 2, progress, guides
         )
-        if guides is None and request.persons == 1 and any(use.bent for uses in request.uses for use in uses):
-            # A draft whose ways are bent afterwards is not shown the room.
-            maker = replace(maker, request=replace(request, ground=False), room=None)
         placed = len(request.others) + 1 == request.persons and all(request.others)
-        together = not placed or any(map(names_others, request.prompts))
-        begin = starting(request.others, placement, together=together) if request.others else None
-        whole = in_windows(windows, request.persons, maker, begin, together=together)
-        grips = maker.grips
-        if guides is None and any(request.uses):
-            whole, placement, grips = gone_over(whole, maker, request, room, self.windows_of, begin)
-            for correction in of_whole(placement, request, room, fps):
-                whole = correction(whole)
+        together = not placed or (request.persons > 1 and any(map(names_others, request.prompts)))
+        if guides is None and not together:
+            whole, placement = one_by_one(maker, self.windows_of)
+        else:
+            begin = starting(request.others, placement, together=together) if request.others else None
+            whole = in_windows(windows, request.persons, maker, begin, together=together)
+            if guides is None and any(request.uses):
+                for correction in of_whole(placement, request, room, fps, range(request.persons)):
+                    whole = correction(whole)
         return Prediction(
-            whole.astype(np.float32), placement, sampler, steps, guidance, known, request.uses, tuple(grips),
-            request.roams,
+            whole.astype(np.float32), placement, sampler, steps, guidance, known, request.uses, tuple(maker.grips),
+            request.roams, together,
         )  # fmt: skip
 
     def _model(self) -> Model:
@@ -241,16 +239,21 @@ class Generator:
         last = self.windows_of(request)[-1].end - 1
         return staged(request, self._room_of(request), last / self.bundle.manifest.fps)
 
-    def windows_of(self, request: GenerationRequest) -> list[Window]:
+    def windows_of(self, request: GenerationRequest, person: int | None = None) -> list[Window]:
         """The windows that a motion is generated in, one where the model is long enough for it.
+
+        Args:
+            request: What is wanted.
+            person: Whose, of who is made by themselves; None = everybody's.
 
         Raises:
             InputError: The motion is too short, or the model too short for windows that overlap.
             BundleError: There are more persons than the bundle has kernels for.
         """
         fps, frames = self.bundle.manifest.fps, self._frames(request.seconds)
-        cuts = [round(start * fps) for timeline in request.timelines for start in timeline.starts(request.seconds)]
-        return plan_windows(frames, cuts, self._longest(request.persons, frames), overlap_frames(fps))
+        timelines = request.timelines if person is None else (request.timelines[person],)
+        cuts = [round(start * fps) for timeline in timelines for start in timeline.starts(request.seconds)]
+        return plan_windows(frames, cuts, self._longest(len(timelines), frames), overlap_frames(fps))
 
     def guidance_of(self, request: GenerationRequest) -> Guidance:
         """Scales of guidance, the bundle's where the request leaves them open."""

@@ -36,3 +36,5 @@ class Prediction:
     """Whose hands hold whom, where and when."""
     roams: bool = False
     """Whether the motion may as well be elsewhere in the room."""
+    together: bool = True
+    """Whether people may do something with each other; else they were made one by one."""

@@ -243,6 +243,7 @@ class RoomStaging:
             start = self._places.steps_away(spot.before(), far_m)
             if start is None:
                 return
+            self._places.kept.append(spot.before())
         else:
             heading = {
                 Stance.ON: spot.seated_rad,

@@ -5,7 +5,7 @@ It begins with noise that leaves the plan of the motion and takes its steps: wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from motion_runtime.approach import lies
 from motion_runtime.editing.come_to_rest import come_to_rest
-from motion_runtime.editing.grips import Grip
-from motion_runtime.editing.windows import Frame, Window, in_windows
+from motion_runtime.editing.windows import Window, in_windows
 from motion_runtime.motion import GenerationRequest
-from motion_runtime.placement import Placement, Room
+from motion_runtime.placement import Placement
 from motion_runtime.window_maker import WindowMaker
 
 Array = NDArray[np.float64]
@@ -30,41 +29,40 @@ walking to a bed and lying down, it would make worse from farther off than a smo
 
 
 def gone_over(
-    whole: Array, first: WindowMaker, request: GenerationRequest, room: Room | None,
-    windows_of: Callable[[GenerationRequest], list[Window]], begin: Sequence[tuple[list[int], Frame]] | None,
-) -> tuple[Array, Placement, list[Grip]]:  # fmt: skip
-    """Put who comes to a seat on it, and go over the motion again where anybody does.
+    whole: Array, maker: WindowMaker, person: int, windows_of: Callable[[GenerationRequest, int], list[Window]]
+) -> tuple[Array, Placement]:
+    """Put who comes to a seat on it, and go over their motion again.
 
     Args:
-        whole: What the first pass has made, (P, T, 258) in the first window's canonical frame.
-        first: What made it.
-        request: What is wanted, staged.
-        room: The room.
-        windows_of: The windows that a request is generated in.
-        begin: As of `in_windows`, of the first pass.
+        whole: What the first pass has made of them, (1, T, 258) in the first window's canonical frame.
+        maker: Of the first pass, in the room.
+        person: Their number.
+        windows_of: The windows that a person of a request is generated in.
 
     Returns:
-        The motion, where its canonical frame stands by now, and whose hands hold whom in it; unchanged where nobody
-        walks to a seat.
+        The motion, and where its canonical frame stands by now; unchanged for who walks to no seat.
     """
-    manifest, levels = first.model.bundle.manifest, first.model.schedule.steps
-    again = [step for step in first.steps if step.t <= AGAIN * levels]
-    come = come_to_rest(whole, request.uses, room, first.placement, manifest.fps) if again else None
+    manifest, levels, request = maker.model.bundle.manifest, maker.model.schedule.steps, maker.request
+    again = [step for step in maker.steps if step.t <= AGAIN * levels]
+    uses = request.uses[person] if again and person < len(request.uses) else ()
+    come = come_to_rest(whole[0], uses, maker.room, maker.placement, manifest.fps, maker.passed)
     if come is None:
-        return whole, first.placement, first.grips
-    draft, placement = come
-    retold = bool(request.retold)
-    if retold or (request.told and "|" in request.told[0] and "|" not in request.prompts[0]):
+        return whole, maker.placement
+    draft, placement = come[0][None], come[1]
+    said = request.prompt_of_each[person]
+    told, retold = (words[person] if words else said for words in (request.told, request.retold))
+    in_parts = retold != said
+    if in_parts or ("|" in told and "|" not in said):
         # Parts that are not the request's: the draft says what happens when, the model is told it in one.
         request = replace(request, told=request.retold)
-        if not retold or any(map(lies, request.retold)):
+        if not in_parts or lies(retold):
             again = [step for step in again if step.t <= AGAIN_UNLEARNED * levels] or again[-1:]
-    windows = windows_of(request)
-    if len(windows) > 1 and retold:
+    windows = windows_of(request, person)
+    if len(windows) > 1 and in_parts:
         # Where windows meet, what each makes of a draft in actions does not: it is taken as it is.
-        return draft, placement, first.grips
+        return draft, placement
     second = replace(
-        first, request=request, windows=windows, placement=placement, room=room, steps=again, draft=draft,
-        before=len(first.windows) * len(first.steps),
+        maker, request=request, windows=windows, placement=placement, steps=again, draft=draft,
+        before=len(maker.windows) * len(maker.steps),
     )  # fmt: skip
-    return in_windows(windows, request.persons, second, begin), placement, second.grips
+    return in_windows(windows, 1, lambda window, _, *rest: second(window, [person], *rest)), placement

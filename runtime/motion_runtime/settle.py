@@ -67,25 +67,28 @@ _NECK: Final = JOINT_INDEX["neck"]
 
 
 def settle(
-    rotations: Array, root_m: Array, uses: Sequence[Use | None], solids: Solids, bounds: RoomBounds | None, fps: float
-) -> tuple[Array, Array]:
+    rotations: Array, root_m: Array, uses: Sequence[Use | None], solids: Solids, bounds: RoomBounds | None, fps: float,
+    *, together: bool = True,
+) -> tuple[Array, Array]:  # fmt: skip
     """Move whole motions so that they go less through things.
 
     Args:
         rotations: (P, T, 22, 3, 3), entry 0 the root's orientation in the room.
         root_m: (P, T, 3) pelvis in the room.
-        uses: What each person sits or lies on; None, or no entry = nothing, and they are left alone. So is whoever
-            ever comes near another: what two do together holds where they are.
+        uses: What each person sits or lies on; None, or no entry = nothing, and they are left alone.
         solids: The room's.
         bounds: Its walls; None = there are none.
         fps: Frames a second.
+        together: Whether people may do something with each other: then whoever ever comes near another is left alone
+            too. Else nobody comes nearer to another by being moved.
 
     Returns:
         Rotations and pelvis, unchanged for those who are best off where they are.
     """
     rotations, root_m = np.array(rotations, np.float64), np.array(root_m, np.float64)
     for person, use in enumerate(uses):
-        if use is None or _near_another(root_m, person):
+        gap = _nearest_m(root_m, person)
+        if use is None or (together and gap < IN_REACH_M):
             continue
         joints = np.asarray(forward_kinematics(rotations[person], root_m[person])[0])
         move = best_move(joints, use, solids, bounds, fps)
@@ -93,17 +96,17 @@ def settle(
             turn, shift = move
             moved = root_m.copy()
             moved[person] = move_points(root_m[person], turn, shift)
-            if _near_another(moved, person):
+            if _nearest_m(moved, person) < min(gap, IN_REACH_M):
                 continue
             root_m = moved
             rotations[person, :, 0] = np.asarray(about_z(np.asarray(turn))) @ rotations[person, :, 0]
     return rotations, root_m
 
 
-def _near_another(root_m: Array, person: int) -> bool:
-    """Whether somebody ever comes within reach of another, from pelves (P, T, 3)."""
+def _nearest_m(root_m: Array, person: int) -> float:
+    """How near somebody ever comes to another, from pelves (P, T, 3)."""
     others = np.delete(root_m, person, axis=0)[..., :2]
-    return bool((np.linalg.norm(others - root_m[person, :, :2], axis=-1) < IN_REACH_M).any())
+    return float(np.linalg.norm(others - root_m[person, :, :2], axis=-1).min(initial=math.inf))
 
 
 def best_move(

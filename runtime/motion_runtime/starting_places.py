@@ -41,6 +41,8 @@ class StartingPlaces:
         self._room, self._number = room, number
         self.starts: dict[int, Start] = {}
         """By person; whoever is put somewhere by other rules is entered here too."""
+        self.kept: list[Place] = []
+        """Where people come to later: nobody starts there."""
 
     def put(self, person: int, place: NDArray[np.float64], yaw_rad: float) -> None:
         """Somebody starts there."""
@@ -55,8 +57,8 @@ class StartingPlaces:
         if not self._room.free_space.free.any():
             return np.zeros((0, 2))
         stands = self._room.stands()
-        for start in self.starts.values():
-            stands = stands[np.linalg.norm(stands - start.place_m, axis=1) >= _PEOPLE_M]
+        for place in (*(start.place_m for start in self.starts.values()), *self.kept):
+            stands = stands[np.linalg.norm(stands - place, axis=1) >= _PEOPLE_M]
         return stands
 
     def steps_away(self, goal: Place, far_m: float) -> Start | None:

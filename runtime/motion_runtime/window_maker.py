@@ -2,7 +2,7 @@
 
 A motion is gone through in one pass or two: what the first one makes may be a draft that the second goes over again
 (`second_pass`). Each pass has a maker of its own, which remembers where people went who were made before others, and
-whose hands hold whom.
+whose hands hold whom; who is made by themselves, throughout, has one too (`one_by_one`).
 """
 
 from __future__ import annotations
@@ -73,9 +73,14 @@ class WindowMaker:
     guides: Constraints | None = None
     """What is known of the motion, in the room."""
     draft: Array | None = None
-    """What is gone over again, (P, T, 258) in the first window's canonical frame; None = the motion is made anew."""
+    """What is gone over again, (p, T, 258) of those who are made, in the first window's canonical frame; None = the
+    motion is made anew."""
     before: int = 0
     """Denoising steps that the draft took."""
+    passed: Sequence[Array] = ()
+    """Where others go, (T, 2) each over all of the motion, in the room: they do not give way."""
+    counted: int = 0
+    """The person whose steps `progress` is told of."""
     grips: list[Grip] = field(default_factory=list, init=False)
     """Whose hands hold whom in the windows made so far."""
     _passed: dict[int, list[Array]] = field(default_factory=dict, init=False)
@@ -103,7 +108,7 @@ class WindowMaker:
         starts_s = window.start / manifest.fps
         texts = [text_at(timeline, timeline.starts(request.seconds), starts_s) for timeline in timelines]
         classes = tuple(request.person_classes[person] for person in people)
-        ways = self._passed.get(number, [])
+        ways = self._passed.get(number, [way[window.first : window.end] for way in self.passed])
         kept = 0 if past is None else past.shape[1]
         hold = partial(
             of_window, here, request, self.room, people, manifest.fps,
@@ -162,7 +167,7 @@ class WindowMaker:
         """The draft at the first step's noise level and without noise, both (1, P, T, 258); None without a draft."""
         if self.draft is None:
             return None
-        part = self.draft[people, window.first : window.end]
+        part = self.draft[:, window.first : window.end]
         x = Frame.of(part).into(part).astype(np.float32)
         clean = padded(self.model.bundle.manifest.normaliser.normalise(x), shape)
         abar = float(self.model.schedule.alphas_cumprod[self.steps[0].t])
@@ -171,5 +176,5 @@ class WindowMaker:
     def _report(self, number: int, people: Sequence[int], k: int, n: int) -> None:
         """Tell how far the making of the motion is, after k of a window's n steps."""
         # People in further groups of a window are made again and again: that window's steps count once.
-        if self.progress is not None and people[0] == 0:
+        if self.progress is not None and people[0] == self.counted:
             self.progress(self.before + number * n + k, self.before + len(self.windows) * n)

@@ -215,6 +215,14 @@ def test_progress_is_told_after_every_step(generator: Generator) -> None:
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_progress_of_people_made_one_by_one_goes_on(generator: Generator) -> None:
+    seen: list[tuple[int, int]] = []
+    asked = request("a person walks", "a person waves", steps=3, start_m=(0.0, 0.0), heading_deg=0.0,
+                    others=(Start((2.0, 0.0), 0.0),), staged=True)  # fmt: skip
+    generator.generate(asked, lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 6) for done in range(1, 7)]
+
+
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
@@ -334,3 +342,22 @@ def test_who_does_nothing_with_others_is_made_alone(
     monkeypatch.setattr(window_maker.WindowMaker, "__call__", watched)
     generator.generate(request(*prompts, others=others, start_m=(0.0, 1.0), heading_deg=0.0, staged=True))
     assert seen == expected
+
+
+def test_who_is_made_alone_has_windows_of_their_own(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the prompt of one changes, the motion of another goes on in one piece."""
+    seen: list[tuple[int, int, int]] = []
+    made = window_maker.WindowMaker.__call__
+
+    def watched(self: Any, window: Any, people: list[int], *rest: Any) -> np.ndarray:
+        seen.append((people[0], window.start, window.end))
+        return made(self, window, people, *rest)
+
+    monkeypatch.setattr(window_maker.WindowMaker, "__call__", watched)
+    prompts = "a person walks | a person lies down", "a person walks"
+    motion = generator.generate(
+        request(*prompts, others=(Start((2.0, 1.0), 0.0),), start_m=(0.0, 1.0), heading_deg=0.0, staged=True,
+                seconds=2.0)
+    )  # fmt: skip
+    assert seen == [(0, 0, 20), (0, 20, 40), (1, 0, 40)]
+    assert motion.frames == 40

@@ -127,6 +127,18 @@ def test_what_two_do_together_stays_together() -> None:
         np.testing.assert_array_equal(moved[1], apart[1])
 
 
+def test_who_does_nothing_with_others_is_moved_beside_them_too_but_not_nearer() -> None:
+    rotations, root = (np.concatenate([part, part]) for part in sits_then_lies(0.0, (0.1, 0.0)))
+    way = settle(rotations[:1], root[:1], [LIES_ALONG_X], BED, None, FPS)[1][0] - root[0]
+    aside = 0.8 * np.array([-way[:, 1].mean(), way[:, 0].mean(), 0.0]) / np.linalg.norm(way[:, :2].mean(axis=0))
+    ahead = 0.8 * np.array([aside[1], -aside[0], 0.0]) / 0.8
+    for beside, stays in ((aside - 0.1 * ahead, False), (ahead, True)):
+        near = root + beside * np.arange(2)[:, None, None]
+        moved = settle(rotations, near, [LIES_ALONG_X, None], BED, None, FPS, together=False)[1]
+        assert (moved[0] == near[0]).all() == stays
+        np.testing.assert_array_equal(moved[1], near[1])
+
+
 def test_nobody_is_put_through_a_wall() -> None:
     # Best off in the open, they sit at the side y > 0 and lie towards +x; with a wall there, the other way round.
     rotations, root = sits_then_lies(0.0, (0.1, 0.0))
@@ -155,7 +167,7 @@ def test_a_generator_settles_bodies_only_where_things_are_solid(monkeypatch: pyt
     scene = Scene(floor, label, label, None, ("floor",), np.eye(4))
     asked: list[object] = []
 
-    def note(rotations: Array, root: Array, uses: object, *_: object) -> tuple[Array, Array]:
+    def note(rotations: Array, root: Array, uses: object, *_: object, **__: object) -> tuple[Array, Array]:
         asked.append(uses)
         return rotations, root + 1.0
 

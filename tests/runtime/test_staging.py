@@ -266,6 +266,15 @@ def test_two_people_do_not_sit_on_one_chair(room: Room, ward: Scene) -> None:
         assert min(chair.gap_m(last[None])[0] for chair in chairs) < 1.6
 
 
+def test_nobody_starts_where_another_one_comes_to(room: Room) -> None:
+    prompts = "a nurse walks to the chair and sits down", "a person waves", "a person stands", "a person turns around"
+    for sample in range(12):
+        request = several(room, *prompts, sample=sample)
+        ((use,), *_) = request.uses
+        out = 0.4 * np.array([math.cos(use.seat.facing_rad), math.sin(use.seat.facing_rad)])
+        assert np.linalg.norm(places(request)[1:] - (use.seat.centre_m + out), axis=1).min() > 0.7
+
+
 def test_a_seat_of_another_kind_stands_in(room: Room, ward: Scene) -> None:
     assert any(one.object_class == "chair" for one in ward.furniture)
     assert not any(one.object_class == "sofa" for one in ward.furniture)

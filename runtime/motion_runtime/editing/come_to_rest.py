@@ -66,6 +66,10 @@ EDGE_M: Final = 0.45
 """From where one may lie to where somebody stands who is about to."""
 WALK_M: Final = 0.7
 """Who ends no farther from the start has not walked."""
+PEOPLE_M: Final = 1.0
+"""Ways keep as far from other people ..."""
+TOUCH_M: Final = 0.5
+"""... whose arms they touch at this distance."""
 DEEP_M: Final = 0.02
 """A body this deep in a thing is inside."""
 LIES_DOWN_S: Final = 2.4
@@ -89,43 +93,40 @@ _PER_TURN: Final = 0.05
 
 
 def come_to_rest(
-    x: Array, uses: Sequence[Sequence[Use]], room: Room | None, placement: Placement, fps: float
+    x: Array, uses: Sequence[Use], room: Room | None, placement: Placement, fps: float, passed: Sequence[Array] = ()
 ) -> tuple[Array, Placement] | None:
-    """Put walks so that they end on seats and beds.
+    """Put a walk so that it ends on a seat or a bed.
 
     Args:
-        x: (P, T, 258) of the draft, in metres, in the canonical frame.
-        uses: What each person sits or lies on, one after the other.
+        x: (T, 258) of one person's draft, in metres, in the canonical frame.
+        uses: What they sit or lie on, one after the other.
         room: The room.
         placement: Where the canonical frame stands.
         fps: Frames a second.
+        passed: Where other people go meanwhile, (T, 2) each in the room.
 
     Returns:
-        The motion with its ways and turns, and where its canonical frame stands; None where nobody goes down after a
-        walk, or where there are several people, whose places depend on each other.
+        The motion with its way and turns, and where its canonical frame stands; None for who does not go down after a
+        walk.
     """
-    if room is None or len(x) != 1:
+    if room is None:
         return None
-    found, changed = [], False
-    for person, draft in enumerate(x):
-        motion, place = draft, placement
-        for use in uses[person] if person < len(uses) else ():
-            stays = _staying(motion, use, fps)
-            if stays is not None:
-                motion, changed = stays, True
-            # Who starts somewhere for the sake of a thing starts where the way to it does; later ways are bent.
-            come = _searched(motion, use, room, fps) if use.start_free and use.since_s == 0 else None
-            if come is None and use.bent:
-                led = _bent(motion, use, room, place, fps)
-                come = None if led is None else (led, place)
-            if come is not None:
-                (motion, place), changed = come, True
-        found.append((motion, place))
+    motion, place, changed = x, placement, False
+    for use in uses:
+        stays = _staying(motion, use, fps)
+        if stays is not None:
+            motion, changed = stays, True
+        # Who starts somewhere for the sake of a thing starts where the way to it does; later ways are bent.
+        come = _searched(motion, use, room, fps, passed) if use.start_free and use.since_s == 0 else None
+        if come is None and use.bent:
+            led = _bent(motion, use, room, place, fps, passed)
+            come = None if led is None else (led, place)
+        if come is not None:
+            (motion, place), changed = come, True
     if not changed:
         return None
-    frame = Frame.of(found[0][0][None])
-    first = frame.placed(found[0][1])
-    return np.stack([_seen_from(first, motion, place) for motion, place in found]), first
+    first = Frame.of(motion[None]).placed(place)
+    return seen_from(first, motion, place), first
 
 
 def _staying(x: Array, use: Use, fps: float) -> Array | None:
@@ -168,13 +169,13 @@ def _going_on(pose: Array, x: Array, fps: float) -> Array:
     return np.asarray(moved + fades[:, None] * (pose - moved[0]))
 
 
-def _seen_from(frame: Placement, x: Array, placement: Placement) -> Array:
+def seen_from(frame: Placement, x: Array, placement: Placement) -> Array:
     """Pose vectors (T, 258) of one placed frame in another."""
     origin = frame.to_canonical(np.array([[*placement.start_m, 0.0]]))[0, :2]
     return np.asarray(move_pose_vectors(x, placement.heading_rad - frame.heading_rad, origin), dtype=np.float64)
 
 
-def _bent(x: Array, use: Use, room: Room, placement: Placement, fps: float) -> Array | None:
+def _bent(x: Array, use: Use, room: Room, placement: Placement, fps: float, passed: Sequence[Array]) -> Array | None:
     """Bend the walk of one person (T, 258) so that it ends on a thing; None where they do not go down on it."""
     joints = joints_of(x)
     down = down_in_draft(joints, use, fps)
@@ -203,13 +204,14 @@ def _bent(x: Array, use: Use, room: Room, placement: Placement, fps: float) -> A
             there = placement.to_room(joints_of(tried)[down.begin : upright + 1])
             cost = _PER_M * float(np.linalg.norm(np.diff(corners, axis=0), axis=1).sum())
             cost += _inside(there[::_EVERY], room.solids)
+            cost += _met(placement.to_room(joints_of(tried)[:, 0])[:, :2], passed)
             if best is None or cost < best[0]:
                 best = cost, tried
     assert best is not None
     return best[1]
 
 
-def _searched(x: Array, use: Use, room: Room, fps: float) -> tuple[Array, Placement] | None:
+def _searched(x: Array, use: Use, room: Room, fps: float, passed: Sequence[Array]) -> tuple[Array, Placement] | None:
     """Stand one person's walk (T, 258) in the room so that it ends on a thing."""
     joints = joints_of(x)
     down = while_used(joints, use, fps)
@@ -232,6 +234,7 @@ def _searched(x: Array, use: Use, room: Room, fps: float) -> tuple[Array, Placem
                 before = placement.to_room(joints_of(tried)[:upright])
                 cost = _crowded(before[:, 0, :2], np.array(rest.centre_m), gap, room.free_space)
                 cost += _inside(before[::_EVERY], room.solids) + _PER_TURN * abs(turn) / math.pi
+                cost += _met(placement.to_room(joints_of(tried)[:, 0])[:, :2], passed)
                 if best is None or cost < best[0]:
                     best = float(cost), tried, placement
     assert best is not None
@@ -308,3 +311,12 @@ def _crowded(places: Array, end: Array, gap_m: float, space: FreeSpace) -> float
     lacks = np.clip((ROOM_M - clear) / ROOM_M, 0.0, 1.0)
     lacks = np.where(far, lacks, 0.5 * (clear <= 0))
     return float(lacks.mean() + lacks[0])
+
+
+def _met(places: Array, passed: Sequence[Array]) -> float:
+    """How near a way (T, 2) comes to others' (T, 2) at the same time: at most, and on the whole."""
+    cost = 0.0
+    for other in passed:
+        lacks = np.clip((PEOPLE_M - np.linalg.norm(places - other, axis=1)) / (PEOPLE_M - TOUCH_M), 0.0, 1.0)
+        cost += float(lacks.mean() + 0.5 * lacks.max())
+    return cost

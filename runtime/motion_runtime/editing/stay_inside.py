@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.motion_features import runs
 from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.low_pass import low_pass
 from motion_runtime.placement import Placement
@@ -92,4 +93,16 @@ def _push(way: Array, apart_m: float) -> Array:
     gap = np.linalg.norm(way, axis=-1, keepdims=True)
     # Who stand on one spot part along x.
     aside = np.where(gap > 1e-6, way / np.maximum(gap, 1e-6), np.array([1.0, 0.0]))
-    return np.asarray(np.maximum(apart_m - gap, 0.0) * aside)
+    push = np.asarray(np.maximum(apart_m - gap, 0.0) * aside)
+    for first, last in runs(gap[:, 0] < apart_m):
+        before, after = way[first], way[last - 1]
+        if before @ after < 0:  # straight through the other one, who is passed on one side instead
+            push[first:last] = _round(way[first:last], (after - before) / np.linalg.norm(after - before), apart_m)
+    return push
+
+
+def _round(way: Array, along: Array, apart_m: float) -> Array:
+    """What takes a way (T, 2) that leads through the origin in a direction (2,) round it, at a distance."""
+    side = np.array([-along[1], along[0]])
+    side *= np.copysign(1.0, (way @ side).mean())
+    return np.asarray((np.sqrt(np.maximum(apart_m**2 - (way @ along) ** 2, 0.0)) - way @ side)[:, None] * side)

@@ -51,18 +51,18 @@ def joints(x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("way", "bend"), [(1.2, 0.0), (1.6, 1.0), (2.2, -0.6), (1.6, 2.5)])
 def test_a_walk_ends_on_the_seat_whatever_way_it_went(room: Room, chair: Use, way: float, bend: float) -> None:
     x = walks_and_sits(way, bend)
-    come = come_to_rest(x[None], [(chair,)], room, AT, FPS)
+    come = come_to_rest(x, (chair,), room, AT, FPS)
     assert come is not None
     moved, placement = come
-    down = how_down(joints(moved[0]), FPS)
+    down = how_down(joints(moved), FPS)
     assert down is not None
-    body = joints(moved[0])
+    body = joints(moved)
     places = placement.to_room(body[:, 0])[:, :2]
     np.testing.assert_allclose(places[down.level].mean(axis=0), chair.seat.centre_m, atol=0.02)
     facing = placement.heading_rad + np.asarray(heading_rad(root_orientation(body[-1])))
     assert math.cos(float(facing) - chair.seat.facing_rad) > 0.999
     # In the canonical frame it starts as before; in the room, where there is room.
-    np.testing.assert_allclose(moved[0, :20], x[:20], atol=1e-9)
+    np.testing.assert_allclose(moved[:20], x[:20], atol=1e-9)
     assert room.free_space.clearance(*places[0]) >= 0.25
     # One sits down backwards, from before the seat.
     out = np.array([math.cos(chair.seat.facing_rad), math.sin(chair.seat.facing_rad)])
@@ -70,15 +70,32 @@ def test_a_walk_ends_on_the_seat_whatever_way_it_went(room: Room, chair: Use, wa
 
 
 def test_what_is_no_walk_to_a_seat_is_left_alone(room: Room, chair: Use) -> None:
-    x = walks_and_sits()[None]
-    assert come_to_rest(x, [()], room, AT, FPS) is None
-    assert come_to_rest(x, [(chair,)], None, AT, FPS) is None
-    assert come_to_rest(x, [(replace(chair, start_free=False),)], room, AT, FPS) is None
-    assert come_to_rest(np.concatenate([x, x]), [(chair,), ()], room, AT, FPS) is None
-    assert come_to_rest(walks_and_sits(0.1)[None], [(chair,)], room, AT, FPS) is None  # no way
+    x = walks_and_sits()
+    assert come_to_rest(x, (), room, AT, FPS) is None
+    assert come_to_rest(x, (chair,), None, AT, FPS) is None
+    assert come_to_rest(x, (replace(chair, start_free=False),), room, AT, FPS) is None
+    assert come_to_rest(walks_and_sits(0.1), (chair,), room, AT, FPS) is None  # no way
     standing = x.copy()
-    standing[:, 60:] = standing[:, 59:60]
-    assert come_to_rest(standing, [(chair,)], room, AT, FPS) is None  # nobody sits
+    standing[60:] = standing[59:60]
+    assert come_to_rest(standing, (chair,), room, AT, FPS) is None  # nobody sits
+
+
+def test_a_way_keeps_off_who_stands_on_it(room: Room, chair: Use) -> None:
+    x = walks_and_sits(1.8)
+
+    def way(passed: list[np.ndarray]) -> np.ndarray:
+        come = come_to_rest(x, (chair,), room, AT, FPS, passed)
+        assert come is not None
+        return come[1].to_room(joints(come[0])[:, 0])[:, :2]
+
+    alone = way([])
+    still = np.tile(alone[25], (len(x), 1))
+    np.testing.assert_allclose(alone[-1], way([still])[-1], atol=0.03)
+    assert np.linalg.norm(way([still]) - still, axis=1).min() > 0.7
+    gone = still.copy()
+    gone[15:] += 9.0  # who has left by then is in nobody's way
+    gone[:15] -= 9.0
+    np.testing.assert_array_equal(way([gone]), alone)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +117,22 @@ def test_the_built_in_model_comes_to_rest_there(ward: Scene, room: Room, prompt:
     np.testing.assert_array_equal(again.joints_m, motion.joints_m)
 
 
+def test_each_of_several_people_comes_to_rest_on_their_own_thing(ward: Scene) -> None:
+    generator = Generator.load(None, "cpu")
+    prompts = "a patient walks to the bed and lies down", "a nurse walks to the chair and sits down", "a person waves"
+    for seed in (1, 2):
+        motion = generator.generate(GenerationRequest(prompts, scene=ward, seed=seed))
+        pelves = motion.joints_m[:, :, 0].astype(np.float64)
+        for pelvis, name in zip(pelves, ("bed", "chair"), strict=False):
+            things = [one for one in ward.furniture if one.object_class == name]
+            resting = pelvis[-30:-10, :2].mean(axis=0)
+            assert min(float(one.gap_m(resting[None])[0]) for one in things) == 0.0
+            assert np.linalg.norm(pelvis[0, :2] - resting) > 0.8
+        assert pelves[1, -20:, 2].max() < 0.75
+        gaps = np.linalg.norm(pelves[:, None, :, :2] - pelves[None, :, :, :2], axis=-1)[np.triu_indices(3, 1)]
+        assert gaps.min() > 0.35
+
+
 def test_who_lies_down_takes_the_time_for_it_and_comes_from_beside_the_bed(ward: Scene, room: Room) -> None:
     bed = next(one for one in ward.furniture if one.name == "bed")
     use = spots([bed], room.free_space)[0].use(start_free=True)
@@ -114,17 +147,17 @@ def test_who_lies_down_takes_the_time_for_it_and_comes_from_beside_the_bed(ward:
     rotations[:, 0] = lean @ np.array(WORLD_FROM_BODY)
     pelvis = np.stack([np.minimum(time, 2.0), 0 * time, 0.93 - 0.25 * down], axis=1)
     x = np.asarray(canonicalise(encode(rotations, pelvis, FPS)))
-    come = come_to_rest(x[None], [(use,)], room, AT, FPS)
+    come = come_to_rest(x, (use,), room, AT, FPS)
     assert come is not None
     moved, placement = come
-    heights = joints(moved[0])[:, 0, 2]
+    heights = joints(moved)[:, 0, 2]
     falling = np.flatnonzero((heights < 0.92) & (heights > 0.69))
     assert len(falling) / FPS > 0.4 * LIES_DOWN_S
-    places = placement.to_room(joints(moved[0])[:, 0])[:, :2]
+    places = placement.to_room(joints(moved)[:, 0])[:, :2]
     assert bed.gap_m(places[:1])[0] > 0.3
     assert bed.gap_m(places[falling[:1]])[0] > 0.05  # still beside it
     assert bed.gap_m(places[-20:]).max() == 0.0
-    assert np.abs(np.diff(joints(moved[0]), axis=0)).max() * FPS < np.abs(np.diff(joints(x), axis=0)).max() * FPS / 2
+    assert np.abs(np.diff(joints(moved), axis=0)).max() * FPS < np.abs(np.diff(joints(x), axis=0)).max() * FPS / 2
 
 
 def test_who_is_down_for_an_instant_only_is_no_error(ward: Scene, room: Room) -> None:
@@ -143,7 +176,7 @@ def test_who_is_down_for_an_instant_only_is_no_error(ward: Scene, room: Room) ->
     assert down is not None
     assert down.lies
     assert down.weight.max() < 0.9
-    come = come_to_rest(x[None], [(use,)], room, AT, FPS)
+    come = come_to_rest(x, (use,), room, AT, FPS)
     assert come is not None
     assert np.isfinite(come[0]).all()
     assert math.isfinite(come[1].heading_rad)
@@ -154,10 +187,10 @@ def test_from_a_given_start_the_way_is_bent_to_the_seat(
     room: Room, chair: Use, place: tuple[float, float], heading: float
 ) -> None:
     x, at = walks_and_sits(2.2, 0.5), Placement(place, heading)
-    come = come_to_rest(x[None], [(replace(chair, start_free=False, bent=True),)], room, at, FPS)
+    come = come_to_rest(x, (replace(chair, start_free=False, bent=True),), room, at, FPS)
     assert come is not None
     moved, placement = come
-    body = placement.to_room(joints(moved[0]))
+    body = placement.to_room(joints(moved))
     np.testing.assert_allclose(body[0, 0, :2], place, atol=1e-6)
     np.testing.assert_allclose(body[-40:, 0, :2].mean(axis=0), chair.seat.centre_m, atol=0.05)
     facing = float(heading_rad(root_orientation(body[-1])))
@@ -170,9 +203,9 @@ def test_from_a_given_start_the_way_is_bent_to_the_seat(
 def test_who_gets_up_before_they_are_to_stays(room: Room, chair: Use) -> None:
     x = walks_and_sits()
     x = np.concatenate([x, x[::-1][:60], x[60:]])  # sits, stands up again, and sits down
-    come = come_to_rest(x[None], [(chair,)], room, AT, FPS)
+    come = come_to_rest(x, (chair,), room, AT, FPS)
     assert come is not None
-    pelvis = joints(come[0][0])[:, 0, 2]
+    pelvis = joints(come[0])[:, 0, 2]
     assert pelvis[85:].max() < 0.6
     assert joints(x)[85:, 0, 2].max() > 0.9
 
@@ -187,9 +220,9 @@ def test_who_gets_up_too_early_is_not_up_from_one_frame_to_the_next(
     there = np.asarray(move_pose_vectors(x[60:], 1.5, np.array([0.7, -0.4])))
     parts = [there, there[::-1]] if again else [np.repeat(rises[-1:], 60, axis=0)]
     draft = np.concatenate([x, rises, *parts, np.repeat(parts[-1][-1:], 20, axis=0)])
-    come = come_to_rest(draft[None], [(replace(chair, until_s=until_s),)], room, AT, FPS)
+    come = come_to_rest(draft, (replace(chair, until_s=until_s),), room, AT, FPS)
     assert come is not None
-    body = joints(come[0][0])
+    body = joints(come[0])
     assert np.abs(np.diff(body[60:, :, 2], axis=0)).max() * FPS < 1.5
     assert np.linalg.norm(np.diff(body[85:, 0, :2], axis=0), axis=1).max() * FPS < 1.5
     sat_down = np.flatnonzero(np.diff((body[:, 0, 2] < 0.7).astype(int)) == 1) / FPS

@@ -144,6 +144,21 @@ def test_who_was_made_before_does_not_give_way() -> None:
     np.testing.assert_allclose(np.linalg.norm(moved - still, axis=1)[near], APART_M)
 
 
+def test_who_walks_straight_through_another_passes_on_one_side() -> None:
+    """Pushed away from where the other one is, they would leap from one side to the other, a metre in a frame."""
+    along = np.stack([np.linspace(0.0, 2.0, 61), np.full(61, 0.01)], axis=1)
+    still, across = np.tile((1.0, 0.0), (61, 1)), np.stack([np.ones(61), np.linspace(1.0, -1.0, 61)], axis=1)
+    for other in (still, across):
+        moved = kept_apart(along[None], APART_M, [other])[0]
+        assert np.linalg.norm(moved - other, axis=1).min() >= APART_M - 1e-9
+        assert np.linalg.norm(np.diff(moved, axis=0), axis=1).max() < 0.2
+        far = np.linalg.norm(along - other, axis=1) >= APART_M
+        np.testing.assert_array_equal(moved[far], along[far])
+    both = kept_apart(np.stack([along, along[::-1]]), APART_M)
+    np.testing.assert_allclose(np.linalg.norm(both[0] - both[1], axis=1).min(), APART_M)
+    assert np.linalg.norm(np.diff(both, axis=1), axis=-1).max() < 0.2
+
+
 def test_people_made_one_by_one_keep_apart() -> None:
     """Who start 3.8 m from each other are made one by one; asked to keep 4.5 m apart, the second gives way."""
     request = GenerationRequest(
