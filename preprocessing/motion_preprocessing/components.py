@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 _AXIS_BITS: Final = 21
 _HALF: Final = 1 << (_AXIS_BITS - 1)
+NEIGHBOURS: Final = tuple(
+    (dx << (2 * _AXIS_BITS)) + (dy << _AXIS_BITS) + dz for dx, dy, dz in product((-1, 0, 1), repeat=3)
+)
+"""What the keys of `cell_keys` differ by for a cell, itself and its 26 neighbours."""
 
 
 def cell_keys(points: NDArray[np.floating[Any]], cell: float) -> NDArray[np.int64]:
@@ -43,8 +47,7 @@ def connected_parts(points: NDArray[np.floating[Any]], cell: float) -> NDArray[n
         return np.zeros(0, dtype=np.int64)
     occupied, cell_of_point = np.unique(cell_keys(points, cell), return_inverse=True)
     edges = []
-    for dx, dy, dz in product((-1, 0, 1), repeat=3):
-        step = (dx << (2 * _AXIS_BITS)) + (dy << _AXIS_BITS) + dz
+    for step in NEIGHBOURS:
         if step > 0:  # half of the 26 neighbours; the others see the same pairs from the other side
             at = np.minimum(np.searchsorted(occupied, occupied + step), len(occupied) - 1)
             hit = np.flatnonzero(occupied[at] == occupied + step)

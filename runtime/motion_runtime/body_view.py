@@ -1,4 +1,4 @@
-"""People in pictures as bodies: the built-in mesh moved by the motion, in the colour of each person's class."""
+"""People in pictures as bodies: a mesh moved by the motion, in the colour of each person's class."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def _skin() -> Skin:
 class BodyView:
     """The bodies of a motion, frame by frame."""
 
-    def __init__(self, motion: Motion) -> None:
-        skin = _skin()
+    def __init__(self, motion: Motion, skin: Skin | None = None) -> None:
+        skin = skin or _skin()
         self.faces = skin.faces.astype(np.int64)
         names = motion.person_classes
         self.colors: list[Array] = [

@@ -127,6 +127,8 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--no-preview", is_flag=True, help="The same as --preview none.")
 @click.option("--formats", default="npz,bvh", show_default=True, metavar="NAMES",
               help="Files to write: npz, bvh, glb, amass, coco ...; motion-convert --help lists them.")  # fmt: skip
+@click.option("--cameras", "cameras_path", type=click.Path(path_type=Path), metavar="FILE",
+              help="Calibrated cameras, .json, whose pictures coco-2d, ava ... are of.")  # fmt: skip
 @click.option("--view", is_flag=True, help="Write view.html too, a page to look at the motions in 3D, and open it.")
 @click.option("--open/--no-open", "open_view", default=True, help="Open that page in a browser.  [default: open]")
 @click.option("--overwrite", is_flag=True, help="Replace an --out that an earlier run wrote.")
@@ -179,6 +181,7 @@ def main(
     preview: str | None,
     no_preview: bool,
     formats: str,
+    cameras_path: Path | None,
     view: bool,
     open_view: bool,
     overwrite: bool,
@@ -264,6 +267,7 @@ def main(
         preview=preview != "none",
         style="stick" if preview == "stick" else "body",
         formats=formats,
+        cameras_path=cameras_path,
         view=view,
         open_view=open_view,
         overwrite=overwrite,

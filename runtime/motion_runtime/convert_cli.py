@@ -24,6 +24,7 @@ Examples:
   motion-convert out/sample_000/motion.npz --to glb --scene ward.ply --out take_away/
   motion-convert out/sample_* --to amass,coco,omnifall --out labels/
   motion-convert dataset/ --to omnifall,ava --out labels/
+  motion-convert out/sample_* --to coco-2d --scene ward.ply --cameras cameras.json --out labels/
   motion-convert motion.npz --to glb --body SMPLX_NEUTRAL.npz --out smplx/
 """
 )
@@ -33,11 +34,13 @@ Examples:
 @click.argument("motions", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MOTION...")
 @click.option("--to", "formats", required=True, metavar="NAMES", help="Formats, separated by commas; see below.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
-@click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room, in .glb, .mp4, .fbx and .usd.")
+@click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room, in .glb, .mp4 ...; hides people.")
 @click.option("--up", type=click.Choice(UP), default="auto", show_default=True, help="Axis of the room's file: up.")
 @click.option("--units", type=click.Choice(UNITS), default="auto", show_default=True, help="Unit of the room's file.")
 @click.option("--labels", metavar="FILE", help="What the room's label numbers mean, as .json; or 'ignore'.")
 @click.option("--body", "body_path", type=click.Path(path_type=Path), help="SMPL, SMPL-H or SMPL-X file to show.")
+@click.option("--cameras", "cameras_path", type=click.Path(path_type=Path), metavar="FILE",
+              help="Calibrated cameras, .json, whose pictures coco-2d, ava ... are of.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an --out that an earlier run wrote.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as one JSON object, for programs.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
@@ -51,6 +54,7 @@ def main(
     units: str,
     labels: str | None,
     body_path: Path | None,
+    cameras_path: Path | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -76,6 +80,7 @@ def main(
         units=units,
         labels=labels,
         body_path=body_path,
+        cameras_path=cameras_path,
         overwrite=overwrite,
         saying="json" if as_json else "quiet" if quiet else "text",
     )

@@ -18,9 +18,19 @@ from motion_preprocessing.counted import counted
 from motion_preprocessing.errors import OutputError
 from motion_runtime.formats.export import Export, check_programs
 from motion_runtime.formats.motion_file import read_motion
-from motion_runtime.formats.names import CAMERA_FILE, CAMERA_SUMMARY, FORMATS, files_of, parse_formats
+from motion_runtime.formats.names import (
+    CAMERA_FILE,
+    CAMERA_SUMMARY,
+    CAMERAS_FILE,
+    CAMERAS_SUMMARY,
+    FORMATS,
+    check_by_cameras,
+    files_of,
+    parse_formats,
+)
 from motion_runtime.motion_places import motion_places
 from motion_runtime.room_units import label_table, load_room
+from motion_runtime.views.camera_file import read_cameras
 
 OWN_FILES: Final = files_of(tuple(FORMATS))
 _SHOWN: Final = 3
@@ -37,6 +47,7 @@ def convert(
     units: str = "auto",
     labels: str | None = None,
     body_path: Path | None = None,
+    cameras_path: Path | None = None,
     overwrite: bool = False,
     saying: str = "text",
 ) -> None:
@@ -51,6 +62,7 @@ def convert(
         units: Unit of the room's file, or 'auto'.
         labels: File of a label table, or 'ignore'; None = the room's own table.
         body_path: A body of the SMPL family in place of the built-in one.
+        cameras_path: Cameras that see the motions.
         overwrite: Replace what an earlier run wrote.
         saying: 'text', 'json' (one object on stdout) or 'quiet' (errors only).
 
@@ -58,6 +70,8 @@ def convert(
         MotionError: Anything that the caller can mend; nothing has been written then.
     """
     names = parse_formats(formats)
+    if cameras_path is not None:
+        check_by_cameras(names)
     check_programs(names)
     places = motion_places(motions)
     _check_output(out, overwrite)
@@ -65,11 +79,12 @@ def convert(
     scene = None
     if scene_path is not None:
         scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=saying == "text")
+    cameras = () if cameras_path is None else read_cameras(cameras_path, scene)
     with atomic_folder(out, overwrite=True) as folder:
         for name, path in _progress(places.items(), saying):
             place = folder if len(places) == 1 else folder / name
             place.mkdir(parents=True, exist_ok=True)
-            Export(read_motion(path), name, scene, body).write(place, names)
+            Export(read_motion(path), name, scene, body, cameras=cameras).write(place, names)
     if saying == "json":
         files = [str(file) for file in sorted(out.rglob("*")) if file.is_file()]
         click.echo(json.dumps({"out": str(out), "motions": list(places), "files": files}, ensure_ascii=False))
@@ -125,8 +140,8 @@ def _summarise(out: Path, names: list[str]) -> None:
 
 def _what_is(file: str) -> str:
     """A few words on a file."""
-    if file == CAMERA_FILE:
-        return CAMERA_SUMMARY
+    if file in (words := {CAMERA_FILE: CAMERA_SUMMARY, CAMERAS_FILE: CAMERAS_SUMMARY}):
+        return words[file]
     return next(
         (kind.summary for kind in FORMATS.values() if any(fnmatch(file, pattern) for pattern in kind.files)), ""
     )

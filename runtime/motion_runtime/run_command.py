@@ -23,7 +23,15 @@ from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.scene import object_points
 from motion_runtime.editing.edits import miss_of
 from motion_runtime.formats.export import check_programs
-from motion_runtime.formats.names import CAMERA_FILE, CAMERA_SUMMARY, FORMATS, parse_formats
+from motion_runtime.formats.names import (
+    CAMERA_FILE,
+    CAMERA_SUMMARY,
+    CAMERAS_FILE,
+    CAMERAS_SUMMARY,
+    FORMATS,
+    check_by_cameras,
+    parse_formats,
+)
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.preview import BODY
@@ -34,6 +42,7 @@ from motion_runtime.run_plan import describe_plan, plan_lines
 from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
 from motion_runtime.viewer.view_command import announce
+from motion_runtime.views.camera_file import read_cameras
 from motion_runtime.writer import OWN_FILES, write_sample
 
 SAMPLE_PREFIX: Final = "sample_"
@@ -57,6 +66,7 @@ _FILE_WORDS: Final = {
     "*.bvh": "skeleton animation for Blender and others",
     **{pattern: kind.summary for kind in FORMATS.values() for pattern in kind.files},
     CAMERA_FILE: CAMERA_SUMMARY,
+    CAMERAS_FILE: CAMERAS_SUMMARY,
     "run.json": "settings, timings, quality figures and credits",
 }
 
@@ -76,6 +86,7 @@ def run(
     preview: bool = True,
     style: str = BODY,
     formats: str = "npz,bvh",
+    cameras_path: Path | None = None,
     view: bool = False,
     open_view: bool = True,
     overwrite: bool = False,
@@ -98,6 +109,7 @@ def run(
         preview: Draw pictures as well.
         style: 'body' or 'stick': how people are drawn in them.
         formats: Names of `formats.names.FORMATS`, separated by commas; motion.npz is always written.
+        cameras_path: Cameras whose pictures some of the formats are of.
         view: Write a page to look at the first motions in 3D.
         open_view: Open it in the browser where there is a desktop.
         overwrite: Replace samples of an earlier run.
@@ -108,6 +120,8 @@ def run(
         MotionError: Anything that the caller can mend; nothing has been written then.
     """
     names = parse_formats(formats)
+    if cameras_path is not None:
+        check_by_cameras(names)
     check_programs(names)
     _check_output(out, overwrite)
     started = time.perf_counter()
@@ -116,6 +130,7 @@ def run(
         ask = saying in ("text", "verbose")
         scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=ask)
         request = replace(request, scene=scene)
+    cameras = () if cameras_path is None else read_cameras(cameras_path, request.scene)
     _warn_of_prompts(generator, request)
     loaded_s = time.perf_counter() - started
     if dry_run or saying == "verbose":
@@ -141,7 +156,16 @@ def run(
                 click.echo(f"warning: sample {index} {too_far(run_info)}", err=True)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             place = folder / f"{SAMPLE_PREFIX}{index:03d}"
-            write_sample(place, motion, request.scene, run_info, preview=preview, style=style, formats=names)
+            write_sample(
+                place,
+                motion,
+                request.scene,
+                run_info,
+                preview=preview,
+                style=style,
+                formats=names,
+                cameras=cameras,
+            )
             if request.scene is not None and preview and index < _PLAN_SAMPLES:
                 planned.append(motion)
             if view and index < MAX_SAMPLES:

@@ -30,7 +30,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
             "guidance_interval", "calibrate", "low_pass",
         ),
     ),
-    ("Output", ("out", "formats", "preview", "no_preview", "view", "open_view", "overwrite")),
+    ("Output", ("out", "formats", "cameras_path", "preview", "no_preview", "view", "open_view", "overwrite")),
     ("What is said", ("dry_run", "as_json", "quiet", "verbose")),
 )  # fmt: skip
 EXIT_CODES: Final = """\b

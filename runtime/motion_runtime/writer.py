@@ -22,6 +22,7 @@ from motion_runtime.preview import BODY, render_contact_sheet, render_preview
 if TYPE_CHECKING:
     from motion_preprocessing.bodies.body_model import BodyModel
     from motion_preprocessing.scene import Scene
+    from motion_runtime.views.view_camera import ViewCamera
 
 __all__ = ["FORMAT_VERSION", "OWN_FILES", "motion_from_rotations", "read_motion", "write_motion", "write_sample"]
 
@@ -43,6 +44,7 @@ def write_sample(
     formats: Sequence[str] = DEFAULT_FORMATS,
     body: BodyModel | None = None,
     name: str = "",
+    cameras: tuple[ViewCamera, ...] = (),
 ) -> None:
     """Write a sample's folder, whole or not at all.
 
@@ -57,6 +59,7 @@ def write_sample(
         formats: Names of `formats.names.FORMATS`; motion.npz is always written.
         body: A body of the SMPL family for the formats that show or name one; None = the built-in one.
         name: What label tables call the clip; '' = the folder's name.
+        cameras: Those of one's own, for formats that hold what a camera sees.
 
     Raises:
         MissingExtraError: A format needs another program, which is not found.
@@ -76,7 +79,7 @@ def write_sample(
     info = json.dumps(dict(run_info), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic_folder(folder, overwrite=overwrite) as temporary:
         write_motion(temporary / "motion.npz", motion)
-        export = Export(motion, name or folder.name, scene, body, style)
+        export = Export(motion, name or folder.name, scene, body, style, cameras)
         export.write(temporary, [name for name in formats if name != "npz"])
         if preview and "mp4" not in formats:
             render_preview(temporary / "preview.gif", motion, scene, style=style)

@@ -54,7 +54,7 @@ def test_every_format_is_written_and_named(tmp_path: Path, source: Path) -> None
         "motion.npz", "motion.glb", "person_0.bvh", "person_1.bvh", "person_0_smplh.npz", "person_1_smplh.npz",
         "person_0_smplx.npz", "person_1_smplx.npz", "person_0_smpl.npz", "person_1_smpl.npz", "coco17.npz",
         "ntu25.npz", "ntu25.skeleton", "pyskl.pkl", "omnifall.csv", "ava.csv", "ava_actions.pbtxt",
-        "camera.json",
+        "camera.json", "cameras.json", "coco_keypoints.json", "ntu_keypoints.json", "pyskl_2d.pkl",
     }  # fmt: skip
     assert all(name in result.stdout for name in names)
     assert "camera.json  the still camera" in result.stdout

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_runtime.motion import Motion
+from motion_runtime.views.view_camera import ViewCamera
 
 Array = NDArray[np.float64]
 
@@ -51,9 +52,17 @@ class StillCamera:
             "format_version": 1,
             "width": WIDTH,
             "height": HEIGHT,
+            "frame": "room",
             "intrinsics": [[FOCAL_PX, 0.0, 0.5 * WIDTH], [0.0, FOCAL_PX, 0.5 * HEIGHT], [0.0, 0.0, 1.0]],
             "camera_from_room": np.round(camera_from_room, 9).tolist(),
         }
+
+    def as_view(self) -> ViewCamera:
+        """The same camera as one of those that people give."""
+        pose = self.as_dict()["camera_from_room"]
+        return ViewCamera(
+            "front", WIDTH, HEIGHT, FOCAL_PX, FOCAL_PX, 0.5 * WIDTH, 0.5 * HEIGHT, tuple(map(tuple, pose))
+        )
 
     def project(self, points_m: NDArray[np.floating[Any]]) -> Array:
         """Pixels (..., 2) of points (..., 3) of the room: right and down from the top left corner."""

@@ -12,18 +12,21 @@ from typing import Final
 from motion_preprocessing.bodies.body_model import BodyModel
 from motion_preprocessing.scene import Scene
 from motion_runtime.bvh_writer import write_bvh
-from motion_runtime.formats import label_files, skeleton_files, smpl_files
+from motion_runtime.formats import label_files, skeleton_files, smpl_files, view_files
 from motion_runtime.formats.blender import check_blender, convert_glb, find_blender
 from motion_runtime.formats.camera import camera_for
 from motion_runtime.formats.glb import glb_bytes, write_glb
 from motion_runtime.formats.motion_file import write_motion
-from motion_runtime.formats.names import CAMERA_FILE, FORMATS
+from motion_runtime.formats.names import CAMERA_FILE, CAMERAS_FILE, FORMATS
 from motion_runtime.formats.room import Room, room_of
 from motion_runtime.formats.room_mesh import room_of_mesh
 from motion_runtime.formats.skin import Skin, built_in_skin, skin_of
 from motion_runtime.formats.video import find_ffmpeg, render_video
 from motion_runtime.motion import Motion
 from motion_runtime.preview import BODY
+from motion_runtime.views.camera_file import cameras_text
+from motion_runtime.views.sight import View, look
+from motion_runtime.views.view_camera import ViewCamera
 
 _JOINTS_OF: Final = {"amass": 52, "amass-smplx": 55, "smpl": 24}
 """Joints of the body model that each kind of parameters is for."""
@@ -41,6 +44,8 @@ class Export:
     """A body of the SMPL family in place of the built-in one; videos show that one nevertheless."""
     style: str = BODY
     """'body' or 'stick': how people are drawn in a video."""
+    cameras: tuple[ViewCamera, ...] = ()
+    """Cameras of one's own; without, a still one in front sees what has to be seen by one."""
 
     @cached_property
     def room(self) -> Room | None:
@@ -53,6 +58,14 @@ class Export:
     def skin(self) -> Skin:
         """The body as it is drawn."""
         return built_in_skin() if self.body is None else skin_of(self.body)
+
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """What the cameras see; the still one may stand behind a wall, so nothing of the room hides anybody from it."""
+        skin = None if self.body is None else self.skin
+        if self.cameras:
+            return look(self.motion, self.cameras, self.scene, skin)
+        return look(self.motion, (camera_for(self.motion).as_view(),), None, skin)
 
     def write(self, folder: Path, formats: Sequence[str]) -> None:
         """Write files into an existing folder.
@@ -97,20 +110,45 @@ def _people(name: str, suffix: str, arrays_of: Callable[..., smpl_files.Arrays])
 
 
 def _with_camera(write: Callable[[Export, Path], None]) -> Callable[[Export, Path], None]:
-    """What is seen by the still camera comes with that camera."""
+    """What is seen by the given cameras, else by the still one, comes with these."""
 
     def write_both(export: Export, folder: Path) -> None:
         write(export, folder)
-        text = json.dumps(camera_for(export.motion).as_dict(), indent=1)
-        label_files.write_text(folder / CAMERA_FILE, f"{text}\n")
+        if export.cameras:
+            _cameras(export, folder)
+        else:
+            text = json.dumps(camera_for(export.motion).as_dict(), indent=1)
+            label_files.write_text(folder / CAMERA_FILE, f"{text}\n")
+
+    return write_both
+
+
+def _cameras(export: Export, folder: Path) -> None:
+    label_files.write_text(folder / CAMERAS_FILE, cameras_text(view.camera for view in export.views))
+
+
+def _in_views(write: Callable[[Path, Motion, str, Sequence[View]], None], file: str) -> Callable[[Export, Path], None]:
+    def write_both(export: Export, folder: Path) -> None:
+        write(folder / file, export.motion, export.name, export.views)
+        _cameras(export, folder)
 
     return write_both
 
 
 @_with_camera
 def _ava(export: Export, folder: Path) -> None:
-    label_files.write_text(folder / "ava.csv", label_files.ava_csv(export.motion, export.name))
+    views = export.views if export.cameras else ()
+    label_files.write_text(folder / "ava.csv", label_files.ava_csv(export.motion, export.name, views))
     label_files.write_text(folder / "ava_actions.pbtxt", label_files.ava_label_map())
+
+
+@_with_camera
+def _ntu_text(export: Export, folder: Path) -> None:
+    if not export.cameras:
+        skeleton_files.write_ntu_text(folder / "ntu25.skeleton", export.motion)
+        return
+    for view in export.views:
+        skeleton_files.write_ntu_text(folder / f"ntu25_{view.camera.name}.skeleton", export.motion, view)
 
 
 def _through_blender(name: str, file: str) -> Callable[[Export, Path], None]:
@@ -131,12 +169,13 @@ _WRITERS: Final[dict[str, Callable[[Export, Path], None]]] = {
     "smpl": _people("smpl", "smpl", smpl_files.smpl),
     "coco": lambda export, folder: skeleton_files.write_coco(folder / "coco17.npz", export.motion),
     "ntu": lambda export, folder: skeleton_files.write_ntu(folder / "ntu25.npz", export.motion),
-    "ntu-text": _with_camera(
-        lambda export, folder: skeleton_files.write_ntu_text(folder / "ntu25.skeleton", export.motion)
-    ),
+    "ntu-text": _ntu_text,
     "pyskl": _with_camera(
         lambda export, folder: skeleton_files.write_pyskl(folder / "pyskl.pkl", export.motion, export.name)
     ),
+    "coco-2d": _in_views(view_files.write_coco_2d, "coco_keypoints.json"),
+    "ntu-2d": _in_views(view_files.write_ntu_2d, "ntu_keypoints.json"),
+    "pyskl-2d": _in_views(view_files.write_pyskl_2d, "pyskl_2d.pkl"),
     "omnifall": lambda export, folder: label_files.write_text(
         folder / "omnifall.csv", label_files.omnifall_csv(export.motion, export.name)
     ),

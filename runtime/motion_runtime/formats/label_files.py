@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ from motion_preprocessing.describe import ACTIONS
 from motion_runtime.formats.action_segments import HAPPENINGS, Segment, frame_actions, segments
 from motion_runtime.formats.camera import HEIGHT, WIDTH, camera_for
 from motion_runtime.motion import Motion
+
+if TYPE_CHECKING:
+    from motion_runtime.views.sight import View
+
+Array = NDArray[np.float64]
 
 OMNIFALL_HEADER: Final = ("path", "label", "start", "end", "subject", "cam", "dataset")
 NO_CAMERA: Final = -1
@@ -38,29 +43,41 @@ def omnifall_csv(motion: Motion, name: str) -> str:
     return _csv([OMNIFALL_HEADER, *rows])
 
 
-def ava_csv(motion: Motion, name: str) -> str:
+def ava_csv(motion: Motion, name: str, views: Sequence[View] = ()) -> str:
     """Rows `video,second,x1,y1,x2,y2,action,person` without a header: boxes in 0 to 1, actions and persons from 1.
 
     One row a whole second and person, of the frame at that second, and another one at the nearest second for whatever
     happens so fast that it is over before the next: many a fall takes less than a second. Actions are numbers of
-    `ACTIONS` plus one. Boxes are those of `camera_for`'s camera.
+    `ACTIONS` plus one. Boxes are those of `camera_for`'s camera, or of what is seen in views: a video NAME_CAMERA each.
     """
-    camera = camera_for(motion)
     actions = frame_actions(motion)
     frames = np.round(np.arange(math.ceil(motion.frames / motion.fps)) * motion.fps).astype(np.int64)
     frames = frames[frames < motion.frames]
     between = _between(segments(motion), frames)
+    videos = {f"{name}_{view.camera.name}": _visible_boxes(view) for view in views} or {name: _still_boxes(motion)}
     rows = []
-    for second, frame in enumerate(frames):
-        for person in range(motion.persons):
-            joints = motion.joints_m[person, frame].astype(np.float64)
-            around = joints[:, None] + _BODY_MARGIN_M * np.concatenate([np.eye(3), -np.eye(3)])
-            pixels = camera.project(around.reshape(-1, 3)) / (WIDTH, HEIGHT)
-            low, high = np.clip(pixels.min(axis=0), 0, 1), np.clip(pixels.max(axis=0), 0, 1)
-            box = [f"{value:.4f}" for value in (*low, *high)]
-            done = (int(actions[person, frame]), *between.get((person, second), ()))
-            rows += [(name, f"{second:04d}", *box, action + 1, person + 1) for action in done]
+    for video, boxes in videos.items():
+        for second, frame in enumerate(frames):
+            for person in range(motion.persons):
+                if np.isnan(boxes[person, frame, 0]):
+                    continue  # nothing of the person is in the picture
+                box = [f"{value:.4f}" for value in boxes[person, frame]]
+                done = (int(actions[person, frame]), *between.get((person, second), ()))
+                rows += [(video, f"{second:04d}", *box, action + 1, person + 1) for action in done]
     return _csv(rows)
+
+
+def _visible_boxes(view: View) -> Array:
+    """Boxes (P, T, 4) of what a camera sees, in 0 to 1; NaN where it sees nothing."""
+    return np.asarray(view.visible / np.tile([view.camera.width, view.camera.height], 2))
+
+
+def _still_boxes(motion: Motion) -> Array:
+    """Boxes (P, T, 4) in the picture of `camera_for`'s camera, in 0 to 1."""
+    joints = motion.joints_m.astype(np.float64)
+    around = joints[..., None, :] + _BODY_MARGIN_M * np.concatenate([np.eye(3), -np.eye(3)])
+    pixels = camera_for(motion).project(around) / (WIDTH, HEIGHT)
+    return np.concatenate([pixels.min(axis=(2, 3)), pixels.max(axis=(2, 3))], axis=-1).clip(0, 1)
 
 
 def _between(stretches: list[Segment], frames: NDArray[np.int64]) -> dict[tuple[int, int], list[int]]:

@@ -20,6 +20,10 @@ class Format(NamedTuple):
 
 CAMERA_FILE: Final = "camera.json"
 CAMERA_SUMMARY: Final = "the still camera by which boxes, text and pickle are seen"
+CAMERAS_FILE: Final = "cameras.json"
+CAMERAS_SUMMARY: Final = "the cameras by which keypoints and boxes are seen, in the frame of the room"
+BY_CAMERAS: Final = ("coco-2d", "ntu-2d", "pyskl-2d", "ntu-text", "ava")
+"""Formats that hold what the cameras see which one gives; without any, what a still camera in front does."""
 FORMATS: Final[dict[str, Format]] = {
     "npz": Format(("motion.npz",), "the motion as arrays, the format of this project"),
     "bvh": Format(("person_*.bvh",), "a skeleton a person for Blender, Maya, Unreal ...; Y up, centimetres"),
@@ -29,8 +33,13 @@ FORMATS: Final[dict[str, Format]] = {
     "smpl": Format(("person_*_smpl.npz",), "arguments of SMPL in the package smplx, one file a person"),
     "coco": Format(("coco17.npz",), "the 17 keypoints of COCO in 3D, metres"),
     "ntu": Format(("ntu25.npz",), "the 25 joints of NTU RGB+D, metres"),
-    "ntu-text": Format(("ntu25.skeleton", CAMERA_FILE), "the same as text of NTU RGB+D, seen by a still camera"),
+    "ntu-text": Format(
+        ("ntu25.skeleton", "ntu25_*.skeleton", CAMERA_FILE), "the same as text of NTU RGB+D, seen by a still camera"
+    ),
     "pyskl": Format(("pyskl.pkl", CAMERA_FILE), "pickle for PYSKL and MMAction2, 25 joints, one class a clip"),
+    "coco-2d": Format(("coco_keypoints.json", CAMERAS_FILE), "COCO's JSON: keypoints, visibility, boxes in cameras"),
+    "ntu-2d": Format(("ntu_keypoints.json", CAMERAS_FILE), "the same of the 25 joints of NTU RGB+D"),
+    "pyskl-2d": Format(("pyskl_2d.pkl", CAMERAS_FILE), "pickle for PYSKL: COCO's keypoints in cameras, with scores"),
     "omnifall": Format(("omnifall.csv",), "who does what from when to when, in the 16 classes of OmniFall"),
     "ava": Format(("ava.csv", "ava_actions.pbtxt", CAMERA_FILE), "table of AVA: a box and a class a second and person"),
     "mp4": Format(("preview.mp4",), "the motion in its room as a video, through ffmpeg", needs="ffmpeg"),
@@ -57,6 +66,18 @@ def parse_formats(text: str) -> tuple[str, ...]:
             "separate them by commas"
         )
     return tuple(dict.fromkeys(names))
+
+
+def check_by_cameras(formats: Sequence[str]) -> None:
+    """Find out whether any of the formats has a use for cameras.
+
+    Raises:
+        InputError: None has.
+    """
+    if not set(formats) & set(BY_CAMERAS):
+        raise InputError(
+            f"expected one of {', '.join(BY_CAMERAS)} for the formats beside cameras, got {', '.join(formats)}; add one"
+        )
 
 
 def files_of(names: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from motion_runtime.formats.keypoints import (
     ntu_joints,
 )
 from motion_runtime.motion import Motion
+
+if TYPE_CHECKING:
+    from motion_runtime.views.sight import View
 
 Array = NDArray[np.float64]
 
@@ -77,33 +80,41 @@ def _write_keypoints(
     write_arrays(path, arrays)
 
 
-def write_ntu_text(path: Path, motion: Motion) -> None:
-    """Write NTU RGB+D's .skeleton text, in the axes of `camera_for`'s camera.
+def write_ntu_text(path: Path, motion: Motion, view: View | None = None) -> None:
+    """Write NTU RGB+D's .skeleton text, as a camera sees the motion; None = in the axes of `camera_for`'s camera.
 
     Raises:
         OutputError: The file could not be written.
     """
     with atomic_file(path) as temporary:
-        temporary.write_text(ntu_text(motion), encoding="ascii", newline="\n")
+        temporary.write_text(ntu_text(motion, view), encoding="ascii", newline="\n")
 
 
-def ntu_text(motion: Motion) -> str:
+def ntu_text(motion: Motion, view: View | None = None) -> str:
     """The text: number of frames; a frame: number of bodies; a body: ten fields, 25, then 25 lines of twelve fields.
 
     Fields of a body: number, clipped edges, confidence and state of both hands, restricted, lean x and y, tracked.
     Fields of a joint: x, y, z in metres, depth x and y, colour x and y in pixels, orientation w, x, y, z, tracked.
-    The depth picture's pixels and the orientations are left at zero: recognisers read x, y and z.
+    The depth picture's pixels and the orientations are left at zero: recognisers read x, y and z. A joint's last field
+    is its visibility in the view: NTU counts what is not tracked, inferred and tracked as COCO what is outside, hidden
+    and visible.
     """
-    camera = camera_for(motion)
     joints = ntu_joints(motion)
-    metres, pixels = camera.from_room(joints), camera.project(joints)
+    if view is None:
+        still = camera_for(motion)
+        metres, pixels = still.from_room(joints), still.project(joints)
+        tracked = np.full(joints.shape[:-1], _TRACKED)
+    else:
+        metres = view.camera.from_room(joints) * (-1.0, -1.0, 1.0)  # Kinect's x is to the left, its y up
+        pixels, tracked = np.nan_to_num(view.ntu.pixels), view.ntu.visibility
     lines = [str(motion.frames)]
     for frame in range(motion.frames):
         lines.append(str(motion.persons))
         for person in range(motion.persons):
             lines += [f"{_NTU_FIRST_BODY + person} 0 1 1 1 1 0 0.0 0.0 {_TRACKED}", str(len(NTU_NAMES))]
-            for (x, y, z), (u, v) in zip(metres[person, frame], pixels[person, frame], strict=True):
-                lines.append(f"{x:.7f} {y:.7f} {z:.7f} 0 0 {u:.4f} {v:.4f} 0 0 0 0 {_TRACKED}")
+            at = (person, frame)
+            for (x, y, z), (u, v), state in zip(metres[at], pixels[at], tracked[at], strict=True):
+                lines.append(f"{x:.7f} {y:.7f} {z:.7f} 0 0 {u:.4f} {v:.4f} 0 0 0 0 {state}")
     return "\n".join(lines) + "\n"
 
 
@@ -118,8 +129,17 @@ def write_pyskl(path: Path, motion: Motion, name: str) -> None:
     Raises:
         OutputError: The file could not be written.
     """
+    write_pickle(path, pyskl_content(motion, name))
+
+
+def write_pickle(path: Path, content: object) -> None:
+    """Write plain types and arrays as a pickle that any numpy reads.
+
+    Raises:
+        OutputError: The file could not be written.
+    """
     buffer = io.BytesIO()
-    _PlainPickler(buffer, protocol=PICKLE_PROTOCOL).dump(pyskl_content(motion, name))
+    _PlainPickler(buffer, protocol=PICKLE_PROTOCOL).dump(content)
     with atomic_file(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
@@ -136,12 +156,18 @@ class _PlainPickler(pickle.Pickler):
 
 def pyskl_content(motion: Motion, name: str) -> dict[str, Any]:
     """What the pickle holds: one annotation, in the split 'train'."""
+    annotation = pyskl_annotation(motion, name, camera_for(motion).from_room(ntu_joints(motion)))
+    return {"split": {"train": [name]}, "annotations": [annotation]}
+
+
+def pyskl_annotation(motion: Motion, name: str, keypoints: Array) -> dict[str, Any]:
+    """An annotation of the pickle, of keypoints (P, T, J, 3 or 2)."""
     label = clip_action(motion)
-    annotation = {
+    return {
         "frame_dir": name,
         "total_frames": motion.frames,
         "label": int(label),
-        "keypoint": camera_for(motion).from_room(ntu_joints(motion)).astype(np.float32),
+        "keypoint": keypoints.astype(np.float32),
         # Beyond what is asked for; loaders leave these alone.
         "label_name": ACTIONS[label],
         "fps": float(motion.fps),
@@ -150,4 +176,3 @@ def pyskl_content(motion: Motion, name: str) -> dict[str, Any]:
         "seed": int(motion.seed),
         "sample": int(motion.sample),
     }
-    return {"split": {"train": [name]}, "annotations": [annotation]}

@@ -15,7 +15,7 @@ from motion_preprocessing.command import kept_when_stopped
 from motion_preprocessing.counted import counted
 from motion_preprocessing.errors import InputError, MotionError, OutputError
 from motion_runtime.formats.export import check_programs
-from motion_runtime.formats.names import parse_formats
+from motion_runtime.formats.names import check_by_cameras, parse_formats
 from motion_runtime.generator import Generator
 from motion_runtime.jobs.fields import INDEX_FILE
 from motion_runtime.jobs.finished import DAMAGED, FINISHED, NEW, Settings, clear_unfinished, state_of, write_index
@@ -64,6 +64,8 @@ def run_jobs(
     with Progress(console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as bar:
         task = bar.add_task("checking", total=None)
         planned = plan_jobs(path, generator, rooms, lambda done, all_: bar.update(task, completed=done, total=all_))
+    if any("cameras" in each.job.fields for each in planned):
+        check_by_cameras(names)
     if dry_run:
         motions = sum(each.job.samples for each in planned)
         length_s = sum(each.job.samples * each.seconds for each in planned)

@@ -18,6 +18,8 @@ from motion_preprocessing.scene import Scene
 from motion_runtime.editing.options import edits_of
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.sampler import SAMPLERS
+from motion_runtime.views.camera_file import read_cameras
+from motion_runtime.views.view_camera import ViewCamera
 
 MAX_SAMPLES: Final = 1000
 INDEX_FILE: Final = "index.jsonl"
@@ -70,6 +72,7 @@ class Job:
         room = self.room
         named = [] if room is None else [room[0], *([room[3]] if room[3] not in ("", "ignore") else [])]
         named += [str(self.base / name) for name in self.fields.get("keyframes", ())]
+        named += [str(self.base / self.fields["cameras"])] if "cameras" in self.fields else []
         poses = [self.fields[key] for key in ("start_pose", "end_pose") if key in self.fields]
         poses += [text.partition("=")[2] for text in self.fields.get("hold", ())]
         for text in poses:
@@ -99,6 +102,14 @@ class Job:
         return GenerationRequest(
             prompts=tuple(get("prompt", ())), person_classes=tuple(get("person", ())), scene=scene, edits=edits, **given
         )
+
+    def cameras(self, scene: Scene | None) -> tuple[ViewCamera, ...]:
+        """The cameras that see its motions, in the room that was loaded for it.
+
+        Raises:
+            InputError: The file is none, or a camera in it is wrong.
+        """
+        return read_cameras(self.base / self.fields["cameras"], scene) if "cameras" in self.fields else ()
 
     def _beside(self, text: str | None) -> str | None:
         return None if text is None else str(self.base / text)
@@ -244,6 +255,7 @@ KINDS: Final[dict[str, Callable[[str, Any], Value]]] = {
     "up": _one_of("auto", *UP_AXES),
     "units": _one_of("auto", *UNITS),
     "labels": _text,
+    "cameras": _text,
     "seconds": _number,
     "num_samples": _samples,
     "seed": _integer,

@@ -199,6 +199,7 @@ def finish(
         MotionError: It could not be written.
     """
     job = planned.job
+    cameras = job.cameras(made[0][0].scene)
     warnings: list[str] = []
     with atomic_folder(out / job.name, overwrite=True) as folder:
         index: list[dict[str, Any]] = []
@@ -216,6 +217,7 @@ def finish(
                 preview=settings.preview,
                 formats=settings.formats,
                 name=f"{job.name}/{name}",
+                cameras=cameras,
             )
             if too_far(info):
                 warnings.append(f"{name} {too_far(info)}")
