@@ -125,7 +125,10 @@ def _parse_header(content: bytes, path: Path) -> tuple[str | None, list[_Element
     if not content:
         raise InputError(f"expected a PLY file, got an empty file for {path}; export the scan again")
     if content[:3] != b"ply" or content[3:4] not in (b"\n", b"\r"):
-        raise InputError(f"expected a file that starts with 'ply', got another format for {path}; convert it to PLY")
+        raise InputError(
+            f"expected a file that starts with 'ply', got another format for {path}; convert it to PLY, or to .obj, "
+            ".glb, .npz or .npy for a room"
+        )
     marker = content.find(b"end_header", 0, _MAX_HEADER_BYTES)
     if marker < 0:
         raise InputError(f"expected a PLY header that ends with end_header, got none for {path}; the file is cut short")

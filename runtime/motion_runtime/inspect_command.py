@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from motion_preprocessing.command import OneLineCommand
+from motion_preprocessing.command import SETTINGS, OneLineCommand
 from motion_preprocessing.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _UP: Final = ("auto", "z", "y", "x", "-z", "-y", "-x")
 _UNITS: Final = ("auto", "m", "cm", "mm", "ft", "in")
 
 
-@click.command(cls=OneLineCommand, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=OneLineCommand, epilog=EPILOG, context_settings=SETTINGS)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--up", type=click.Choice(_UP), default="auto", show_default=True, help="Axis of the file that is up.")
 @click.option("--units", type=click.Choice(_UNITS), default="auto", show_default=True, help="Unit of the file.")
@@ -140,7 +140,7 @@ def _room_lines(found: dict[str, Any]) -> list[str]:
         f"{found['file']}: {found['points']:,} points, {'coloured' if found['colors'] else 'no colours'}, {labelled}",
         f"  read as   {found['up']} up, in {found['units']}, tilted by {found['tilt_deg']:.1f} degrees "
         "(settle it with --up, --units)",
-        f"  extents   x {found['low_m'][0]:.2f} to {found['high_m'][0]:.2f} m, y {found['low_m'][1]:.2f} to "
+        f"  extents   x {found['low_m'][0]:z.2f} to {found['high_m'][0]:z.2f} m, y {found['low_m'][1]:z.2f} to "
         f"{found['high_m'][1]:.2f} m, {size[2]:.2f} m high",
         f"  floor     {found['floor_m2']:.1f} square metres, {found['free_m2']:.1f} of them free to stand on; "
         f"{found['walls']} outer walls",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -34,6 +35,8 @@ def no_such_class(name: str, table: Sequence[str]) -> InputError:
     meant = next((one for one in (word, word.removesuffix("s"), _MEANT.get(word), _MEANT.get(word.removesuffix("s")))
                   if one in known), None)  # fmt: skip
     todo = "choose one of these" if meant is None else f"write '{meant}'"
+    if meant is None and len(words := re.findall(r"\w+", word)) > 1 and all(one in known for one in words):
+        todo = "give one a person, as in --person staff --person patient"
     if meant is not None and meant not in (word, word.removesuffix("s")):
         todo += f", which '{word}' is"
     return InputError(f"expected one of {', '.join(known)}, got '{name:.40}' for the class of a person; {todo}")

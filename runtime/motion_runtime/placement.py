@@ -145,8 +145,8 @@ class Room:
         low, high = self.scene.points_m[:, :2].min(axis=0), self.scene.points_m[:, :2].max(axis=0)
         if (np.array(start_m) < low).any() or (np.array(start_m) > high).any():
             raise InputError(
-                f"expected a {what} inside the room, x {low[0]:.1f} to {high[0]:.1f} m and y {low[1]:.1f} to "
-                f"{high[1]:.1f} m, got {start_m[0]:g},{start_m[1]:g}; choose {option} there or leave it out"
+                f"expected a {what} inside the room, x {low[0]:z.1f} to {high[0]:z.1f} m and y {low[1]:z.1f} to "
+                f"{high[1]:z.1f} m, got {start_m[0]:g},{start_m[1]:g}; choose {option} there or leave it out"
             )
 
 

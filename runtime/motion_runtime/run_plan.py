@@ -91,7 +91,8 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
     else:
         facing = "" if plan["heading_deg"] is None else f", facing {plan['heading_deg']:g} degrees"
         start = f"{plan['start_m'][0]:g},{plan['start_m'][1]:g}{facing}"
-    lines.append(f"  start     {start}")
+    if plan["scene"] is not None or plan["start_m"] is not None:
+        lines.append(f"  start     {start}")
     for number, other in enumerate(plan["others"], 2):
         if other is not None:
             lines.append(f"  start     of person {number}: {other[0]:g},{other[1]:g}, facing {other[2]:g} degrees")

@@ -119,6 +119,13 @@ def test_numpys_products_get_one_thread_unless_told(
     assert os.environ["OPENBLAS_NUM_THREADS"] == expected
 
 
+def test_a_plan_without_a_room_has_no_free_floor(tmp_path: Path) -> None:
+    plans = [run(*QUICK, "--prompt", "walks", "--dry-run", *more, "--out", tmp_path / "out").stdout
+             for more in ((), ("--start", "1,2"), ("--scene", WARD))]  # fmt: skip
+    starts = [[line for line in plan.splitlines() if line.startswith("  start ")] for plan in plans]
+    assert starts == [[], ["  start     1,2"], ["  start     chosen on the free floor for every sample"]]
+
+
 def test_the_command_line_is_read_without_numpy() -> None:
     """Else what is set for numpy would come too late."""
     code = "import sys, motion_runtime.cli; sys.exit('numpy' in sys.modules)"
@@ -342,7 +349,7 @@ BAD: dict[str, tuple[Case, int, str]] = {
     "scene truncated": (with_scene(WARD.read_bytes()[:200_000]), 2, "room.ply"),
     "scene truncated header": (with_scene(EMPTY_BINARY), 2, "room.ply"),
     "scene not PLY": (with_scene(b"\x89PNG\r\n\x1a\n" + bytes(200)), 2, "room.ply"),
-    "scene of another kind": (with_scene(b"hello", "room.txt"), 2, "room.txt"),
+    "scene of another kind": (with_scene(b"hello", "room.txt"), 2, "to .obj, .glb, .npz or .npy for a room"),
     "scene with NaN": (with_scene(ascii_ply(np.vstack([upright_wall(), [[np.nan, 0, 0]]]))), 2, "NaN"),
     "scene of one point": (with_scene(ascii_ply(np.zeros((1, 3)))), 2, "got 1"),
     "scene without a floor": (with_scene(ascii_ply(upright_wall())), 2, "floor"),
@@ -359,6 +366,7 @@ BAD: dict[str, tuple[Case, int, str]] = {
     "unknown class": (options("--person", "cat"), 2, "got 'cat'"),
     "unknown sampler": (options("--sampler", "euler"), 2, "'euler'"),
     "unknown provider": (options("--provider", "tpu"), 5, "got 'tpu'"),
+    "a prompt without its option": (options("someone waves"), 2, "'someone waves' without one; put --prompt before"),
     "unknown option": (options("--colour", "red"), 2, "--colour"),
     "no steps": (options("--steps", "0"), 2, "steps"),
     "too many steps": (options("--steps", "1001"), 2, "1 to 1000"),
@@ -374,7 +382,7 @@ BAD: dict[str, tuple[Case, int, str]] = {
     "label table that is none": (options("--scene", str(WARD), "--labels", str(WARD)), 2, "ward.ply"),
     "no samples": (options("--num-samples", "0"), 2, "--num-samples"),
     "start of one number": (options("--start", "1.5"), 2, "x,y"),
-    "start outside": (options("--scene", str(WARD), "--start", "500,2"), 2, "inside the room"),
+    "start outside": (options("--scene", str(WARD), "--start", "500,2"), 2, "inside the room, x 0.0 to 4.4 m"),
     "no bundle": (options("--bundle", "/nowhere/bundle"), 4, "/nowhere/bundle"),
     "bundle without a file": (with_bundle(lambda b: (b / "weights.bin").unlink()), 4, "weights.bin"),
     "bundle truncated": (with_bundle(lambda b: os.truncate(b / "weights.bin", 100)), 4, "truncated or altered"),

@@ -18,6 +18,7 @@ TABLE = ("unknown", "person", "staff", "patient")
         ("woman", "write 'person', which 'woman' is"),
         ("Patients", "write 'patient'"),
         ("STAFF", "write 'staff'"),
+        ("staff,patient", "give one a person, as in --person staff --person patient"),
         ("cat", "choose one of these"),
         ("", "choose one of these"),
     ],

@@ -142,8 +142,8 @@ def check_inside(known: Constraints, room: Room, fps: float) -> None:
         person, frame = np.argwhere(outside)[0]
         x, y = known.floor_m[person, frame]
         raise InputError(
-            f"expected places inside the room, x {low[0]:.1f} to {high[0]:.1f} m and y {low[1]:.1f} to "
-            f"{high[1]:.1f} m, got {x:.2f},{y:.2f} at {frame / fps:g} s for person {person + 1}; move it there"
+            f"expected places inside the room, x {low[0]:z.1f} to {high[0]:z.1f} m and y {low[1]:z.1f} to "
+            f"{high[1]:z.1f} m, got {x:.2f},{y:.2f} at {frame / fps:g} s for person {person + 1}; move it there"
         )
     corners = np.stack([room.scene.points_m.min(axis=0) - _NEAR_M, room.scene.points_m.max(axis=0) + _NEAR_M])
     far = known.position_mask & ((known.positions_m < corners[0]) | (known.positions_m > corners[1])).any(axis=-1)
