@@ -109,6 +109,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--path", "paths", multiple=True, metavar="'T:X,Y[,YAW] ...'",
               help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
 @click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
+@click.option("--amounts/--no-amounts", default=True, show_default=True, help="'Two metres', '90 degrees' are kept to.")
 @click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats, sinks or falls too fast.")
 @click.option("--feet/--no-feet", default=True, show_default=True, help="Who walks goes as far as their steps reach.")
 @click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies is put on a seat or a bed.")
@@ -168,6 +169,7 @@ def main(
     low_pass: float,
     walls: bool,
     calibrate: bool,
+    amounts: bool,
     ground: bool,
     feet: bool,
     use: bool,
@@ -241,6 +243,7 @@ def main(
         low_pass_s=low_pass,
         walls=walls,
         calibrate=calibrate,
+        amounts=amounts,
         ground=ground,
         feet=feet,
         use=use,

@@ -4,6 +4,7 @@ In every denoising step, on x0 of one window (`of_window`; `window_maker` adds t
 
     Calibrated         frequencies become as large as they should be: in the model's numbers, before anything is placed
     fade_in            what earlier windows have made; everything else goes on from there
+    AsTold             ways get as long and turns as large as the prompt says
     StandAt            people start where they were told to, before anything is asked of the places they are at
     OnTheGround        whole motions go up or down onto what is under them at those places
     OnFurniture        who sits or lies gets down to the seat, from a height that now means something
@@ -15,7 +16,7 @@ Once a window is finished (`of_window`), and once the whole motion is (`of_whole
 motion neither is done: they move people as a whole, and would move them off it.
 
     FeetCarry          the way that the feet go, while they are as the network has them
-    StandAt, OnTheGround, StayInside as before, with
+    AsTold, StandAt, OnTheGround, StayInside as before, with
     StandBeforeFall    between the last two: who floats though the motion as a whole stands where it belongs
 
     come_to_rest       a walk to a seat is put so that it ends there, and the loop goes over it again (`second_pass`)
@@ -46,7 +47,9 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.pose_vector import fit_body
 from motion_runtime.above_floor import above_floor
+from motion_runtime.amounts import Amounts
 from motion_runtime.at_rest import at_rest
+from motion_runtime.editing.as_told import AsTold
 from motion_runtime.editing.feet_carry import FeetCarry
 from motion_runtime.editing.hands_on import laid_on
 from motion_runtime.editing.meet import meet
@@ -73,6 +76,7 @@ Correction = Callable[[Array], Array]
 def of_window(
     placement: Placement, request: GenerationRequest, room: Room | None, people: Sequence[int], fps: float,
     *, first_s: float = 0.0, kept: int = 0, turns: bool = False, finished: bool = False, passed: Sequence[Array] = (),
+    told: Sequence[Amounts | None] = (),
 ) -> list[Correction]:  # fmt: skip
     """What holds the people of a window back and leads them onto the furniture, if anything does.
 
@@ -87,6 +91,7 @@ def of_window(
         turns: Whether who comes walking to a seat turns round for it.
         finished: Whether the motion is no longer denoised.
         passed: Pelves (T, 2) in the room of people who were made before these, over the window.
+        told: How far and by how much each of the people is to go and to turn.
     """
     bounds = room.bounds if room is not None and request.walls else None
     apart_m = request.apart_m if len(people) > 1 or passed else 0.0
@@ -95,9 +100,11 @@ def of_window(
     uses = _uses_of(people, request)
     if finished and request.feet:
         held.append(FeetCarry(fps, kept, [any(not use.start_free for use in one) for one in uses]))
+    if any(told):
+        held.append(AsTold(told, fps, kept))
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
-    told = bool(uses and uses[0] and uses[0][0].bent)
-    if first and (any(others) or told or (room is not None and len(people) == 1)):
+    bent = bool(uses and uses[0] and uses[0][0].bent)
+    if first and (any(others) or bent or (room is not None and len(people) == 1)):
         # The first person of a window starts at its origin, but in company the model does not always see to it, and
         # beside furniture it may put somebody a metre off, to where it would rather have the seat. Who was put nowhere
         # stays where the model has them about the first, and so does the first.

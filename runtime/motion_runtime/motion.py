@@ -75,9 +75,11 @@ class GenerationRequest:
     """People keep their pelves this far apart; 0 = they may meet and cross."""
     calibrate: bool = True
     """Whether the network's answers are made as quick as it was measured to be too slow (`calibrated`)."""
+    amounts: bool = True
+    """Whether ways are as long and turns as large as the prompt says where it says so."""
     ground: bool = True
-    """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole, and
-    nobody falls faster than gravity lets them."""
+    """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole,
+    and nobody falls faster than gravity lets them."""
     feet: bool = True
     """Whether who walks gets only as far as their feet carry them, instead of sliding; not where the way is given."""
     hands: bool = True

@@ -294,6 +294,7 @@ def describe_run(
             "low_pass_s": request.low_pass_s,
             "walls": request.walls,
             "calibrate": request.calibrate,
+            "amounts": request.amounts,
             "ground": request.ground,
             "feet": request.feet,
             "use": request.use,

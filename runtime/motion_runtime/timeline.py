@@ -101,7 +101,11 @@ def motion_seconds(timelines: Sequence[Timeline], seconds: float) -> float:
     return max(lengths, default=seconds)
 
 
+def part_at(starts: Sequence[float], second: float) -> int:
+    """Which of the parts that begin at some times is on at a time."""
+    return max(i for i, start in enumerate(starts) if start <= second + 1e-9)
+
+
 def text_at(timeline: Timeline, starts: Sequence[float], second: float) -> str:
     """What a person does at a time."""
-    index = max(i for i, start in enumerate(starts) if start <= second + 1e-9)
-    return timeline.parts[index].text
+    return timeline.parts[part_at(starts, second)].text

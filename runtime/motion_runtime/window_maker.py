@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import BundleError
 from motion_preprocessing.groups import SceneTokens
+from motion_runtime.amounts import Amounts, amounts_in
+from motion_runtime.approach import names_others
 from motion_runtime.bundle import Bundle
 from motion_runtime.calibrated import Calibrated
 from motion_runtime.conditioning import KernelShape, padded
@@ -111,8 +113,8 @@ class WindowMaker:
         ways = self._passed.get(number, [way[window.first : window.end] for way in self.passed])
         kept = 0 if past is None else past.shape[1]
         hold = partial(
-            of_window, here, request, self.room, people, manifest.fps,
-            first_s=window.first / manifest.fps, kept=kept, turns=self.draft is not None, passed=ways,
+            of_window, here, request, self.room, people, manifest.fps, first_s=window.first / manifest.fps, kept=kept,
+            turns=self.draft is not None, passed=ways, told=self._told(window, people, texts),
         )  # fmt: skip
         corrections = [] if past is None else [fade_in(past, window.frames)]
         corrections += hold()
@@ -147,6 +149,20 @@ class WindowMaker:
             self.grips.extend(grip.moved(people, window.first) for grip in hands.grips)
         self._passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
         return x
+
+    def _told(self, window: Window, people: Sequence[int], texts: Sequence[str]) -> list[Amounts | None]:
+        """How far each of a window's people is to go, and by how much to turn; None where something else says so."""
+        request, fps = self.request, self.model.bundle.manifest.fps
+        together = len(people) > 1 and any(map(names_others, texts))
+        if not request.amounts or self.guides is not None or together:
+            return []
+        seconds = [other.start / fps for other in self.windows]
+        return [
+            None
+            if person < len(request.uses) and request.uses[person]
+            else amounts_in(timeline, timeline.starts(request.seconds), seconds, window.start / fps)
+            for person, timeline in ((person, request.timelines[person]) for person in people)
+        ]
 
     def _noise(self, people: Sequence[int], shape: KernelShape, window: Window) -> Callable[[int], Floats]:
         """Noise of a window by number of the draw."""

@@ -1,0 +1,92 @@
+"""How far and how much, where a prompt says so: 'walks three metres', 'turns left by 90 degrees'.
+
+A text embedding keeps little of numbers, so they are read from the words themselves, and `editing/as_told` has the
+motion keep to them. Only what is said plainly is read: one way, one turn, of the body as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from motion_runtime.timeline import Timeline, part_at
+
+MOST_M: Final = 50.0
+MOST_DEG: Final = 720.0
+"""What is said beyond these is taken for something else."""
+_WORDS: Final = {
+    word: float(number)
+    for number, word in enumerate(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 1
+    )
+} | {"a": 1.0, "half a": 0.5, "one and a half": 1.5, "two and a half": 2.5}
+_NUMBER: Final = rf"(\d+(?:\.\d+)?|{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
+_WAY: Final = re.compile(
+    r"\b(?:walk|step|run|jog|stroll|go|move|march|sprint|stride|shuffle|limp|hurr)\w*"
+    r"(?: (?!and\b|then\b|to\b|towards?\b|from\b|up\b|down\b)[\w-]+){0,4}? "
+    rf"{_NUMBER} ?(m|metres?|meters?|cm|centimetres?|centimeters?)\b"
+    r"(?! (?:high|tall|wide|deep|away|apart|behind|above|below|off|from|into|in front))"
+)
+_SIDE: Final = (
+    r"(?: (?:by|of|through|about|around|round|to the|to|his|her|their|left|right|(?:anti|counter)?-?clockwise))*"
+)
+_TURN: Final = re.compile(
+    rf"\b(?:turn|rotat|spin|pivot)\w*(?: (?:him|her|them)sel(?:f|ves))?({_SIDE}) "
+    rf"(\d+(?:\.\d+)?)[ -]?deg(?:rees?)?({_SIDE})"
+)
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """What a sentence says of a motion as a whole."""
+
+    way_m: float | None = None
+    """Length of the way, metres."""
+    turn_rad: float | None = None
+    """By how much somebody turns in all, counter-clockwise, radians."""
+    either_side: bool = False
+    """Whether it may as well be the other way round."""
+
+
+def amounts_of(text: str) -> Amounts | None:
+    """Read a sentence; None where it says no amount, or more than one of a kind."""
+    words = " ".join(text.lower().replace("\N{DEGREE SIGN}", " degrees ").split())
+    words = re.sub(r"(\d),(\d)", r"\1.\2", words)
+    ways, turns = list(_WAY.finditer(words)), list(_TURN.finditer(words))
+    way = _metres(*ways[0].groups()) if len(ways) == 1 else None
+    turn, either = _radians(*turns[0].groups()) if len(turns) == 1 else (None, False)
+    if way is None and turn is None:
+        return None
+    return Amounts(way, turn, either)
+
+
+def amounts_in(
+    timeline: Timeline, starts_s: Sequence[float], windows_s: Sequence[float], at_s: float
+) -> Amounts | None:
+    """What a person is told in one of the windows that begin at some times; None where it takes several windows."""
+    mine = part_at(starts_s, at_s)
+    if sum(part_at(starts_s, second) == mine for second in windows_s) > 1:
+        return None
+    return amounts_of(timeline.parts[mine].text)
+
+
+def _metres(number: str, unit: str) -> float | None:
+    value = _value(number) * (0.01 if unit.startswith("c") else 1.0)
+    return value if 0 < value <= MOST_M else None
+
+
+def _radians(before: str, degrees: str, after: str) -> tuple[float | None, bool]:
+    value, said = float(degrees), f"{before} {after}"
+    left = bool(re.search(r"\bleft\b|(?:anti|counter)-?clockwise", said))
+    right = bool(re.search(r"\bright\b|(?<![a-z-])clockwise", said))
+    if (left and right) or not 0 < value <= MOST_DEG:
+        return None, False
+    return float(np.radians(-value if right else value)), not (left or right)
+
+
+def _value(number: str) -> float:
+    return _WORDS.get(number) or float(number)

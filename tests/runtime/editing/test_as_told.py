@@ -1,0 +1,121 @@
+"""Ways and turns as told: against closed forms, and with the built-in model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from motion_preprocessing.canonical import heading_rad
+from motion_preprocessing.pose_vector import POSITIONS, encode, root_orientation
+from motion_preprocessing.rotations import about_z
+from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
+from motion_runtime.amounts import Amounts
+from motion_runtime.editing.as_told import STRETCH, AsTold
+from motion_runtime.generator import Generator
+from motion_runtime.motion import GenerationRequest, Motion
+
+Array = NDArray[np.floating[Any]]
+FPS = 20.0
+FRAMES = 100
+
+
+def gliding(speed_m_s: float, turning_rad_s: float = 0.0) -> NDArray[np.float64]:
+    """Pose vectors (1, T, 258) of a body that goes straight ahead and turns evenly about itself."""
+    t = np.arange(FRAMES) / FPS
+    rotations = np.tile(np.eye(3), (FRAMES, JOINT_COUNT, 1, 1))
+    rotations[:, 0] = np.asarray(about_z(turning_rad_s * t)) @ WORLD_FROM_BODY
+    root = np.stack([speed_m_s * t, np.zeros(FRAMES), np.ones(FRAMES)], axis=1)
+    return np.asarray(encode(rotations, root, FPS))[None]
+
+
+def joints(x: Array) -> NDArray[np.float64]:
+    return np.asarray(x, np.float64)[..., POSITIONS].reshape(*x.shape[:-1], JOINT_COUNT, 3)
+
+
+def way_m(x: Array) -> float:
+    return float(np.linalg.norm(np.diff(joints(x)[0, :, 0, :2], axis=0), axis=-1).sum())
+
+
+def turn_deg(joints_m: Array) -> float:
+    heading = np.unwrap(heading_rad(root_orientation(np.asarray(joints_m, np.float64))))
+    return float(np.degrees(heading[-1] - heading[0]))
+
+
+def told(x: Array, *amounts: Amounts | None, kept: int = 0) -> NDArray[np.float64]:
+    return AsTold(amounts, FPS, kept)(np.asarray(x, np.float64))
+
+
+def test_whoever_goes_too_far_goes_as_before_and_stops_there() -> None:
+    x = gliding(1.0)
+    made = told(x, Amounts(way_m=2.0))
+    assert way_m(made) == pytest.approx(2.0, abs=0.01)
+    place = joints(made)[0, :, 0, 0]
+    np.testing.assert_allclose(place[:30], joints(x)[0, :30, 0, 0], rtol=0.03)
+    assert place[60:] == pytest.approx(2.0, abs=0.01)
+    assert (np.diff(place) >= -1e-9).all()
+    bodies = [joints(one)[0] - joints(one)[0, :, :1] for one in (made, x)]
+    np.testing.assert_allclose(bodies[0], bodies[1], atol=1e-12)  # poses are the same
+
+
+def test_a_short_way_is_stretched_by_as_much_as_steps_can_be() -> None:
+    x = gliding(0.5)  # 2.475 m
+    assert way_m(told(x, Amounts(way_m=3.0))) == pytest.approx(3.0, abs=0.01)
+    assert way_m(told(x, Amounts(way_m=30.0))) == pytest.approx(STRETCH * way_m(x), abs=0.01)
+
+
+@pytest.mark.parametrize("degrees", [90.0, -90.0, 180.0, 360.0])
+def test_turns_are_as_large_as_told_and_ways_bend_along(degrees: float) -> None:
+    x = gliding(0.3, np.radians(10.0))
+    made = told(x, Amounts(turn_rad=np.radians(degrees)))
+    assert turn_deg(joints(made)[0]) == pytest.approx(degrees, abs=0.5)
+    np.testing.assert_allclose(joints(made)[0, 0], joints(x)[0, 0], atol=1e-12)
+    assert way_m(made) == pytest.approx(way_m(x), rel=0.02)
+    # A body keeps its angle to its way.
+    for one in (made, x):
+        steps = np.diff(joints(one)[0, :, 0, :2], axis=0)
+        ways = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
+        heading = np.unwrap(heading_rad(root_orientation(joints(one)[0])))
+        np.testing.assert_allclose(np.diff(heading[:-1] - ways), np.radians(10.0) / FPS, atol=0.01)
+
+
+@pytest.mark.parametrize(("turning", "expected"), [(20.0, 120.0), (-20.0, -120.0)])
+def test_to_either_side_it_is_the_own_one(turning: float, expected: float) -> None:
+    amounts = Amounts(turn_rad=np.radians(120.0), either_side=True)
+    assert turn_deg(joints(told(gliding(0.0, np.radians(turning)), amounts))[0]) == pytest.approx(expected, abs=0.5)
+
+
+def test_what_an_earlier_window_made_and_who_is_told_nothing_stay() -> None:
+    x = np.concatenate([gliding(1.0), gliding(1.0)])
+    made = told(x, Amounts(2.0, np.radians(90.0)), None, kept=20)
+    np.testing.assert_allclose(joints(made)[0, :20], joints(x)[0, :20], atol=1e-12)
+    assert way_m(made[:, 19:]) == pytest.approx(2.0, abs=0.02)
+    np.testing.assert_array_equal(made[1], x[1])
+    np.testing.assert_array_equal(told(x, None, None), x)
+
+
+def test_who_goes_nowhere_is_not_divided_by() -> None:
+    x = gliding(0.0)
+    np.testing.assert_allclose(told(x, Amounts(way_m=2.0)), x, atol=1e-9)
+
+
+def with_model(folder: Path, prompt: str, **settings: Any) -> list[Motion]:
+    generator = Generator.load(folder, "cpu")
+    return [generator.generate(GenerationRequest((prompt,), seconds=5.0, seed=seed, **settings)) for seed in range(4)]
+
+
+def distances(motions: list[Motion]) -> list[float]:
+    return [float(np.linalg.norm(np.diff(m.joints_m[0, ::5, 0, :2], axis=0), axis=-1).sum()) for m in motions]
+
+
+def test_the_built_in_model_keeps_to_metres_and_degrees(default_bundle: Path) -> None:
+    told_m = distances(with_model(default_bundle, "a person walks forward two metres"))
+    free_m = distances(with_model(default_bundle, "a person walks forward two metres", amounts=False))
+    assert np.abs(np.array(told_m) - 2.0).max() < 0.3
+    assert np.median(free_m) > 3.0
+    turns = [turn_deg(m.joints_m[0]) for m in with_model(default_bundle, "a person turns left by 90 degrees")]
+    assert np.median(turns) == pytest.approx(90.0, abs=12.0)
+

@@ -1,0 +1,88 @@
+"""What prompts say of ways and turns, and what they do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from motion_runtime.amounts import Amounts, amounts_in, amounts_of
+from motion_runtime.timeline import Timeline
+
+
+@pytest.mark.parametrize(
+    ("text", "metres"),
+    [
+        ("a person walks two metres", 2.0),
+        ("a person walks forward 2 m", 2.0),
+        ("A patient slowly walks straight ahead for three meters and stops", 3.0),
+        ("a person runs 10m", 10.0),
+        ("a person steps half a metre to the left", 0.5),
+        ("a person walks one and a half metres backwards", 1.5),
+        ("a person walks 2,5 m", 2.5),
+        ("a person walks 2.5 m, then falls", 2.5),
+        ("a person moves sideways by 80 cm", 0.8),
+        ("a nurse hurries a metre ahead", 1.0),
+    ],
+)
+def test_ways(text: str, metres: float) -> None:
+    assert amounts_of(text) == Amounts(way_m=metres)
+
+
+@pytest.mark.parametrize(
+    ("text", "degrees", "either"),
+    [
+        ("a person turns left by 90 degrees", 90, False),
+        ("a person turns 90 degrees to the right", -90, False),
+        ("a person turns 45\N{DEGREE SIGN} left", 45, False),
+        ("a person turns around by 180 degrees", 180, True),
+        ("somebody turns themselves clockwise by 30 deg", -30, False),
+        ("a person spins counter-clockwise through 360 degrees", 360, False),
+        ("a person rotates anticlockwise 120 degrees and sits down", 120, False),
+        ("a person walks and makes a turn, turning right by 90 degrees", -90, False),
+    ],
+)
+def test_turns(text: str, degrees: float, either: bool) -> None:
+    found = amounts_of(text)
+    assert found is not None
+    assert found.way_m is None
+    assert found.turn_rad == pytest.approx(np.radians(degrees))
+    assert found.either_side == either
+
+
+def test_both() -> None:
+    found = amounts_of("a person walks three metres, then turns left by 90 degrees")
+    assert found == Amounts(3.0, float(np.radians(90)), False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a person walks forward",
+        "a person turns left",
+        "a person walks two steps",
+        "a person walks to the chair two metres away",
+        "a person walks for two minutes",
+        "a person climbs two metres",
+        "a person jumps over a 1 m high fence",
+        "a person walks two metres, then walks three metres",
+        "a person turns left by 90 degrees and turns right by 45 degrees",
+        "a person turns left and right by 90 degrees",
+        "a person walks 500 metres",
+        "a person turns the head by 90 degrees",
+        "a person bends by 90 degrees",
+        "a person walks 0 m",
+        "two people walk, one metre apart",
+        "",
+    ],
+)
+def test_nothing_is_said(text: str) -> None:
+    assert amounts_of(text) is None
+
+
+def test_a_part_is_told_once_or_not_at_all() -> None:
+    timeline = Timeline.parse("a person walks two metres | 8s: a person walks three metres")
+    starts = timeline.starts(12.0)  # the second part takes two windows
+    windows = [0.0, 4.0, 8.5]
+    assert amounts_in(timeline, starts, windows, 0.0) == Amounts(2.0)
+    assert amounts_in(timeline, starts, windows, 4.0) is None
+    assert amounts_in(timeline, starts, windows[:2], 4.0) == Amounts(3.0)
