@@ -59,6 +59,14 @@ def body(_page: str) -> None:
     np.savez("SMPLX_NEUTRAL.npz", **capsule_body_fields())
 
 
+def exports(page: str) -> None:
+    """The same, and the cameras of the page on these."""
+    body(page)
+    cameras = (ROOT / "docs" / "formats" / "cameras.md").read_text(encoding="utf-8")
+    [lines] = re.findall(r"^```json\n(.*?)^```", cameras, re.DOTALL | re.MULTILINE)
+    Path("cameras.json").write_text(lines, encoding="utf-8")
+
+
 def jobs(page: str) -> None:
     """The page's own example of a job file, and the room it names."""
     [lines] = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[:1]
@@ -70,7 +78,7 @@ def jobs(page: str) -> None:
 STAND_INS: Final[dict[str, Callable[[str], None]]] = {
     "docs/data-licences.md": dataset,
     "docs/formats/datasets.md": recordings,
-    "docs/formats/exports.md": body,
+    "docs/formats/exports.md": exports,
     "docs/formats/jobs.md": jobs,
     "docs/formats/motion.md": motion,
     "docs/metrics.md": motion,
