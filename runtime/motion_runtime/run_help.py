@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -33,6 +34,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("Output", ("out", "formats", "cameras_path", "preview", "no_preview", "view", "open_view", "overwrite")),
     ("What is said", ("dry_run", "as_json", "quiet", "verbose")),
 )  # fmt: skip
+_STRAY: Final = re.compile(r"Got unexpected extra arguments? \((.+)\)")
 EXIT_CODES: Final = """\b
 Exit codes:
   0 done   2 bad file or argument   3 part not installed   4 bundle   5 provider   7 output
@@ -51,6 +53,18 @@ class RunCommand(OneLineCommand):
 
             return inspect.main(words[1:], f"motion-run {INSPECT}", *rest, **extra)
         return super().main(args, prog_name, *rest, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; a prompt without its option is the first thing that many type."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            found = _STRAY.match(error.message)
+            if found is None:
+                raise
+            raise click.UsageError(
+                f"expected options, got '{found[1]}' without one; put --prompt before what happens, in quotes", ctx
+            ) from None
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
