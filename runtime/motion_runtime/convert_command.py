@@ -30,9 +30,12 @@ from motion_runtime.formats.names import (
 )
 from motion_runtime.motion_places import motion_places
 from motion_runtime.room_units import label_table, load_room
+from motion_runtime.viewer.samples import room_of_run
 from motion_runtime.views.camera_file import read_cameras
 
 OWN_FILES: Final = files_of(tuple(FORMATS))
+_SHOW_ROOM: Final = frozenset({"glb", "mp4", "fbx", "usd"})
+"""Formats that the room is a part of."""
 _SHOWN: Final = 3
 """Folders of several that are named in the summary."""
 
@@ -90,6 +93,9 @@ def convert(
         click.echo(json.dumps({"out": str(out), "motions": list(places), "files": files}, ensure_ascii=False))
     elif saying == "text":
         _summarise(out, list(places))
+        room = next((room for path in places.values() if (room := room_of_run(path.parent))), "")
+        if scene is None and room and not _SHOW_ROOM.isdisjoint(names):
+            click.echo(f"without the room, which they were made in: --scene {room} would show it")
 
 
 def _check_output(out: Path, overwrite: bool) -> None:

@@ -89,6 +89,16 @@ def test_several_motions_get_a_folder_each(tmp_path: Path, source: Path) -> None
     refused(run(source, source.parent, "--to", "ntu", "--out", tmp_path / "x"), 2, "'sample_000' twice")
 
 
+def test_a_room_that_is_left_out_is_named(tmp_path: Path, source: Path) -> None:
+    (source.parent / "run.json").write_text(json.dumps({"request": {"scene": "rooms/ward.ply"}}))
+    told = "without the room, which they were made in: --scene rooms/ward.ply would show it"
+    assert run(source, "--to", "glb", "--out", tmp_path / "a").stdout.splitlines()[-1] == told
+    for arguments in (("--to", "coco"), ("--to", "glb", "-q"), ("--to", "glb", "--scene", str(WARD))):
+        result = run(source, *arguments, "--out", tmp_path / "b", "--overwrite")
+        assert result.exit_code == 0, result.output
+        assert "without the room" not in result.output
+
+
 def test_a_folder_of_jobs_keeps_its_folders(tmp_path: Path, source: Path) -> None:
     for sample in ("fall/sample_000", "fall/sample_001", "sit/sample_000", ".walk.partial/sample_000"):
         (tmp_path / "jobs" / sample).mkdir(parents=True)

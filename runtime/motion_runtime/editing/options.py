@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from motion_preprocessing.counted import counted
 from motion_preprocessing.errors import InputError
 from motion_runtime.editing.body_parts import BODY_PARTS, Hold, Pose
 from motion_runtime.editing.edits import Edits
@@ -76,4 +77,9 @@ def _motion_at(text: str) -> tuple[Motion, float | None]:
     else:
         file = text
     path = Path(file)
+    if path.is_dir() and not (path / "motion.npz").exists() and (samples := sorted(path.glob("*/motion.npz"))):
+        raise InputError(
+            f"expected one motion, got a folder of {counted(len(samples), 'sample')} for {path}; name one of them, "
+            f"such as {samples[0].parent}"
+        )
     return read_motion(path / "motion.npz" if path.is_dir() else path), time_s

@@ -152,6 +152,6 @@ def _refuse(path: Path, faults: Sequence[Fault]) -> None:
     if len(faults) > SHOWN_FAULTS:
         click.echo(f"and {len(faults) - SHOWN_FAULTS} more", err=True)
     raise InputError(
-        f"expected jobs in every line, got {counted(len(faults), 'bad line')} ({faults[0].line} is the first) for "
+        f"expected jobs in every line, got {counted(len(faults), 'bad line')} (line {faults[0].line} is the first) for "
         f"{path}; nothing was started, correct them"
     )

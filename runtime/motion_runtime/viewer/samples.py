@@ -101,6 +101,11 @@ def _run_info(folder: Path) -> Mapping[str, Any]:
     return info if isinstance(info, dict) else {}
 
 
+def room_of_run(folder: Path) -> str:
+    """The file of the room that a motion in a folder was made in, as run.json beside it names it; '' for none."""
+    return _named(_run_info(folder), "scene")
+
+
 def _one_of(info: Mapping[str, Any], key: str, known: Collection[str]) -> str:
     """What a run's request says under a key; 'auto' where that is nothing known."""
     request = info.get("request")

@@ -62,6 +62,12 @@ def test_all_edits_at_once(tmp_path: Path, earlier: Path) -> None:
     assert info["request"]["guidance_interval"] == [0.0, 0.5]
 
 
+def test_a_run_in_place_of_its_sample_is_named(tmp_path: Path, earlier: Path) -> None:
+    result = run("--prompt", "walks", "--start-pose", earlier.parent, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert f"got a folder of 1 sample for {earlier.parent}; name one of them, such as {earlier}" in result.stderr
+
+
 def test_what_no_body_can_do_is_said(tmp_path: Path) -> None:
     torn = np.zeros((1, 1, 22, 3))
     torn[0, 0, 20], torn[0, 0, 21] = [3.0, 0, 1], [-3.0, 0, 1]

@@ -227,7 +227,7 @@ def test_a_bad_line_stops_everything_before_it_starts(tmp_path: Path) -> None:
     for line, words in zip(lines, ("'euler'", "'cat'", "persons", "5000", "no.ply", "broken.ply", "no.npz", "nan",
                                    "9 s", "a room for the goal", "'piano'"), strict=False):  # fmt: skip
         assert words in line
-    assert "got 11 bad lines (2 is the first)" in one_line(result)
+    assert "got 11 bad lines (line 2 is the first)" in one_line(result)
     assert not (tmp_path / "out").exists()
 
 
