@@ -1,4 +1,4 @@
-"""How far and how much, where a prompt says so: 'walks three metres', 'turns left by 90 degrees'.
+"""How far and how much, where a prompt says so: 'walks three metres', 'turns left by 90 degrees', 'turns right'.
 
 A text embedding keeps little of numbers, so they are read from the words themselves, and `editing/as_told` has the
 motion keep to them. Only what is said plainly is read: one way, one turn, of the body as a whole.
@@ -38,6 +38,16 @@ _TURN: Final = re.compile(
     rf"\b(?:turn|rotat|spin|pivot)\w*(?: (?:him|her|them)sel(?:f|ves))?({_SIDE}) "
     rf"(\d+(?:\.\d+)?)[ -]?deg(?:rees?)?({_SIDE})"
 )
+_TURNS: Final = re.compile(
+    r"\bturn(?:s|ing)? (?:to (?:the|his|her|their) )?(left|right)"
+    r"(?! (?:hand|arm|leg|foot|side|over|onto|away|page|and (?:left|right)|several|twice|again|a bit)\b)"
+)
+_OTHERWISE: Final = re.compile(
+    r"\b(?:l(?:ies?|ying|aid|ay)|bed|mattress|rolls?|rolling|head|slightly|a bit|a little)\b"
+)
+"""Who lies turns over, heads turn by themselves, and what is slight is none of these."""
+_LEAST_DEG, _MOST_DEG = 65.0, 135.0
+"""'Turns left': what captions call so."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,8 @@ class Amounts:
 
     way_m: float | None = None
     """Length of the way, metres."""
-    turn_rad: float | None = None
-    """By how much somebody turns in all, counter-clockwise, radians."""
+    turn_rad: tuple[float, float] | None = None
+    """By how much somebody turns in all, at least and at most, counter-clockwise, radians."""
     either_side: bool = False
     """Whether it may as well be the other way round."""
 
@@ -59,6 +69,9 @@ def amounts_of(text: str) -> Amounts | None:
     ways, turns = list(_WAY.finditer(words)), list(_TURN.finditer(words))
     way = _metres(*ways[0].groups()) if len(ways) == 1 else None
     turn, either = _radians(*turns[0].groups()) if len(turns) == 1 else (None, False)
+    if not turns and not _OTHERWISE.search(words):
+        sides = _TURNS.findall(words)
+        turn = _roughly(sides[0]) if len(sides) == 1 else None
     if way is None and turn is None:
         return None
     return Amounts(way, turn, either)
@@ -79,13 +92,19 @@ def _metres(number: str, unit: str) -> float | None:
     return value if 0 < value <= MOST_M else None
 
 
-def _radians(before: str, degrees: str, after: str) -> tuple[float | None, bool]:
+def _roughly(side: str) -> tuple[float, float]:
+    least, most = float(np.radians(_LEAST_DEG)), float(np.radians(_MOST_DEG))
+    return (least, most) if side == "left" else (-most, -least)
+
+
+def _radians(before: str, degrees: str, after: str) -> tuple[tuple[float, float] | None, bool]:
     value, said = float(degrees), f"{before} {after}"
     left = bool(re.search(r"\bleft\b|(?:anti|counter)-?clockwise", said))
     right = bool(re.search(r"\bright\b|(?<![a-z-])clockwise", said))
     if (left and right) or not 0 < value <= MOST_DEG:
         return None, False
-    return float(np.radians(-value if right else value)), not (left or right)
+    turn = float(np.radians(-value if right else value))
+    return (turn, turn), not (left or right)
 
 
 def _value(number: str) -> float:

@@ -45,20 +45,46 @@ def test_turns(text: str, degrees: float, either: bool) -> None:
     found = amounts_of(text)
     assert found is not None
     assert found.way_m is None
-    assert found.turn_rad == pytest.approx(np.radians(degrees))
+    assert found.turn_rad == pytest.approx((np.radians(degrees),) * 2)
     assert found.either_side == either
 
 
 def test_both() -> None:
     found = amounts_of("a person walks three metres, then turns left by 90 degrees")
-    assert found == Amounts(3.0, float(np.radians(90)), False)
+    assert found == Amounts(3.0, (float(np.radians(90)),) * 2, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("a person turns left", 65, 135),
+        ("a person walks and turns to the right", -135, -65),
+        ("a person turns to his left and walks on", 65, 135),
+        ("a nurse walks three steps, turning right", -135, -65),
+    ],
+)
+def test_turns_without_a_number(text: str, least: float, most: float) -> None:
+    found = amounts_of(text)
+    assert found is not None
+    assert found.turn_rad == pytest.approx((np.radians(least), np.radians(most)))
+    assert not found.either_side
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "a person walks forward",
-        "a person turns left",
+        "a person turns",
+        "a person turns left and right",
+        "a person turns left, then turns right",
+        "a person turns slightly to the left",
+        "a person turns left a bit",
+        "a person turns left several times",
+        "a patient turns to the left side in bed",
+        "a person lies down and turns right",
+        "a person turns the head to the left",
+        "a person turns around",
+        "a person turns around to the left",
         "a person walks two steps",
         "a person walks to the chair two metres away",
         "a person walks for two minutes",

@@ -85,14 +85,16 @@ def gone(joints: Array, way_m: float, fps: float) -> Array:
     return moved
 
 
-def turned(joints: Array, turn_rad: float, fps: float, *, either_side: bool = False) -> Array:
+def turned(joints: Array, turn_rad: tuple[float, float], fps: float, *, either_side: bool = False) -> Array:
     """Let somebody, (T, 22, 3), turn by as much as they are told, counter-clockwise; `either_side`, or clockwise."""
+    least, most = turn_rad
     steps = np.diff(np.unwrap(heading_rad(root_orientation(joints))))
     own = float(low_pass(steps[:, None], _STEADY_S * fps).sum())
     if either_side and own < 0:
-        turn_rad = -turn_rad
+        least, most = -most, -least
+    missing = min(max(own, least), most) - own
     u = (np.arange(len(joints)) / max(len(joints) - 1, 1) - _TURNS[0]) / (_TURNS[1] - _TURNS[0])
-    turn = np.asarray(about_z((turn_rad - own) * smooth_step(u)))  # (T, 3, 3)
+    turn = np.asarray(about_z(missing * smooth_step(u)))  # (T, 3, 3)
     between = np.einsum("tij,tj->ti", 0.5 * (turn[1:] + turn[:-1]), np.diff(joints[:, 0], axis=0))
     pelvis = joints[:1, 0] + np.concatenate([np.zeros((1, 3)), np.cumsum(between, axis=0)])
     return np.asarray((joints - joints[:, :1]) @ turn.swapaxes(-1, -2) + pelvis[:, None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,10 @@ def told(x: Array, *amounts: Amounts | None, kept: int = 0) -> NDArray[np.float6
     return AsTold(amounts, FPS, kept)(np.asarray(x, np.float64))
 
 
+def exactly(degrees: float) -> Amounts:
+    return Amounts(turn_rad=(np.radians(degrees),) * 2)
+
+
 def test_whoever_goes_too_far_goes_as_before_and_stops_there() -> None:
     x = gliding(1.0)
     made = told(x, Amounts(way_m=2.0))
@@ -70,7 +75,7 @@ def test_a_short_way_is_stretched_by_as_much_as_steps_can_be() -> None:
 @pytest.mark.parametrize("degrees", [90.0, -90.0, 180.0, 360.0])
 def test_turns_are_as_large_as_told_and_ways_bend_along(degrees: float) -> None:
     x = gliding(0.3, np.radians(10.0))
-    made = told(x, Amounts(turn_rad=np.radians(degrees)))
+    made = told(x, exactly(degrees))
     assert turn_deg(joints(made)[0]) == pytest.approx(degrees, abs=0.5)
     np.testing.assert_allclose(joints(made)[0, 0], joints(x)[0, 0], atol=1e-12)
     assert way_m(made) == pytest.approx(way_m(x), rel=0.02)
@@ -82,15 +87,25 @@ def test_turns_are_as_large_as_told_and_ways_bend_along(degrees: float) -> None:
         np.testing.assert_allclose(np.diff(heading[:-1] - ways), np.radians(10.0) / FPS, atol=0.01)
 
 
+@pytest.mark.parametrize(("own", "expected"), [(-40.0, 65.0), (30.0, 65.0), (80.0, 80.0), (200.0, 135.0)])
+def test_a_turn_within_what_is_told_stays(own: float, expected: float) -> None:
+    amounts = Amounts(turn_rad=(np.radians(65.0), np.radians(135.0)))
+    x = gliding(0.2, np.radians(own) / (FRAMES - 1) * FPS)
+    made = told(x, amounts)
+    assert turn_deg(joints(made)[0]) == pytest.approx(expected, abs=0.5)
+    if own == expected:
+        np.testing.assert_allclose(joints(made), joints(x), atol=1e-12)
+
+
 @pytest.mark.parametrize(("turning", "expected"), [(20.0, 120.0), (-20.0, -120.0)])
 def test_to_either_side_it_is_the_own_one(turning: float, expected: float) -> None:
-    amounts = Amounts(turn_rad=np.radians(120.0), either_side=True)
+    amounts = replace(exactly(120.0), either_side=True)
     assert turn_deg(joints(told(gliding(0.0, np.radians(turning)), amounts))[0]) == pytest.approx(expected, abs=0.5)
 
 
 def test_what_an_earlier_window_made_and_who_is_told_nothing_stay() -> None:
     x = np.concatenate([gliding(1.0), gliding(1.0)])
-    made = told(x, Amounts(2.0, np.radians(90.0)), None, kept=20)
+    made = told(x, replace(exactly(90.0), way_m=2.0), None, kept=20)
     np.testing.assert_allclose(joints(made)[0, :20], joints(x)[0, :20], atol=1e-12)
     assert way_m(made[:, 19:]) == pytest.approx(2.0, abs=0.02)
     np.testing.assert_array_equal(made[1], x[1])
