@@ -16,6 +16,7 @@ from importlib import resources
 from typing import Final
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_CONTRACTED: Final = re.compile(r"n't\b|(?<=\w)'(?:s|re|ll|ve|d|m)\b")
 _LEAST_WHOLE: Final = 4
 """Letters of a word that is known because the tokenizer has it whole."""
 _ENDINGS: Final = ("s", "es", "d", "ed", "ing")
@@ -44,8 +45,8 @@ PEOPLE: Final = frozenset([
 ])  # fmt: skip
 """Who does it; 'patient' and 'person' are words of other languages too."""
 NOT_UNDERSTOOD: Final = (
-    "says little in words that the model knows, so that its motion may be any; write in English what somebody does, "
-    "such as 'a person sits down on a chair'"
+    "says little in words that the model knows, so that its motion may be any; write in plain English what somebody "
+    "does, such as 'a person sits down on a chair'"
 )
 """How a warning about such a prompt goes on."""
 _SHOWN: Final = 40
@@ -71,7 +72,7 @@ def is_understood(text: str, whole: Callable[[str], bool]) -> bool:
         text: A prompt, cleaned.
         whole: Whether the tokenizer has a word in one piece.
     """
-    words = _WORD.findall(text.replace("'s ", " "))
+    words = _WORD.findall(_CONTRACTED.sub(" ", text))
     small = LITTLE | PEOPLE
     said = sum(word not in small and _known(word, whole) for word in words)
     return said > 0 and 2 * (said + sum(word in small for word in words)) >= len(words)

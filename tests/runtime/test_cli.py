@@ -92,7 +92,7 @@ def test_words_that_the_model_does_not_know_are_warned_about_once(tmp_path: Path
     assert result.exit_code == 0, result.output
     (line,) = result.stderr.splitlines()
     assert line.startswith("warning: the prompt 'Jemand stolpert' says little in words that the model knows")
-    assert "in English" in line
+    assert "in plain English" in line
 
 
 def test_a_prompt_longer_than_the_context_is_cut_with_a_warning(tmp_path: Path) -> None:
