@@ -60,10 +60,15 @@ def body(_page: str) -> None:
 
 
 def exports(page: str) -> None:
-    """The same, and the cameras of the page on these."""
+    """The same, and cameras."""
     body(page)
-    cameras = (ROOT / "docs" / "formats" / "cameras.md").read_text(encoding="utf-8")
-    [lines] = re.findall(r"^```json\n(.*?)^```", cameras, re.DOTALL | re.MULTILINE)
+    cameras(page)
+
+
+def cameras(_page: str) -> None:
+    """The cameras of the page on these."""
+    page = (ROOT / "docs" / "formats" / "cameras.md").read_text(encoding="utf-8")
+    [lines] = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     Path("cameras.json").write_text(lines, encoding="utf-8")
 
 
@@ -77,6 +82,7 @@ def jobs(page: str) -> None:
 
 STAND_INS: Final[dict[str, Callable[[str], None]]] = {
     "docs/data-licences.md": dataset,
+    "docs/formats/cameras.md": cameras,
     "docs/formats/datasets.md": recordings,
     "docs/formats/exports.md": exports,
     "docs/formats/jobs.md": jobs,

@@ -19,6 +19,7 @@ EPILOG: Final = """\b
 Examples:
   motion-run inspect room.ply
   motion-run inspect phone_scan.glb --picture plan.png
+  motion-run inspect room.ply --cameras cameras.json
   motion-run inspect room.ply --units mm --json --no-picture
   motion-run inspect bundle/
 """
@@ -33,9 +34,18 @@ _UNITS: Final = ("auto", "m", "cm", "mm", "ft", "in")
 @click.option("--labels", metavar="FILE", help="What label numbers mean, as .json; or 'ignore'.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Plan to write; default: NAME_plan.png, here.")
 @click.option("--no-picture", is_flag=True, help="Write no plan.")
+@click.option("--cameras", "cameras_path", type=click.Path(path_type=Path), metavar="FILE",
+              help="Camera file: the room as each camera sees it, NAME_CAMERA.png, beside the plan.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 def inspect(
-    path: Path, up: str, units: str, labels: str | None, picture: Path | None, no_picture: bool, as_json: bool
+    path: Path,
+    up: str,
+    units: str,
+    labels: str | None,
+    picture: Path | None,
+    no_picture: bool,
+    cameras_path: Path | None,
+    as_json: bool,
 ) -> None:
     """Say what a ROOM file or a BUNDLE folder holds.
 
@@ -43,6 +53,8 @@ def inspect(
     bundle: people, lengths, precisions, licence, what it was trained on, and its figures.
     """
     if path.is_dir():
+        if cameras_path is not None:
+            raise InputError(f"expected a room beside --cameras, got the folder {path}; name the room's file")
         from motion_runtime.bundle import Bundle
 
         bundle = Bundle.open(path)
@@ -58,6 +70,15 @@ def inspect(
             place = picture or Path(f"{path.stem}_plan.png")
             draw_room_plan(place, scene)
             found["picture"] = str(place)
+        if cameras_path is not None:
+            from motion_runtime.views.camera_file import read_cameras
+            from motion_runtime.views.room_picture import draw_room_picture
+
+            found["cameras"] = {}
+            for camera in read_cameras(cameras_path, scene):
+                place = (picture or Path()).parent / f"{path.stem}_{camera.name}.png"
+                draw_room_picture(place, camera, scene)
+                found["cameras"][camera.name] = str(place)
         lines = _room_lines(found)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))
 
@@ -157,6 +178,8 @@ def _room_lines(found: dict[str, Any]) -> list[str]:
         )
     if "picture" in found:
         lines.append(f"  picture   {found['picture']}")
+    for name, place in found.get("cameras", {}).items():
+        lines.append(f"  camera    {name}: {place}, to be laid beside a picture of its own")
     return lines
 
 

@@ -87,14 +87,24 @@ def room_view(scene: Scene) -> RoomView:
     return last[1]
 
 
+def room_colors(scene: Scene) -> NDArray[np.float32]:
+    """Colours (N, 3) of a room's points as the pictures have them: their own, else their labels', else by height."""
+    points = np.asarray(scene.points_m, dtype=np.float64)
+    return _colors(scene, points, *structure_of(scene, points, scene.labels))
+
+
+def _colors(
+    scene: Scene, points: NDArray[np.float64], wall: NDArray[np.bool_], floor: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    if scene.colors is not None:
+        return lightened(np.asarray(scene.colors[:, :3], dtype=np.float64) / 255)
+    return lightened(plain_colors(points, scene.labels, scene.label_names, wall, floor))
+
+
 def _view_of(scene: Scene) -> RoomView:
     points = np.asarray(scene.points_m, dtype=np.float64)
     wall, floor = structure_of(scene, points, scene.labels)
-    if scene.colors is not None:
-        colors = np.asarray(scene.colors[:, :3], dtype=np.float64) / 255
-    else:
-        colors = plain_colors(points, scene.labels, scene.label_names, wall, floor)
-    light = lightened(colors)
+    light = _colors(scene, points, wall, floor)
     below = np.flatnonzero((points[:, 2] < CEILING_FROM_M) & ~scene.labelled(CEILING))
     chosen = below[:: math.ceil(len(below) / MAX_POINTS) or 1]
     return RoomView(points[chosen], light[chosen], wall[chosen], floor[chosen], _sizes(points[chosen]))

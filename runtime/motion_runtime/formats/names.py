@@ -37,7 +37,7 @@ FORMATS: Final[dict[str, Format]] = {
         ("ntu25.skeleton", "ntu25_*.skeleton", CAMERA_FILE), "the same as text of NTU RGB+D, seen by a still camera"
     ),
     "pyskl": Format(("pyskl.pkl", CAMERA_FILE), "pickle for PYSKL and MMAction2, 25 joints, one class a clip"),
-    "coco-2d": Format(("coco_keypoints.json", CAMERAS_FILE), "JSON of COCO: keypoints, visibility and boxes in cameras"),
+    "coco-2d": Format(("coco_keypoints.json", CAMERAS_FILE), "JSON of COCO: keypoints, visibility, boxes in cameras"),
     "ntu-2d": Format(("ntu_keypoints.json", CAMERAS_FILE), "the same of the 25 joints of NTU RGB+D"),
     "pyskl-2d": Format(("pyskl_2d.pkl", CAMERAS_FILE), "pickle for PYSKL: 17 keypoints in cameras, with scores"),
     "omnifall": Format(("omnifall.csv",), "who does what from when to when, in the 16 classes of OmniFall"),

@@ -210,19 +210,19 @@ def room_depth(camera: ViewCamera, size: tuple[int, int], scene: Scene) -> Depth
         last = _last = weakref.ref(scene), {}
     known = last[1]
     if (camera, size) not in known:
-        known[camera, size] = _room_depth(camera, size, scene)
+        known[camera, size] = draw_room(camera, size, scene, np.zeros_like(scene.points_m)).depth
     return known[camera, size]
 
 
-def _room_depth(camera: ViewCamera, size: tuple[int, int], scene: Scene) -> Depth:
+def draw_room(camera: ViewCamera, size: tuple[int, int], scene: Scene, colors: NDArray[np.float32]) -> Canvas:
+    """Draw the points of a room with colours (N, 3) as a camera sees them, over `size` (width, height) pixels."""
     apart = point_spacing(scene.points_m)
     away = np.linalg.norm(scene.points_m - camera.position_m.astype(np.float32), axis=1)
     kept = (apart > 0) & (away > MOUNT_M)
     canvas = Canvas(_Screen(camera, size))
-    points = scene.points_m[kept]
-    canvas.draw_points(points, np.zeros_like(points), _GROWTH * apart[kept], max_px=_LARGEST_PX)
+    canvas.draw_points(scene.points_m[kept], colors[kept], _GROWTH * apart[kept], max_px=_LARGEST_PX)
     canvas.mend_points()
-    return canvas.depth
+    return canvas
 
 
 def point_spacing(points_m: NDArray[np.float32]) -> Array:
