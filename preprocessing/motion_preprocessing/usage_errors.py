@@ -14,13 +14,15 @@ import click
 
 _EXISTING: Final = "an existing {kind}"
 _RULES: Final = (
-    (re.compile(r"(?P<got>.+) is not a valid (?P<kind>[aeiou].*?)(?: range)?\."), "an {kind}"),
+    (re.compile(r"(?P<got>.+) is not a valid (?P<kind>integer|float)(?: range)?\."), "{kind}"),
     (re.compile(r"(?P<got>.+) is not a valid (?P<kind>.+?)(?: range)?\."), "a {kind}"),
-    (re.compile(r"(?P<got>.+) is not in the range (?P<kind>.+)\."), "a number in {kind}"),
+    (re.compile(r"(?P<got>.+) is not in the range (?P<kind>.+)\."), "a number {kind}"),
     (re.compile(r"(?P<got>.+) is not one of (?P<kind>.+)\."), "one of {kind}"),
     (re.compile(r"(?P<kind>\w+) (?P<got>.+) does not exist\."), _EXISTING),
 )
 """Click's sentence -> what was expected."""
+_PLAIN: Final = {"integer": "a whole number", "float": "a number"}
+"""What click calls after types of Python's."""
 
 
 def in_our_words(error: click.ClickException) -> str:
@@ -70,10 +72,24 @@ def _bad_value(message: str, name: str) -> str | None:
     for pattern, expected in _RULES:
         found = pattern.fullmatch(message)
         if found:
-            kind = found["kind"].replace("'", "")
+            kind = _PLAIN.get(found["kind"]) or _range(found["kind"].replace("'", ""))
             kind = kind.lower() if expected == _EXISTING else kind  # click's 'File' starts a sentence
             return f"expected {expected.format(kind=kind)}, got {found['got']} for {name}; correct it"
     return None
+
+
+def _range(text: str) -> str:
+    """A range as it is said; other texts as they are."""
+    found = re.fullmatch(r"(?:(?P<low>[^<>=]+)(?P<above><=?))?x(?:(?P<sign>[<>]=?)(?P<end>[^<>=]+))?", text)
+    if found is None:
+        return text
+    if found["low"] and found["above"] == found["sign"] == "<=":
+        return f"from {found['low']} to {found['end']}"
+    parts = [{"<=": "of at least", "<": "above"}[found["above"]] + f" {found['low']}"] if found["low"] else []
+    if found["end"]:
+        words = {"<=": "of at most", "<": "below", ">=": "of at least", ">": "above"}
+        parts.append(f"{words[found['sign']]} {found['end']}")
+    return " and ".join(parts)
 
 
 def _named(error: click.BadParameter) -> str:

@@ -38,6 +38,8 @@ WITH_JOBS = (
     "jobs", "out", "bundle", "provider", "precision", "formats", "preview", "no_preview", "overwrite", "keep_going",
     "dry_run",
 )  # fmt: skip
+# What a run of jobs has no use for, nor its file.
+OF_ONE_RUN = ("view", "open_view", "as_json", "quiet", "verbose")
 
 
 def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -70,6 +72,10 @@ def _check_beside_jobs(ctx: click.Context) -> None:
     """Refuse options that would have to be every job's."""
     for option in ctx.command.params:
         given = option.name is not None and ctx.get_parameter_source(option.name) == ParameterSource.COMMANDLINE
+        if given and option.name in OF_ONE_RUN:
+            raise click.UsageError(
+                f"expected options for many motions, got {option.opts[0]} beside --jobs; leave it away"
+            )
         if given and option.name not in WITH_JOBS:
             raise click.UsageError(
                 f"expected what is to be made in the job file, got {option.opts[0]} beside --jobs; write it there"

@@ -37,7 +37,9 @@ def several() -> None:
 
 @several.command()
 @click.option("--fps", type=click.FloatRange(5, 120))
-def make(fps: float) -> None:
+@click.option("--most", type=click.IntRange(0))
+@click.option("--part", type=click.FloatRange(0, 1, min_open=True))
+def make(fps: float, most: int, part: float) -> None:
     """One of its commands."""
 
 
@@ -48,9 +50,9 @@ def make(fps: float) -> None:
         (["--out", "o"], "expected PLACES, got nothing for it; see 'lone --help'"),
         (["a", "--out"], "expected a value, got none for --out; --help lists the options"),
         (["a", "--out", "o", "--zzz"], "expected an option of lone, got '--zzz'; see 'lone --help'"),
-        (["a", "--out", "o", "--count", "x"], "expected an integer, got 'x' for --count; correct it"),
-        (["a", "--out", "o", "--count", "10"], "expected a number in 1<=x<=9, got 10 for --count; correct it"),
-        (["a", "--out", "o", "--share", "-1"], "expected a number in 0<=x<=1, got -1.0 for --share; correct it"),
+        (["a", "--out", "o", "--count", "x"], "expected a whole number, got 'x' for --count; correct it"),
+        (["a", "--out", "o", "--count", "10"], "expected a number from 1 to 9, got 10 for --count; correct it"),
+        (["a", "--out", "o", "--share", "-1"], "expected a number from 0 to 1, got -1.0 for --share; correct it"),
         (["a", "--out", "o", "--share", "nan"], "expected a number, got 'nan' for --share; correct it"),
         (["a", "--out", "o", "--angles", "3", "nan"], "expected a number, got 'nan' for --angles; correct it"),
         (["a", "--out", "o", "--unit", "mile"], "expected one of m, cm, got 'mile' for --unit; correct it"),
@@ -69,6 +71,9 @@ def test_a_wrong_call_says_what_was_expected(arguments: list[str], line: str) ->
     [
         (["mak"], "expected one of make, got 'mak' for the command; see 'several --help'"),
         (["make", "--fps", "nan"], "expected a number, got 'nan' for --fps; correct it"),
+        (["make", "--fps", "x"], "expected a number, got 'x' for --fps; correct it"),
+        (["make", "--most", "-1"], "expected a number of at least 0, got -1 for --most; correct it"),
+        (["make", "--part", "0"], "expected a number above 0 and of at most 1, got 0.0 for --part; correct it"),
         (["make", "more"], "expected no more arguments, got 'more'; see 'several make --help'"),
     ],
 )

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -134,7 +135,7 @@ def make_job(values: Mapping[str, object], line: int, base: Path, *, cells: bool
     fields: dict[str, Value] = {}
     for name, value in values.items():
         if name not in KINDS:
-            raise InputError(f"expected fields among {', '.join(KINDS)}, got '{name:.40}'; correct the name")
+            raise InputError(unknown_field(name))
         if value is None or (cells and value == ""):
             continue
         fields[name] = KINDS[name](name, _read_cell(name, str(value)) if cells else value)
@@ -144,6 +145,15 @@ def make_job(values: Mapping[str, object], line: int, base: Path, *, cells: bool
         raise InputError(f"expected a scene beside '{odd[0]}', got none; name the room's file")
     name = fields.pop("name", f"job_{line:05d}")
     return Job(line, name, fields.pop("num_samples", 1), fields, base)
+
+
+def unknown_field(name: str, where: str = "") -> str:
+    """What is said of a field that there is none of: the one that is meant where it can be told, else all of them."""
+    given = name.lower()
+    near = get_close_matches(given, KINDS, 1, 0.7) or [field for field in KINDS if field.startswith(given)]
+    if name and near:
+        return f"expected a field of a job, got '{name:.40}'{where}; take '{near[0]}'"
+    return f"expected fields among {', '.join(KINDS)}, got '{name:.40}'{where}; correct the name"
 
 
 def is_number(name: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from motion_preprocessing.counted import counted
 from motion_preprocessing.errors import InputError
-from motion_runtime.jobs.fields import KINDS, Job, is_number, make_job
+from motion_runtime.jobs.fields import KINDS, Job, is_number, make_job, unknown_field
 
 _SEPARATORS: Final = (",", ";", "\t")
 
@@ -127,12 +127,17 @@ def _csv_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, object] |
         if not any(cell.strip() for cell in cells):
             continue
         if columns is None:
-            columns = [cell.strip() for cell in cells]
-            unknown = [name for name in columns if name not in KINDS or columns.count(name) > 1]
-            if unknown:
+            columns = [re.sub(r"[\s-]+", "_", cell.strip().lower()) for cell in cells]  # 'Num samples', 'num-samples'
+            unknown = next((cell for name, cell in zip(columns, cells, strict=True) if name not in KINDS), None)
+            twice = next((name for name in columns if columns.count(name) > 1), None)
+            if unknown is not None:
                 raise InputError(
-                    f"expected columns among {', '.join(KINDS)}, each once, got '{unknown[0]:.40}' in line "
-                    f"{reader.line_num} of {path}; the first line names the columns"
+                    unknown_field(unknown, f" in line {reader.line_num} of {path}, which names the columns")
+                )
+            if twice is not None:
+                raise InputError(
+                    f"expected each column once, got '{twice}' several times in line {reader.line_num} of {path}; "
+                    "keep one"
                 )
         elif len(cells) > len(columns):
             expected = counted(len(columns), "cell")

@@ -59,7 +59,7 @@ def test_json_alone_goes_to_stdout() -> None:
     [
         (("--people", "7"), "expected kernels of the bundle (people x frames: 1 x 20, 1 x 40, 2 x 20, 2 x 40)"),
         (("--seconds", "nan"), "expected a number, got 'nan' for --seconds"),
-        (("--seconds", "0"), "expected a number in 0<x<=3600, got 0.0 for --seconds"),
+        (("--seconds", "0"), "expected a number above 0 and of at most 3600, got 0.0 for --seconds"),
         (("--people", "7,8"), "got 7/8 x any for --people and --frames; choose among these"),
         (("--precision", "int4"), "expected a provider that works here, got none"),
         (("--precision", "int8"), "expected a provider that works here, got none; expected a precision of the bundle"),

@@ -109,6 +109,13 @@ def test_what_spreadsheets_of_other_countries_write_is_read(tmp_path: Path, text
     assert job.line == 3 if text.startswith("sep") else job.line == 2
 
 
+def test_columns_may_be_called_as_options_and_as_people_write_them(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "jobs.csv", "Prompt,num-samples,Low Pass,SEED", "walks,2,0.1,3")
+    (job,), faults = read_job_file(path)
+    assert not faults
+    assert (job.samples, job.fields) == (2, {"prompt": ["walks"], "low_pass": 0.1, "seed": 3})
+
+
 def test_a_cell_too_many_is_told_by_what_separates_them(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "jobs.csv", "prompt;seed", "walks; sits;1")
     assert "expected 2 cells, got 3; put texts with ';' in quotes" in faults_of(path)[2]
@@ -135,7 +142,9 @@ def test_files_are_named_from_the_job_file(tmp_path: Path) -> None:
         ("[" * 100_000, "nested too deeply"),
         ('{"seed": ' + "1" * 5000 + "}", "too many digits"),
         ('{"prompt": "a", "prompt": "b"}', "expected each field once, got 'prompt'"),
-        ({"prompt": "walks", "promt": "sits"}, "got 'promt'"),
+        ({"prompt": "walks", "promt": "sits"}, "expected a field of a job, got 'promt'; take 'prompt'"),
+        ({"prompt": "walks", "sec": 2}, "got 'sec'; take 'seconds'"),
+        ({"prompt": "walks", "colour": 2}, "hold, path, got 'colour'; correct the name"),
         ({"seed": 1}, "expected a prompt, got none"),
         ({"prompt": ""}, "for 'prompt'"),
         ({"prompt": []}, "for 'prompt'"),
@@ -189,8 +198,9 @@ def test_names_are_told_apart_as_every_file_system_does(tmp_path: Path) -> None:
         ("jobs.json", "{}", "expected a .jsonl or .csv file"),
         ("jobs.jsonl", "\n\n", "expected at least one job"),
         ("jobs.csv", "prompt,seed\n", "expected at least one job"),
-        ("jobs.csv", "prompt,sead\nwalks,1\n", "got 'sead' in line 1"),
-        ("jobs.csv", "prompt,prompt\nwalks,1\n", "each once, got 'prompt'"),
+        ("jobs.csv", "prompt,sead\nwalks,1\n", "got 'sead' in line 1 of .*, which names the columns; take 'seed'"),
+        ("jobs.csv", "a person walks\n", "got 'a person walks' in line 1 of .*, which names the columns; correct"),
+        ("jobs.csv", "prompt,prompt\nwalks,1\n", "each column once, got 'prompt' several times in line 1"),
         ("jobs.jsonl", b"\xff\xfe{", "expected UTF-8 text"),
         ("jobs.jsonl", None, "expected a file of jobs"),
     ],

@@ -393,7 +393,8 @@ def test_somebodys_files_are_never_replaced(tmp_path: Path) -> None:
     [
         (("--jobs", "j.jsonl", "--seconds", "2"), "got --seconds beside --jobs"),
         (("--jobs", "j.jsonl", "--prompt", "walks"), "got --prompt beside --jobs"),
-        (("--jobs", "j.jsonl", "--view"), "got --view beside --jobs"),
+        (("--jobs", "j.jsonl", "--view"), "got --view beside --jobs; leave it away"),
+        (("--jobs", "j.jsonl", "--json"), "got --json beside --jobs; leave it away"),
         ((), "expected --prompt or --jobs, got neither"),
     ],
 )
