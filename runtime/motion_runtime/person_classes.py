@@ -32,11 +32,15 @@ def no_such_class(name: str, table: Sequence[str]) -> InputError:
     """
     known = [known for row, known in enumerate(table) if row != UNKNOWN_ROW]
     word = name.strip().lower()
-    meant = next((one for one in (word, word.removesuffix("s"), _MEANT.get(word), _MEANT.get(word.removesuffix("s")))
-                  if one in known), None)  # fmt: skip
-    todo = "choose one of these" if meant is None else f"write '{meant}'"
-    if meant is None and len(words := re.findall(r"\w+", word)) > 1 and all(one in known for one in words):
+    one = word.removesuffix("s")
+    meant = next((each for each in (word, one, _MEANT.get(word), _MEANT.get(one)) if each in known), None)
+    several = re.findall(r"\w+", word)
+    if meant in (word, one):
+        todo = f"write '{meant}'"
+    elif meant is not None:
+        todo = f"write '{meant}', which '{word}' is"
+    elif len(several) > 1 and all(each in known for each in several):
         todo = "give one a person, as in --person staff --person patient"
-    if meant is not None and meant not in (word, word.removesuffix("s")):
-        todo += f", which '{word}' is"
+    else:
+        todo = "choose one of these"
     return InputError(f"expected one of {', '.join(known)}, got '{name:.40}' for the class of a person; {todo}")
