@@ -90,6 +90,7 @@ class Generator:
         if manifest.calibration is not None:
             self._calibrated = Calibrated(manifest.calibration, manifest.normaliser, manifest.fps)
         self._room: Room | None = None
+        self._shows_rooms = True
         self._embeddings: dict[str, Floats] = {}
         self._loading = RLock()
 
@@ -162,6 +163,12 @@ class Generator:
         """Another generator over the same sessions, for another thread; only ONNX Runtime's on a CPU may be shared."""
         other = copy(self)
         other._room = None
+        return other
+
+    def without_scene_tokens(self) -> Generator:
+        """A twin whose network is shown no room, while all that is corrected knows it: what do the tokens do alone?"""
+        other = self.twin()
+        other._shows_rooms = False
         return other
 
     def check(self, request: GenerationRequest) -> KernelShape:
@@ -367,7 +374,7 @@ class Generator:
 
     def _scene_tokens(self, room: Room | None, placement: Placement, shape: KernelShape) -> SceneTokens:
         """Scene tokens in the canonical frame, with object classes as rows of the bundle's table."""
-        if room is None or shape.scene_tokens == 0:
+        if room is None or shape.scene_tokens == 0 or not self._shows_rooms:
             return no_scene(shape, GROUP_SIZE)
         manifest = self.bundle.manifest
         return room.tokens(placement, manifest.object_classes, manifest.scene_tokens, manifest.scene_radius_m)

@@ -197,6 +197,20 @@ def test_the_room_reaches_the_network_in_the_canonical_frame(generator: Generato
     np.testing.assert_allclose(second.joints_m, first.joints_m @ turn.T, atol=2e-5)
 
 
+def test_without_scene_tokens_only_the_network_does_not_know_the_room(generator: Generator) -> None:
+    chair = chair_room(0.0)
+    floor = chair.labels == 0
+    bare = Scene(
+        chair.points_m[floor], chair.labels[floor], chair.instances[floor], None, ("floor", "chair"), np.eye(4)
+    )
+    untold = generator.without_scene_tokens()
+    free = request(scene=chair, start_m=(5.7, 3.0), heading_deg=0, walls=False, use=False, solid=False, ground=False)
+    nothing_to_see = generator.generate(replace(free, scene=bare))
+    assert difference(generator.generate(free), nothing_to_see) > 1e-5
+    assert difference(untold.generate(free), nothing_to_see) == 0.0
+    assert difference(untold.generate(replace(free, walls=True)), nothing_to_see) > 0.01
+
+
 def chair_room(angle_rad: float) -> Scene:
     """A floor with a chair a metre in front of a person who stands at (3, 3), all of it turned about the origin."""
     xs, ys = np.meshgrid(np.arange(0, 6, 0.1), np.arange(0, 6, 0.1))

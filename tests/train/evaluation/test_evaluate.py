@@ -27,7 +27,7 @@ from motion_train.contrastive import ContrastiveConfig, SmallTowerConfig
 from motion_train.evaluation.cli import main
 from motion_train.evaluation.estimate import Estimate
 from motion_train.evaluation.making import Maker, request_digest
-from motion_train.evaluation.requests import Wanted, away_deg, for_room
+from motion_train.evaluation.requests import Wanted, away_deg, for_room, without_tokens
 from motion_train.evaluation.rows import NOT_MEASURED, Row, markdown
 from motion_train.files import write_json
 from motion_train.motion_encoder import MotionEncoderConfig
@@ -70,6 +70,15 @@ class Walker:
         )  # fmt: skip
         self.bundle = SimpleNamespace(manifest=manifest, sha256="ab" * 32)
         self.provider = SimpleNamespace(name="cpu")
+        self.untold = 0
+
+    def without_scene_tokens(self) -> SimpleNamespace:
+        def predict(request: GenerationRequest) -> SimpleNamespace:
+            self.untold += 1
+            assert request.scene is not None
+            return self.predict(request)
+
+        return SimpleNamespace(predict=predict, pose=self.pose)
 
     def predict(self, request: GenerationRequest) -> SimpleNamespace:
         self.calls += 1
@@ -149,6 +158,10 @@ def test_a_whole_evaluation(folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert "<th>splits</th><td>validation, test</td>" in page
     assert "R-precision@3" in (tmp_path / "report" / "table.md").read_text()
     made = walker.calls
+    in_rooms = len(for_room(0, held_out_room(0), 0))
+    assert walker.untold == in_rooms
+    assert rows["scene_penetration_no_tokens"]["model"]["count"] == in_rooms
+    assert rows["contact_no_tokens"]["model"]["count"] == rows["contact"]["model"]["count"]
     assert made == figures["about"]["motions made"]
     # What was made is found again.
     assert run(*arguments).exit_code == 0
@@ -166,6 +179,17 @@ def test_a_broken_file_is_made_again(tmp_path: Path) -> None:
     assert walker.calls == 2
     np.testing.assert_array_equal(first.joints_m, again.joints_m)
     assert [path.name for path in maker.folder.iterdir()] == [file.name]
+
+
+def test_a_motion_without_scene_tokens_is_not_taken_for_the_one_with_them(tmp_path: Path) -> None:
+    walker = Walker()
+    shown = Wanted(
+        "rooms", "00_walk", GenerationRequest(("a person walks",), seconds=2.0, scene=held_out_room(0).scene)
+    )
+    maker = Maker(walker, tmp_path)  # type: ignore[arg-type]
+    for wanted in (shown, without_tokens(shown), shown, without_tokens(shown)):
+        maker.make(wanted)
+    assert (walker.calls, walker.untold) == (2, 1)
 
 
 def test_requests_are_told_apart() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
@@ -84,6 +85,10 @@ class Maker:
         self.folder = cache / generator.bundle.sha256[:_DIGEST]
         make_folder(self.folder)
 
+    @cached_property
+    def _untold(self) -> Generator:
+        return self.generator.without_scene_tokens()
+
     def make(self, wanted: Wanted) -> Made:
         """Make one motion.
 
@@ -96,7 +101,7 @@ class Maker:
         path = self.folder / f"{wanted.part}_{wanted.name}_{request_digest(request)}_{self.steps or 0}.npz"
         kept = _read(path)
         if kept is None:
-            kept = self._make(request)
+            kept = self._make(request, self.generator if wanted.tokens else self._untold)
             with atomic_file(path) as part, part.open("wb") as file:
                 np.savez(file, **kept)
         return Made(
@@ -117,10 +122,10 @@ class Maker:
             progress()
         return made
 
-    def _make(self, request: GenerationRequest) -> dict[str, Any]:
+    def _make(self, request: GenerationRequest, generator: Generator) -> dict[str, Any]:
         asked = replace(request, steps=self.steps) if self.steps else request
-        prediction = self.generator.predict(asked)
-        motion = self.generator.pose(asked, prediction)
+        prediction = generator.predict(asked)
+        motion = generator.pose(asked, prediction)
         raw = prediction.pose_vectors[..., POSITIONS].reshape(motion.joints_m.shape)
         return {
             "joints_m": motion.joints_m,

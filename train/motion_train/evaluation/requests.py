@@ -45,12 +45,14 @@ class Wanted:
     """One motion to be made."""
 
     part: str
-    """captions, actions, rooms, no_rooms or company."""
+    """captions, actions, rooms, no_tokens, no_rooms or company."""
     name: str
     """Unique within the part; says what it is."""
     request: GenerationRequest
     row: int = 0
     """Caption or room number."""
+    tokens: bool = True
+    """False = the network is shown no room, while what is corrected knows it."""
 
 
 def for_captions(captions: Sequence[str], seconds: Sequence[float], seed: int) -> list[Wanted]:
@@ -122,3 +124,8 @@ def without_room(wanted: Wanted, start_m: tuple[float, float], heading_deg: floa
     """The same noise at the same place, but the model does not see the room."""
     blind = replace(wanted.request, scene=None, start_m=start_m, heading_deg=heading_deg)
     return replace(wanted, part="no_rooms", request=blind)
+
+
+def without_tokens(wanted: Wanted) -> Wanted:
+    """The same request in the same room, but the network reads no scene token; corrections are as usual."""
+    return replace(wanted, part="no_tokens", tokens=False)

@@ -24,7 +24,9 @@ TOLERANCE_M: Final = 0.02
 CONTACT_M: Final = 0.05
 CONTACT_S: Final = 0.5
 _NOTE: Final = "real: recordings with furniture fitted around them"
-_HIDDEN: Final = "same noise and same start; walls do not hold people back then either"
+_HIDDEN: Final = "same noise and same start; walls do not hold people back then either, and nobody is led to a seat"
+_SYSTEM: Final = "of the whole system: tokens, seats and beds that are met, bodies moved out of things"
+_DROPPED: Final = "same noise, start, walls, seats and corrections; the network is shown no room"
 _CONTACTS: Final = (
     ("seat_before", "'sits on the chair', starting in front of it"),
     ("mattress_before", "'lies on the bed', starting beside it"),
@@ -43,6 +45,7 @@ def room_figures(
     rooms: Mapping[int, HeldOutRoom],
     seen: Sequence[Made],
     blind: Sequence[Made],
+    untold: Sequence[Made],
     held_out: RealSet,
     rng: np.random.Generator,
     replications: int,
@@ -54,6 +57,7 @@ def room_figures(
         rooms: By number.
         seen: Motions made in them.
         blind: Some of the same with the room hidden from the model; same noise, same start.
+        untold: All of the same with the scene tokens dropped and nothing else.
         held_out: Recordings, which are furnished to stand beside.
         rng: Draws furniture and halves.
         replications: For the intervals.
@@ -80,15 +84,17 @@ def room_figures(
         Row(PART, "scene_penetration_hidden", "the same, room hidden from the model", "%",
             mean_of(without, rng, replications, (0.0, 1.0)), own, note=_HIDDEN),
     ]  # fmt: skip
-    ratio = estimate(
-        lambda i: without[i].mean() / with_room[i].mean() if with_room[i].mean() > 0 else math.inf,
-        [len(without)],
-        rng,
-        replications,
-        (0.0, math.inf),
-    )
+    ratio = _ratio(without, with_room, rng, replications)
     rows.append(Row(PART, "scene_penetration_ratio", "hidden over shown", "x", ratio, NOT_MEASURED, ">= 3 x",
-                    at_least(ratio, 3.0)))  # fmt: skip
+                    at_least(ratio, 3.0), _SYSTEM))  # fmt: skip
+    told = np.array([_deep(depth[one.wanted.name]) for one in untold])
+    dropped = np.array([_deep(in_objects(one)) for one in untold])
+    rows += [
+        Row(PART, "scene_penetration_no_tokens", "all motions in rooms, only the scene tokens dropped", "%",
+            mean_of(dropped, rng, replications, (0.0, 1.0)), own, note=_DROPPED),
+        Row(PART, "scene_penetration_tokens_ratio", "tokens dropped over shown", "x",
+            _ratio(dropped, told, rng, replications), NOT_MEASURED, note=_DROPPED),
+    ]  # fmt: skip
     rows.append(Row(PART, "scene_depth_mean_cm", "mean depth in objects", "cm",
                     mean_of([100 * one.mean() for one in depth.values()], rng, replications, (0.0, math.inf)),
                     mean_of([100 * one.mean() for one in own_depth], rng, replications, (0.0, math.inf))))  # fmt: skip
@@ -100,30 +106,28 @@ def room_figures(
     note = "walls are no objects: the model is not shown them"
     rows.append(Row(PART, "wall_penetration", "frames with the body > 2 cm in a wall", "%",
                     mean_of(walls, rng, replications, (0.0, 1.0)), note=note))  # fmt: skip
-    return rows + _contact_rows(rooms, seen, furnished, held_out.fps, rng, replications)
+    return rows + _contact_rows(rooms, seen, untold, furnished, held_out.fps, rng, replications)
 
 
 def _contact_rows(
     rooms: Mapping[int, HeldOutRoom],
     seen: Sequence[Made],
+    untold: Sequence[Made],
     furnished: Sequence[tuple[NDArray[np.float32], Furnishing]],
     fps: float,
     rng: np.random.Generator,
     replications: int,
 ) -> list[Row]:
-    met: dict[str, list[bool]] = {name: [] for name, _ in _CONTACTS}
-    for m in seen:
-        name = m.wanted.name.partition("_")[2]
-        support = rooms[m.wanted.row].support(name.partition("_")[0])
-        if name in met and support is not None:
-            met[name].append(in_contact(support, m.joints_m[0], m.fps))
+    met, dropped = _met(rooms, seen), _met(rooms, untold)
     own: dict[str, list[bool]] = {"seat": [], "mattress": []}
     for joints, done in furnished:
         for use in {use.placed: use for use in done.uses if use.use in ("sit", "lie")}.values():
             support = support_of(done.placed[use.placed])
             if support is not None:
                 own[support.kind].append(in_contact(support, joints, fps))
-    every = share_of([hit for hits in met.values() for hit in hits], rng, replications)
+    every, untouched = (
+        share_of([hit for hits in found.values() for hit in hits], rng, replications) for found in (met, dropped)
+    )
     both = share_of(own["seat"] + own["mattress"], rng, replications)
     label = "pelvis meets the seat or the mattress (< 5 cm for half a second)"
     rows = [Row(PART, "contact", label, "%", every, both, ">= 70 %", at_least(every, 0.70), _NOTE)]
@@ -131,7 +135,20 @@ def _contact_rows(
         beside = share_of(own[name.partition("_")[0]], rng, replications)
         rows.append(Row(PART, f"contact_{name}", words, "%", share_of(met[name], rng, replications), beside,
                         note=_NOTE))  # fmt: skip
+    rows.append(Row(PART, "contact_no_tokens", "all of these, only the scene tokens dropped", "%", untouched, both,
+                    note=_DROPPED))  # fmt: skip
     return rows
+
+
+def _met(rooms: Mapping[int, HeldOutRoom], made: Sequence[Made]) -> dict[str, list[bool]]:
+    """Whether each of those who are asked to sit or lie touches what they are asked to, by how they are asked."""
+    met: dict[str, list[bool]] = {name: [] for name, _ in _CONTACTS}
+    for one in made:
+        name = one.wanted.name.partition("_")[2]
+        support = rooms[one.wanted.row].support(name.partition("_")[0])
+        if name in met and support is not None:
+            met[name].append(in_contact(support, one.joints_m[0], one.fps))
+    return met
 
 
 def support_of(placed: Placed) -> Support | None:
@@ -160,6 +177,19 @@ def _furnished(held_out: RealSet, rng: np.random.Generator) -> list[tuple[NDArra
         if not done.unmet:
             found.append((joints, done))
     return found
+
+
+def _ratio(
+    one: NDArray[np.float64], other: NDArray[np.float64], rng: np.random.Generator, replications: int
+) -> Estimate:
+    """Mean (N,) over mean (N,), of the same motions made in two ways."""
+    return estimate(
+        lambda i: one[i].mean() / other[i].mean() if other[i].mean() > 0 else math.inf,
+        [len(one)],
+        rng,
+        replications,
+        (0.0, math.inf),
+    )
 
 
 def _deep(depth: NDArray[np.float64]) -> float:

@@ -103,7 +103,7 @@ def evaluate(plan: Plan, say: Say, progress: Callable[[str, int, int], None]) ->
     in_rooms = [wanted for i, room in rooms.items() for wanted in requests.for_room(i, room, plan.seed)]
     company = requests.for_company(plan.groups, min(4, max(manifest.people)), plan.seed)
     paired = [wanted for wanted in in_rooms if not wanted.name.endswith("anywhere")]
-    total = len(captions) + len(actions) + len(in_rooms) + len(paired) + len(company)
+    total = len(captions) + len(actions) + 2 * len(in_rooms) + len(paired) + len(company)
     maker = Maker(generator, plan.cache or plan.out.with_name(plan.out.name + ".motions"), plan.steps)
     done = 0
 
@@ -117,13 +117,14 @@ def evaluate(plan: Plan, say: Say, progress: Callable[[str, int, int], None]) ->
     seen = maker.all(in_rooms, step)
     starts = {one.wanted.name: one.start for one in seen}
     blind = maker.all([requests.without_room(wanted, *starts[wanted.name]) for wanted in paired], step)
+    untold = maker.all([requests.without_tokens(wanted) for wanted in in_rooms], step)
     together = maker.all(company, step)
     say("measuring text and distributions")
     rows = text_figures(evaluator, held_out, training, made, acted, rng, plan.replications)
     say("measuring bodies")
     rows += body_figures(held_out, training, made, rng, plan.replications)
     say("measuring rooms")
-    rows += room_figures(rooms, seen, blind, held_out, rng, plan.replications, library)
+    rows += room_figures(rooms, seen, blind, untold, held_out, rng, plan.replications, library)
     rows += company_figures(together, plan.data, rng, plan.replications)
     falls = [one for one in acted if one.wanted.name.startswith("fall_")]
     rows += fall_figures(falls, held_out_falls(plan.data, plan.splits), rng, plan.replications)
