@@ -72,6 +72,12 @@ def cameras(_page: str) -> None:
     Path("cameras.json").write_text(lines, encoding="utf-8")
 
 
+def seen(page: str) -> None:
+    """A sample in out/, and the cameras."""
+    motion(page)
+    cameras(page)
+
+
 def jobs(page: str) -> None:
     """The page's own example of a job file, and the room it names."""
     [lines] = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[:1]
@@ -82,7 +88,7 @@ def jobs(page: str) -> None:
 
 STAND_INS: Final[dict[str, Callable[[str], None]]] = {
     "docs/data-licences.md": dataset,
-    "docs/formats/cameras.md": cameras,
+    "docs/formats/cameras.md": seen,
     "docs/formats/datasets.md": recordings,
     "docs/formats/exports.md": exports,
     "docs/formats/jobs.md": jobs,

@@ -31,7 +31,10 @@ _MAX_PIXELS: Final = 16384
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POSES: Final = (("position", "look_at"), ("camera_from_room",), ("room_from_camera",), ("R", "t"))
 _LENSES: Final = (("fx", "fy", "cx", "cy"), ("intrinsics",), ("fov_deg",))
-_PLAIN: Final = ("name", "width", "height", "frame", "up", "distortion", "format_version")
+_PLAIN: Final = ("name", "width", "height", "frame", "up", "lens", "distortion", "max_angle_deg", "format_version")
+_PINHOLE: Final = "pinhole"
+_FISHEYE: Final = "fisheye"
+_WIDEST_DEG: Final = 240.0
 _KEYS: Final = frozenset(_PLAIN).union(*_POSES, *_LENSES)
 _STRETCHED: Final = 0.01
 """How far a rotation that was rounded may be from one."""
@@ -83,7 +86,9 @@ def cameras_text(cameras: Iterable[ViewCamera]) -> str:
             "width": camera.width,
             "height": camera.height,
             "intrinsics": [[camera.fx, 0.0, camera.cx], [0.0, camera.fy, camera.cy], [0.0, 0.0, 1.0]],
+            "lens": _FISHEYE if camera.fisheye else _PINHOLE,
             "distortion": list(camera.distortion),
+            **({"max_angle_deg": camera.max_angle_deg} if camera.fisheye else {}),
             "frame": ROOM,
             "camera_from_room": [list(row) for row in camera.camera_from_room],
         }
@@ -114,20 +119,29 @@ def _camera(values: object, name: str, scene: Scene | None) -> ViewCamera:
             f"expected width and height in whole pixels up to {_MAX_PIXELS}, got {_shown(size)}; give the picture's"
         )
     width, height = (int(str(pixels)) for pixels in size)
+    kind = values.get("lens", _PINHOLE)
+    if kind not in (_PINHOLE, _FISHEYE):
+        raise InputError(f"expected '{_PINHOLE}' or '{_FISHEYE}', got {_shown(kind)} for 'lens'; choose one")
+    fisheye = kind == _FISHEYE
     pose = _pose(values, scene)
     return ViewCamera(
-        name, width, height, *_lens(values, width, height), tuple(map(tuple, pose.tolist())), _distortion(values)
+        name,
+        width,
+        height,
+        *_lens(values, width, height, fisheye),
+        tuple(map(tuple, pose.tolist())),
+        _distortion(values, fisheye),
+        fisheye,
+        _max_angle(values, fisheye),
     )
 
 
-def _lens(values: Mapping[str, Any], width: int, height: int) -> tuple[float, float, float, float]:
+def _lens(values: Mapping[str, Any], width: int, height: int, fisheye: bool) -> tuple[float, float, float, float]:
     """fx, fy, cx, cy."""
     given = _one_of(values, _LENSES, "the lens")
     if given == ("fov_deg",):
-        angle = float(_numbers(values, "fov_deg", ()))
-        if not 0 < angle < 180:
-            raise InputError(f"expected a field of view above 0 and below 180 degrees, got {angle:g} for 'fov_deg'")
-        focal = 0.5 * width / math.tan(math.radians(angle) / 2)
+        half = 0.5 * math.radians(_angle(values, "fov_deg", _WIDEST_DEG if fisheye else 180.0))
+        focal = 0.5 * width / (half if fisheye else math.tan(half))
         return focal, focal, 0.5 * width, 0.5 * height
     if given == ("intrinsics",):
         matrix = _numbers(values, "intrinsics", (3, 3))
@@ -143,16 +157,33 @@ def _lens(values: Mapping[str, Any], width: int, height: int) -> tuple[float, fl
     return fx, fy, cx, cy
 
 
-def _distortion(values: Mapping[str, Any]) -> tuple[float, float, float, float, float]:
+def _distortion(values: Mapping[str, Any], fisheye: bool) -> tuple[float, ...]:
     given = values.get("distortion", [])
-    if not isinstance(given, list) or len(given) not in (0, 4, 5):
+    if not isinstance(given, list) or len(given) not in ((0, 4) if fisheye else (0, 4, 5)):
+        wanted = "4 coefficients k1, k2, k3, k4" if fisheye else "4 or 5 coefficients k1, k2, p1, p2, k3"
         raise InputError(
-            f"expected 4 or 5 coefficients k1, k2, p1, p2, k3, got {_shown(given)} for 'distortion'; calibrate without "
-            "the fisheye or rational model"
+            f"expected {wanted}, got {_shown(given)} for 'distortion' of a {_FISHEYE if fisheye else _PINHOLE}; "
+            "calibrate without the rational model"
         )
-    k1, k2, p1, p2, k3 = (*map(float, _numbers(values, "distortion", (len(given),)) if given else ()),
-                          *(0.0,) * (5 - len(given)))  # fmt: skip
-    return k1, k2, p1, p2, k3
+    known = tuple(_numbers(values, "distortion", (len(given),)).tolist()) if given else ()
+    return known + (0.0,) * ((4 if fisheye else 5) - len(known))
+
+
+def _max_angle(values: Mapping[str, Any], fisheye: bool) -> float:
+    """How far from its axis a lens sees, degrees."""
+    if "max_angle_deg" in values and not fisheye:
+        raise InputError(f"expected 'max_angle_deg' of a {_FISHEYE} alone, got it of a {_PINHOLE}; remove it")
+    if "max_angle_deg" in values:
+        return _angle(values, "max_angle_deg", 0.5 * _WIDEST_DEG)
+    # Who gives the field of view says with it where the picture ends.
+    return 0.5 * float(_numbers(values, "fov_deg", ())) if fisheye and "fov_deg" in values else 90.0
+
+
+def _angle(values: Mapping[str, Any], key: str, most: float) -> float:
+    angle = float(_numbers(values, key, ()))
+    if not 0 < angle < most:
+        raise InputError(f"expected an angle above 0 and below {most:g} degrees, got {angle:g} for '{key}'; correct it")
+    return angle
 
 
 def _pose(values: Mapping[str, Any], scene: Scene | None) -> Array:

@@ -119,23 +119,30 @@ def _flesh(name: str) -> float:
     return FLESH_M.get(name.removeprefix("left_").removeprefix("right_"), 0.0)
 
 
+@dataclass(frozen=True)
 class _Screen(Camera):
-    """A camera as `Canvas` and `rasterise` know one, over `size` pixels of its own for the whole picture."""
+    """A camera as `Canvas` and `rasterise` know one, with pixels of its own for the whole picture."""
 
-    def __init__(self, view: ViewCamera, size: tuple[int, int]) -> None:
-        pose = view.pose
+    view: ViewCamera
+
+    @classmethod
+    def of(cls, view: ViewCamera, size: tuple[int, int]) -> _Screen:
+        """A screen of `size` (width, height)."""
         focal = max(view.fx * size[0] / view.width, view.fy * size[1] / view.height)
-        super().__init__(view.position_m, pose[:3, :3] * [[1.0], [-1.0], [1.0]], focal, *size)
-        object.__setattr__(self, "view", view)
+        return cls(view.position_m, view.pose[:3, :3] * [[1.0], [-1.0], [1.0]], focal, *size, view)
 
     def project(self, points_m: AnyArray) -> tuple[Array, Array, Array]:
-        """Pixel x, pixel y and depth of points; a depth of -1 where they are in no picture."""
-        view: ViewCamera = self.__dict__["view"]
-        pixels, depth = view.project(points_m)
+        """Pixel x, pixel y and distance of points; a distance of -1 where they are in no picture.
+
+        The distance, not the depth along the axis: that is the same in all directions, up to those of a fisheye
+        across its axis, and margins are along the line of sight.
+        """
+        pixels, _ = self.view.project(points_m)
         nowhere = np.isnan(pixels[..., 0])
         # The centre of the first pixel is at 0.
-        x, y = np.moveaxis(pixels * (self.width / view.width, self.height / view.height) - 0.5, -1, 0)
-        return np.where(nowhere, -1.0, x), np.where(nowhere, -1.0, y), np.where(nowhere, -1.0, depth)
+        x, y = np.moveaxis(pixels * (self.width / self.view.width, self.height / self.view.height) - 0.5, -1, 0)
+        away = distances(self.view, points_m)
+        return np.where(nowhere, -1.0, x), np.where(nowhere, -1.0, y), np.where(nowhere, -1.0, away)
 
 
 class _Eye:
@@ -145,12 +152,10 @@ class _Eye:
         self.camera = camera
         self.pixels, self.depth = camera.project(points_m)
         self.inside = camera.holds(self.pixels)
-        # Margins are along the line of sight, depths along the optical axis.
-        slant = self.depth / np.maximum(np.linalg.norm(points_m - camera.position_m, axis=-1), 1e-9)
-        self.behind = self.depth - margins_m * slant
+        self.in_front = distances(camera, points_m) - margins_m
         scale = BODIES_PX / _COARSER / max(camera.width, camera.height)
         coarse = max(1, round(camera.width * scale)), max(1, round(camera.height * scale))
-        self.screen = _Screen(camera, (coarse[0] * _COARSER, coarse[1] * _COARSER))
+        self.screen = _Screen.of(camera, (coarse[0] * _COARSER, coarse[1] * _COARSER))
         self.step = np.array([camera.width / self.screen.width, camera.height / self.screen.height])
         self.room = np.full(self.screen.width * self.screen.height, np.inf, dtype=np.float32)
         if scene is not None:
@@ -180,7 +185,7 @@ class _Eye:
             self.area[person, frame] = len(row) * self.step.prod()
             self.share[person, frame] = len(row) / len(each.pixels)
         at = self.at[:, frame]
-        self.hidden[:, frame] = np.minimum(nearest[at], self.room[at]) < self.behind[:, frame]
+        self.hidden[:, frame] = np.minimum(nearest[at], self.room[at]) < self.in_front[:, frame]
 
     def view(self) -> View:
         """Everything that was seen."""
@@ -190,6 +195,11 @@ class _Eye:
             for part in (slice(len(COCO_NAMES)), slice(len(COCO_NAMES), None))
         )
         return View(self.camera, of_coco, of_ntu, self.whole, self.visible, self.area, self.share)
+
+
+def distances(camera: ViewCamera, points_m: AnyArray) -> Array:
+    """How far points (..., 3) of the room are from a camera (...)."""
+    return np.asarray(np.linalg.norm(np.asarray(points_m, dtype=np.float64) - camera.position_m, axis=-1))
 
 
 def _box(pixels: Array) -> Array:
@@ -203,7 +213,7 @@ _last: tuple[weakref.ref[Scene], dict[tuple[ViewCamera, tuple[int, int]], Depth]
 
 
 def room_depth(camera: ViewCamera, size: tuple[int, int], scene: Scene) -> Depth:
-    """Depth (H, W) of a room in a camera's picture of `size` (width, height) pixels; infinite where nothing is."""
+    """Distance (H, W) of a room in a camera's picture of `size` (width, height) pixels; infinite where nothing is."""
     global _last
     last = _last  # other threads may look at other rooms
     if last is None or last[0]() is not scene:
@@ -217,9 +227,11 @@ def room_depth(camera: ViewCamera, size: tuple[int, int], scene: Scene) -> Depth
 def draw_room(camera: ViewCamera, size: tuple[int, int], scene: Scene, colors: NDArray[np.float32]) -> Canvas:
     """Draw the points of a room with colours (N, 3) as a camera sees them, over `size` (width, height) pixels."""
     apart = point_spacing(scene.points_m)
-    away = np.linalg.norm(scene.points_m - camera.position_m.astype(np.float32), axis=1)
+    away = distances(camera, scene.points_m)
     kept = (apart > 0) & (away > MOUNT_M)
-    canvas = Canvas(_Screen(camera, size))
+    if not camera.fisheye:  # a plane picture shows what is aside larger than its distance says
+        apart *= away / np.maximum(camera.project(scene.points_m)[1], 0.2 * away)
+    canvas = Canvas(_Screen.of(camera, size))
     canvas.draw_points(scene.points_m[kept], colors[kept], _GROWTH * apart[kept], max_px=_LARGEST_PX)
     canvas.mend_points()
     return canvas

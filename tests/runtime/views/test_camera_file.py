@@ -50,6 +50,29 @@ def test_a_field_of_view_is_from_edge_to_edge(tmp_path: Path) -> None:
     np.testing.assert_allclose(right, [1280, 360], atol=1e-9)
 
 
+def test_a_fisheye_has_its_field_of_view_in_equal_angles(tmp_path: Path) -> None:
+    down = {"lens": "fisheye", "width": 1200, "height": 1200, "position": [0, 0, 2.5], "look_at": [0, 0, 0]}
+    whole, bent = read_cameras(
+        write(
+            tmp_path,
+            [
+                down | {"fov_deg": 190},
+                down | {"name": "b", "fx": 380, "fy": 380, "cx": 600, "cy": 600, "distortion": [0.01, 0, 0, 0]},
+            ],
+        )
+    )
+    for degrees, x in ((0, 600), (45, 600 + 600 * 45 / 95), (90, 600 + 600 * 90 / 95)):
+        at = math.radians(degrees)
+        (pixel,), _ = whole.project(np.array([[math.sin(at), 0, 2.5 - math.cos(at)]]))
+        np.testing.assert_allclose(pixel, [x, 600], atol=1e-9)
+    assert (whole.max_angle_deg, bent.max_angle_deg) == (95, 90)
+    assert bent.distortion == (0.01, 0, 0, 0)
+    again = read_cameras(write(tmp_path, cameras_text([whole, bent])))
+    assert [(c.fisheye, c.distortion, c.max_angle_deg) for c in again] == [
+        (True, (0, 0, 0, 0), 95), (True, (0.01, 0, 0, 0), 90)
+    ]  # fmt: skip
+
+
 def test_a_camera_that_looks_straight_down_has_y_or_what_is_said_at_the_top(tmp_path: Path) -> None:
     down = LENS | {"position": [1, 2, 2.5], "look_at": [1, 2, 0]}
     plain, turned = read_cameras(write(tmp_path, [down, down | {"name": "b", "up": [1, 0, 0]}]))
@@ -187,6 +210,11 @@ WITHOUT = {key: value for key, value in CAMERA.items() if key != "look_at"}
         (LENS | {"camera_from_room": EYE, "up": [0, 0, 1]}, "expected 'up' beside 'look_at' alone"),
         (CAMERA | {"distortion": [0.1]}, "expected 4 or 5 coefficients"),
         (CAMERA | {"distortion": [0.1] * 8}, "expected 4 or 5 coefficients"),
+        (CAMERA | {"lens": "fisheye", "distortion": [0.1] * 5}, "expected 4 coefficients k1, k2, k3, k4"),
+        (CAMERA | {"lens": "fisheye", "max_angle_deg": 150}, "below 120 degrees, got 150 for 'max_angle_deg'"),
+        (CAMERA | {"lens": "fisheye", "fov_deg": 240}, "below 240 degrees, got 240 for 'fov_deg'"),
+        (CAMERA | {"max_angle_deg": 80}, "'max_angle_deg' of a fisheye alone"),
+        (CAMERA | {"lens": "wide"}, "expected 'pinhole' or 'fisheye', got \"wide\""),
         (CAMERA | {"frame": "world"}, "expected 'room' or 'scan', got \"world\""),
         (CAMERA | {"format_version": 2}, "expected format version 1, got 2"),
         (AT | {"width": 8, "height": 8, "intrinsics": np.diag([9, 9, 1]).T.tolist()} | {"cx": 3}, "for the lens"),

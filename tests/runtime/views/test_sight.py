@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,26 +151,44 @@ def test_hidden_is_what_a_ray_meets_something_before(stand: Stand, camera_at: Ca
     bodies = BodyView(motion)
     corners = np.concatenate([bodies.vertices(p, 0).astype(np.float64)[bodies.faces] for p in range(2)])
     compared = 0
-    for place, bend in (((3.0, 1.5, 2.4), 0.0), ((1.0, -3.0, 1.1), -0.15)):
-        camera = camera_at(place, (0.3, 0.2, 0.9), 700.0, (bend, 0.0, 0.001, 0.0, 0.0))
+    plain, bent = (
+        camera_at(place, (0.3, 0.2, 0.9), 700.0, (bend, 0.0, 0.001, 0.0, 0.0))
+        for place, bend in (((3.0, 1.5, 2.4), 0.0), ((1.0, -3.0, 1.1), -0.15))
+    )
+    above = camera_at((1.2, 0.4, 2.5), (1.2, 0.4, 0.0), 380.0)
+    fisheye = replace(above, fisheye=True, distortion=(-0.01, 0.0, 0.0, 0.0))
+    for camera in (plain, bent, fisheye):
         [view] = look(motion, [camera])
         said = np.concatenate([view.coco.visibility, view.ntu.visibility], axis=2)[:, 0]
-        pixel = 4.0 / 700 * 1280 / BODIES_PX  # of the buffer, in metres where people are
         for person in range(2):
-            for joint in range(0, points.shape[1], 2):
+            for joint in range(0, points.shape[1], 3):
                 point = points[person, joint]
-                distance = np.linalg.norm(point - camera.position_m)
-                side = np.cross(point - camera.position_m, [0.0, 0.0, pixel]) / distance
-                hits = [
-                    first_hit(camera.position_m, (point + move - camera.position_m) / distance, corners)
-                    for move in (np.zeros(3), side, -side, np.array([0, 0, pixel]), np.array([0, 0, -pixel]))
-                ]
+                distance = float(np.linalg.norm(point - camera.position_m))
+                ray = (point - camera.position_m) / distance
+                side = np.cross(ray, [0.6, -0.8, 0.0])
+                side *= 1280 / BODIES_PX / camera.fx / np.linalg.norm(side)  # to the next pixel of the buffer
+                across = np.cross(ray, side)
+                ways = (ray, ray + side, ray - side, ray + across, ray - across)
+                hits = [first_hit(camera.position_m, way, corners) for way in ways]
                 before = distance - MARGIN_M - flesh[joint] - np.array(hits)
                 if abs(before).min() < 0.01 or np.ptp(np.sign(before)):
                     continue  # at an outline, or as deep as the margin: the buffer's pixel may be on either side
-                assert said[person, joint] == (HIDDEN if before[0] > 0 else VISIBLE), (place, person, joint)
+                assert said[person, joint] == (HIDDEN if before[0] > 0 else VISIBLE), (camera, person, joint)
                 compared += 1
     assert compared > 60
+
+
+def test_a_fisheye_sees_across_its_axis(stand: Stand, camera_at: CameraAt, board: Board) -> None:
+    lower = replace(camera_at((1.0, 0.0, 1.4), (1.0, 0.0, 0.0), 300.0), fisheye=True, distortion=(0.0,) * 4)
+    wide = replace(lower, max_angle_deg=110.0, fx=180.0, fy=180.0)
+    motion = stand((0.0, 0.0))  # the camera hangs before the chest and looks down: the face is above it
+    [half], [whole] = look(motion, [lower]), look(motion, [wide])
+    assert {coco(half)[name] for name in FACE} == {OUTSIDE}
+    assert coco(whole)["nose"] == VISIBLE == coco(whole)["left_knee"]
+    nose = COCO_NAMES.index("nose")
+    assert whole.coco.depth_m[0, 0, nose] < 0
+    [hidden] = look(motion, [wide], board(0.5, z=(0.0, 2.4)))
+    assert coco(hidden)["nose"] == HIDDEN == coco(hidden)["left_knee"]
 
 
 def test_points_say_how_far_they_are_apart_and_strays_nothing() -> None:

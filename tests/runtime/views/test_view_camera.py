@@ -44,6 +44,29 @@ def test_pixels_are_those_of_the_formula(distortion: tuple[float, float, float, 
     np.testing.assert_allclose(depth.reshape(-1), expected[:, 2], rtol=1e-11)
 
 
+@pytest.mark.parametrize("distortion", [(0.0,) * 4, (-0.02, 0.004, -0.001, 0.0002)])
+def test_a_fisheye_has_a_point_at_its_angle_from_the_axis(distortion: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(2)
+    pose = np.eye(4)
+    pose[:3, :3] = matrix_from_rotation_vector(rng.normal(size=3))
+    pose[:3, 3] = rng.normal(size=3)
+    rows = tuple(map(tuple, pose.tolist()))
+    camera = ViewCamera("a", 1000, 1000, 310.0, 312.0, 498.0, 503.0, rows, distortion, True, 110.0)
+    angle, way, far = rng.uniform(0.01, 1.9, 60), rng.uniform(-np.pi, np.pi, 60), rng.uniform(0.5, 6, 60)
+    ray = np.stack([np.sin(angle) * np.cos(way), np.sin(angle) * np.sin(way), np.cos(angle)], axis=1)
+    pixels, depth = camera.project((far[:, None] * ray - pose[:3, 3]) @ pose[:3, :3])
+    k1, k2, k3, k4 = distortion
+    bent = angle * (1 + k1 * angle**2 + k2 * angle**4 + k3 * angle**6 + k4 * angle**8)
+    expected = np.stack([498 + 310 * bent * np.cos(way), 503 + 312 * bent * np.sin(way)], axis=1)
+    np.testing.assert_allclose(pixels, expected, atol=1e-8)
+    np.testing.assert_allclose(depth, far * np.cos(angle), atol=1e-12)
+    (axis, beyond), _ = camera.project(
+        (np.array([[0, 0, 2.0], [0, 2 * np.sin(1.95), 2 * np.cos(1.95)]]) - pose[:3, 3]) @ pose[:3, :3]
+    )
+    np.testing.assert_allclose(axis, [498, 503], atol=1e-6)
+    assert np.isnan(beyond).all()
+
+
 def test_right_is_right_and_up_is_up(camera_at: CameraAt) -> None:
     camera = camera_at((0.0, 0.0, 1.0), (5.0, 0.0, 1.0))  # looks along x: its right is -y
     (middle, right, above), depth = camera.project(np.array([[2, 0, 1], [2, -2, 1], [2, 0, 1.5]]))
