@@ -104,7 +104,10 @@ def of_window(
         held.append(AsTold(told, fps, kept))
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
     bent = bool(uses and uses[0] and uses[0][0].bent)
-    if first and (any(others) or bent or (room is not None and len(people) == 1)):
+    # A bent way that is gone over again begins where it should: held there in the loop, whatever of its first turn the
+    # network takes back swings the whole way round, and people walk sideways.
+    begins = any(others) or (room is not None and len(people) == 1 if not bent else finished or not turns)
+    if first and begins:
         # The first person of a window starts at its origin, but in company the model does not always see to it, and
         # beside furniture it may put somebody a metre off, to where it would rather have the seat. Who was put nowhere
         # stays where the model has them about the first, and so does the first.
@@ -129,7 +132,10 @@ def of_whole(
     space = None if room is None else room.free_space
     bounds = room.bounds if room is not None and request.walls else None
     apart_m = request.apart_m if len(people) > 1 or passed else 0.0
-    held: list[Correction] = [OnFurniture(_uses_of(people, request), placement, fps, space, finished=True)]
+    uses = _uses_of(people, request)
+    # Whoever walks there from where they were told to turns round for the seat, which cannot be turned towards them.
+    turns = any(one[:1] and one[0].bent for one in uses)
+    held: list[Correction] = [OnFurniture(uses, placement, fps, space, turns=turns, finished=True)]
     if bounds is not None or apart_m > 0:
         held.append(StayInside(bounds, placement, fps, apart_m, passed))
     return held

@@ -19,6 +19,7 @@ from motion_runtime.approach import (
     Stance,
     ends_on,
     good,
+    lies,
     names_others,
     rests_on,
     seats_one,
@@ -48,6 +49,8 @@ _RESTS_S: Final = 2.0
 """Sitting or lying down takes as long."""
 _LONG_S: Final = 6.5
 """The model makes a walk and what it ends on in one piece in no more."""
+_SHORT_M: Final = 2.0
+"""Told to walk less far before it sits down, as a part of its own, the model sits down at once."""
 _AT_HAND_M: Final = 2.5
 """Who starts where they were told to uses what is no farther away, but for those who walk there."""
 
@@ -127,7 +130,11 @@ class RoomStaging:
             ways.append(self._way_m(before, spot))
         done = wanted[: len(taken)]
         told, again = phases(self._lengths(person), done, ways)
-        if len(done) > 1 or self._uses[person][0].bent or self._request.seconds > _LONG_S:
+        said = self._request.prompt_of_each[person]
+        parted = len(done) > 1 or "|" in said or self._request.seconds > _LONG_S
+        if not parted and ways[0] is not None and ways[0] < _SHORT_M and not lies(said):
+            self._told_as[person] = worded(said, taken[0].thing, self._request.seconds)
+        elif parted or self._uses[person][0].bent:
             self._told_as[person], self._retold_as[person] = as_prompt(told), as_prompt(again)
 
     def _in_time(self, way_m: float) -> bool:
@@ -214,8 +221,10 @@ class RoomStaging:
         found = self._spots_at(0, things)
         found = [spot for spot in found if math.dist(spot.before(), start) < near]
         if found:
-            spot = min(found, key=lambda spot: math.dist(spot.before(), start))
             walks = stance_of(self._prompts[0]) is Stance.AWAY and goal is None
+            if walks and not lies(self._prompts[0]):
+                found = good(found)  # nobody walks to the arm of a sofa because it is nearer
+            spot = min(found, key=lambda spot: math.dist(spot.before(), start))
             self._take(0, spot, 0, start_free=False, bent=walks and self._in_time(self._way_m(request.start_m, spot)))
 
     def _at_furniture(self, person: int, things: Sequence[RoomObject]) -> None:

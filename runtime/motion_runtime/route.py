@@ -18,6 +18,10 @@ _TIGHT: Final = 0.4
 """How much farther a step is counted where a body just fits through."""
 _STEPS: Final = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0))
 _SEEN_M: Final = 0.05
+_BEND_M: Final = 0.4
+"""Radius of the bow on which somebody sets out."""
+_BENDS_RAD: Final = math.radians(30.0)
+"""Who faces the way that they go by less sets out straight."""
 _BESIDE_M: Final = 1.2
 """A place farther from the free floor has no way to it."""
 
@@ -42,6 +46,36 @@ def find_route(space: FreeSpace, start_m: tuple[float, float], goal_m: tuple[flo
         at = next((k for k in range(len(way) - 1, at + 1, -1) if _is_open(space, way[at], way[k])), at + 1)
         corners.append(way[at])
     return _without_hooks(np.array(corners))
+
+
+def set_out(space: FreeSpace, corners: Array, facing_rad: float) -> Array:
+    """Begin a way (N, 2) with a bow from where somebody faces, where the floor has room for it.
+
+    Nobody turns on the spot while they walk: feet that were made to walk straight on would slide.
+    """
+    start, goal = corners[0], corners[1]
+    way = goal - start
+    if abs(math.remainder(math.atan2(way[1], way[0]) - facing_rad, 2 * math.pi)) < _BENDS_RAD:
+        return corners
+    best = corners
+    shortest = math.inf
+    for side in (1.0, -1.0):
+        centre = start + _BEND_M * np.array([-math.sin(facing_rad), math.cos(facing_rad)]) * side
+        to_goal = goal - centre
+        far = float(np.linalg.norm(to_goal))
+        if far <= _BEND_M:
+            continue
+        # Where the tangent to the goal leaves the circle, as an angle about its centre.
+        leaves = math.atan2(to_goal[1], to_goal[0]) - side * math.acos(_BEND_M / far)
+        first = facing_rad - side * math.pi / 2
+        sweep = side * ((side * (leaves - first)) % (2 * math.pi))
+        angles = first + np.linspace(0.0, sweep, max(math.ceil(abs(sweep) / 0.3), 2))
+        bow = centre + _BEND_M * np.column_stack([np.cos(angles), np.sin(angles)])
+        length = _BEND_M * abs(sweep) + math.dist(bow[-1], goal)
+        free = all(_is_open(space, a, b) for a, b in zip(bow[1:-1], bow[2:], strict=True))
+        if length < shortest and free and _is_open(space, bow[-1], goal):
+            best, shortest = np.concatenate([start[None], bow[1:], corners[1:]]), length
+    return best
 
 
 def _without_hooks(corners: Array) -> Array:

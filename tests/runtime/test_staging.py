@@ -13,14 +13,15 @@ from motion_preprocessing.errors import InputError
 from motion_preprocessing.labels import named_classes
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.scene import Scene
-from motion_runtime.approach import Stance, ends_on, stance_of, things_for, worded
+from motion_runtime.approach import Stance, ends_on, spots, stance_of, things_for, worded
 from motion_runtime.editing.edits import miss_of
 from motion_runtime.editing.root_path import RootPath
 from motion_runtime.generator import Generator
 from motion_runtime.goals import parse_place
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Room
-from motion_runtime.route import find_route
+from motion_runtime.room_staging import RoomStaging
+from motion_runtime.route import find_route, set_out
 from motion_runtime.stage import Start
 from motion_runtime.staging import staged
 
@@ -174,6 +175,23 @@ def test_the_way_goes_round_what_stands_in_it() -> None:
     np.testing.assert_allclose(
         find_route(FreeSpace((0.0, 0.0), 0.1, floor, wall), (1.0, 1.0), (5.0, 1.0)), [(1.0, 1.0), (5.0, 1.0)]
     )
+
+
+def test_who_faces_elsewhere_sets_out_on_a_bow() -> None:
+    """A bow and its tangent, of known length; where there is no room for it, the way stays as it is."""
+    floor, wall = np.ones((101, 101), dtype=np.bool_), np.zeros((101, 101), dtype=np.bool_)
+    wall[38] = True  # the line x = -0.6
+    open_floor, behind = (FreeSpace((-2.5, -2.5), 0.05, floor, things) for things in (np.zeros_like(wall), wall))
+    straight = np.array([[0.0, 0.0], [1.5, 0.0]])
+    np.testing.assert_array_equal(set_out(open_floor, straight, 0.3), straight)
+    np.testing.assert_array_equal(set_out(behind, straight, math.pi), straight)
+    bow = set_out(open_floor, straight, math.pi)
+    np.testing.assert_array_equal(bow[[0, -1]], straight)
+    assert bow[1, 0] < 0  # backwards at first, where one faces
+    # The way back to the start is a tangent of the circle, and so is that from the bow's end, as long.
+    arc_rad = math.pi + 2 * math.atan(0.4 / 1.5)
+    assert np.linalg.norm(np.diff(bow, axis=0), axis=1).sum() == pytest.approx(1.5 + 0.4 * arc_rad, rel=0.01)
+    np.testing.assert_array_equal(set_out(open_floor, straight[[0, 1, 0]], math.pi)[-2:], straight[::-1])
 
 
 def test_the_motion_really_ends_there(ward: Scene) -> None:
@@ -468,13 +486,39 @@ def test_who_walks_to_a_seat_from_a_given_start_has_their_way_bent(room: Room, w
     seats = [one for one in ward.furniture if one.object_class == "chair"]
     nearest = min(seats, key=lambda one: math.dist(one.centre_m, start))
     assert nearest.gap_m(np.array([use.seat.centre_m]))[0] == 0.0
-    assert request.told[0].endswith("a person sits down on a chair")
-    assert request.retold[0].endswith("a person walks to a chair and sits down")
     assert not stage(room, "a person sits down on the chair", start_m=start).uses[0][0].bent
     assert stage(room, prompt, start_m=start, use=False).uses == ()
     # Too far for the time: the model walks as it does.
     ((use,),) = staged(replace(GenerationRequest(prompts=(prompt,)), start_m=start), room, 0.1).uses
     assert not use.bent
+
+
+def test_who_walks_to_a_sofa_from_its_end_sits_down_from_its_front(room: Room, ward: Scene) -> None:
+    chair = thing(ward, "chair")
+    sofa = replace(chair, object_class="sofa", size_m=(1.9, *chair.size_m[1:]), back_m=(0.0, -0.13))
+    found = spots([sofa], room.free_space)
+    end = next(spot for spot in found if abs(math.cos(spot.outward_rad - sofa.yaw_rad)) > 0.9)
+    request = GenerationRequest(("a person walks to the sofa and sits down",), start_m=end.step(0.7))
+    staging = RoomStaging(request, room, request.prompts, [None], LAST_S)
+    staging._errands[0][0] = replace(staging._errands[0][0], things=(sofa,))
+    ((use,),) = staging.fill().uses
+    assert abs(math.cos(use.seat.facing_rad - sofa.yaw_rad)) < 0.1
+
+
+def test_a_short_way_to_a_seat_is_told_in_one(room: Room, ward: Scene) -> None:
+    """Told to walk for a second and then to sit down, the model sits down at once."""
+    prompt = "a person walks to the chair and sits down"
+    for x, y in room.stands()[::40]:
+        request = stage(room, prompt, start_m=(float(x), float(y)))
+        ((use,),) = request.uses
+        if use.bent:
+            way = find_route(room.free_space, (float(x), float(y)), use.seat.centre_m)
+            parts = bool(request.told) and "|" in request.told[0]
+            length = float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
+            assert parts == (length > 2.4) or 1.9 < length < 2.9
+            if parts:
+                assert "a person sits down on a chair" in request.told[0]
+                assert "a person walks to a chair and sits down" in request.retold[0]
 
 
 def test_each_part_has_its_own_thing_in_its_own_time(room: Room, ward: Scene) -> None:

@@ -31,6 +31,7 @@ from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import VELOCITIES
 from motion_runtime.editing.bent_way import End, bent
+from motion_runtime.editing.go_on import going_on, to_and_fro
 from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.editing.on_furniture import (
     OVER_M,
@@ -46,10 +47,11 @@ from motion_runtime.editing.on_furniture import (
     while_used,
 )
 from motion_runtime.editing.turn_round import turned_round
+from motion_runtime.editing.way_length import with_way
 from motion_runtime.editing.windows import Frame
 from motion_runtime.placement import Placement, Room
 from motion_runtime.room_solids import Solids
-from motion_runtime.route import find_route
+from motion_runtime.route import find_route, set_out
 from motion_runtime.stage import Rest, Use
 
 Array = NDArray[np.float64]
@@ -148,25 +150,11 @@ def _staying(x: Array, use: Use, fps: float) -> Array | None:
     last = arrived + int(up[0]) - round(_SETTLES_S * fps)
     if last - arrived < _SETTLES_S * fps:
         return None
-    there = last - arrived
-    to_and_fro = np.abs((np.arange(1, leaves - last) + there) % (2 * there) - there)
-    on = np.gradient(np.concatenate([[0], to_and_fro]))[1:] < 0  # in the way of time
     result = np.array(x)
-    result[last + 1 : leaves] = x[last - to_and_fro]
-    result[last + 1 : leaves, VELOCITIES] *= np.where(on, 1.0, -1.0)[:, None]
+    result[last + 1 : leaves] = to_and_fro(x, arrived, last, leaves - last - 1)
     if leaves < len(x):
-        result[leaves - 1 :] = _going_on(result[leaves - 1], x[leaves - 1 :], fps)
+        result[leaves - 1 :] = going_on(result[leaves - 1], x[leaves - 1 :], _SETTLES_S * fps)
     return result
-
-
-def _going_on(pose: Array, x: Array, fps: float) -> Array:
-    """Move (T, 258) as one piece to where it goes on from a pose (258,); what still differs fades away."""
-    ways = [facing_down(joints_of(one)) for one in (pose[None], x[:1])]
-    turned = np.asarray(move_pose_vectors(x, ways[0] - ways[1], np.zeros(2)), dtype=np.float64)
-    shift = (joints_of(pose) - joints_of(turned[0]))[0, :2]
-    moved = np.asarray(move_pose_vectors(turned, 0.0, shift), dtype=np.float64)
-    fades = 1.0 - smooth_step(np.arange(len(x)) / (_SETTLES_S * fps))
-    return np.asarray(moved + fades[:, None] * (pose - moved[0]))
 
 
 def seen_from(frame: Placement, x: Array, placement: Placement) -> Array:
@@ -190,6 +178,7 @@ def _bent(x: Array, use: Use, room: Room, placement: Placement, fps: float, pass
     joints = raised(joints, down, use.level_m + OVER_M - underside_m(joints))
     x = with_joints(x, joints, fps)
     start = placement.to_room(joints[down.begin, 0])
+    facing = placement.heading_rad + facing_down(joints[down.begin][None])
     best: tuple[float, Array] | None = None
     for rest in use.rests(lies=down.lies):
         for side in (-0.5 * math.pi, 0.5 * math.pi) if down.lies else (0.0,):
@@ -197,12 +186,19 @@ def _bent(x: Array, use: Use, room: Room, placement: Placement, fps: float, pass
             way = rest.facing_rad + side
             before = rest.centre_m[0] + gap * math.cos(way), rest.centre_m[1] + gap * math.sin(way)
             corners = find_route(room.free_space, (float(start[0]), float(start[1])), before)
+            corners = set_out(room.free_space, corners, facing)
             own = placement.to_canonical(np.column_stack([corners, np.zeros(len(corners))]))[:, :2]
             place = placement.to_canonical(np.array([*rest.centre_m, 0.0]))[:2]
             end = End(place, rest.facing_rad - placement.heading_rad, side, gap)
-            tried = bent(x, own, end, down, down.begin, upright, fps)
-            there = placement.to_room(joints_of(tried)[down.begin : upright + 1])
-            cost = _PER_M * float(np.linalg.norm(np.diff(corners, axis=0), axis=1).sum())
+            length = float(np.linalg.norm(np.diff(corners, axis=0), axis=1).sum())
+            walked, when, goes = x, down, upright
+            if down.begin == 0 and math.isinf(use.until_s):
+                walked, index = with_way(x, length, upright, int(np.argmax(down.level)), fps)
+                when = down._replace(weight=down.weight[index], level=down.level[index])
+                goes = int(np.flatnonzero(index == upright)[-1])
+            tried = bent(walked, own, end, when, down.begin, goes, fps)
+            there = placement.to_room(joints_of(tried)[down.begin : goes + 1])
+            cost = _PER_M * length
             cost += _inside(there[::_EVERY], room.solids)
             cost += _met(placement.to_room(joints_of(tried)[:, 0])[:, :2], passed)
             if best is None or cost < best[0]:

@@ -16,7 +16,7 @@ from motion_runtime.editing.stand_at import StandAt
 from motion_runtime.editing.windows import starting
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
-from motion_runtime.stage import Start
+from motion_runtime.stage import Rest, Start, Use
 
 PLACE = Placement((2.0, -1.0), 0.9)
 
@@ -63,6 +63,18 @@ def test_who_is_alone_in_a_room_starts_where_they_were_put(
     """Two of whom nobody was put anywhere are left as the model has them to each other."""
     wanted = GenerationRequest(("a person sits",) * people, staged=True)
     held = of_window(Placement(), wanted, room if in_room else None, range(people), 20.0, kept=kept)
+    assert any(isinstance(one, StandAt) for one in held) is there
+
+
+@pytest.mark.parametrize(
+    ("turns", "finished", "there"), [(False, False, True), (True, False, False), (True, True, True)]
+)
+def test_a_bent_way_that_is_gone_over_is_not_held_at_its_start_before_it_is_finished(
+    room: Room, turns: bool, finished: bool, there: bool
+) -> None:
+    use = Use(0.45, Rest((1.0, 1.0), (0.1, 0.1), 0.0), (), start_free=False, bent=True)
+    wanted = GenerationRequest(("a person sits",), staged=True, uses=((use,),))
+    held = of_window(Placement(), wanted, room, [0], 20.0, turns=turns, finished=finished)
     assert any(isinstance(one, StandAt) for one in held) is there
 
 
