@@ -102,6 +102,8 @@ def test_help_is_seen_in_both_and_rising_in_the_other(figures: Any) -> None:
     assert rows["wheelchair"].model.value == 0.0
     assert rows["wheelchair"].met is None  # no held-out clip shows it
     assert rows["helped"].model.value == 0.5
+    assert rows["helped"].real.value == 0.5  # of the two held-out takes of help the other one rises in one
+    assert rows["helped"].real.count == 2
     assert rows["helped"].met is None
     assert rows["walk"].model.value == 1.0
     assert "seen in 17% of 6 motions" in rows["walk"].note

@@ -147,10 +147,12 @@ def test_a_whole_evaluation(folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert rows["bone_drift_mean_percent"]["model"]["value"] < 0.01
     assert rows["help"]["met"] is False
     assert rows["apart_2"]["model"]["value"] == 1.0
+    assert rows["apart_2"]["why no real"] == "no recordings of 2 people"
     assert rows["falls"]["model"]["value"] == 0.0
     assert rows["wall_penetration"]["model"]["value"] > 0.2  # whoever walks for six seconds leaves the room
     assert figures["about"]["bundle sha256"] == "ab" * 32
     page = (tmp_path / "report" / "index.html").read_text()
+    assert ">no recordings of 2 people<" in page
     assert "data:image/gif;base64," in page
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)
     assert "<svg" in page
@@ -215,6 +217,8 @@ def test_who_sits_down_starts_with_the_back_to_the_seat(index: int) -> None:
 
 
 def test_rows_for_a_model_card() -> None:
+    bare = Row("p", "k", "walls", "%", Estimate(0.5, 0.4, 0.6, 9), unreal="no walls")
+    assert markdown([bare]).splitlines()[-1] == "| walls | 50 % (40 to 60) | no walls |  |  |"
     row = Row("p", "k", "a | b", "%", Estimate(0.5, 0.4, 0.6, 9), NOT_MEASURED, ">= 60 %", False)
     assert markdown([row]).splitlines()[-1] == "| a / b | 50 % (40 to 60) | not measured | >= 60 % | no |"
     assert json.dumps(row.as_dict(), allow_nan=False)

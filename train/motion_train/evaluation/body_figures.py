@@ -20,7 +20,7 @@ from motion_train.evaluation.falls import FallPhysics, fall_physics
 from motion_train.evaluation.making import Made
 from motion_train.evaluation.memory import nearest_m, snippet, training_snippets
 from motion_train.evaluation.real import RealSet
-from motion_train.evaluation.rows import NOT_MEASURED, Row, at_least, at_most
+from motion_train.evaluation.rows import Row, at_least, at_most
 
 PART: Final = "Bodies"
 FALLS: Final = "Falls"
@@ -137,22 +137,24 @@ def company_figures(made: Sequence[Made], data: Path, rng: np.random.Generator, 
         shares.setdefault(metrics.people, []).append(1 - metrics.person_penetration_share)
         depths.append(metrics.person_penetration_mean_cm)
     dataset = MotionDataset.open(data)
-    real_shares, real_depths = [], []
+    real_shares: dict[int, list[float]] = {}
+    real_depths = []
     for members in dataset.pairs():
-        joints = [np.asarray(dataset[i].pose[:, POSITIONS]).reshape(-1, JOINT_COUNT, 3) for i in members[:2]]
+        joints = [np.asarray(dataset[i].pose[:, POSITIONS]).reshape(-1, JOINT_COUNT, 3) for i in members]
         frames = min(len(person) for person in joints)
         metrics = evaluate_motion(np.stack([person[:frames] for person in joints]), dataset.fps)
-        real_shares.append(1 - metrics.person_penetration_share)
+        real_shares.setdefault(metrics.people, []).append(1 - metrics.person_penetration_share)
         real_depths.append(metrics.person_penetration_mean_cm)
-    own = mean_of(real_shares, rng, replications, (0.0, 1.0))
-    note = "real: takes of two who dance, help or push a wheelchair, training split included"
+    own = mean_of([share for group in real_shares.values() for share in group], rng, replications, (0.0, 1.0))
+    note = "real: takes of people who dance, help or push a wheelchair, training split included"
     every = mean_of([share for group in shares.values() for share in group], rng, replications, (0.0, 1.0))
     rows = [Row(COMPANY, "apart", "frames without mutual penetration, 2 to 4 people", "%", every, own, ">= 95 %",
                 at_least(every, 0.95), note)]  # fmt: skip
     for people, group in sorted(shares.items()):
         model = mean_of(group, rng, replications, (0.0, 1.0))
-        beside = own if people == 2 else NOT_MEASURED
-        rows.append(Row(COMPANY, f"apart_{people}", f"the same, {people} people", "%", model, beside, note=note))
+        beside = mean_of(real_shares.get(people, []), rng, replications, (0.0, 1.0))
+        rows.append(Row(COMPANY, f"apart_{people}", f"the same, {people} people", "%", model, beside, note=note,
+                        unreal=f"no recordings of {people} people"))  # fmt: skip
     rows.append(Row(COMPANY, "overlap_cm", "mean depth of overlap", "cm", mean_of(depths, rng, replications),
                     mean_of(real_depths, rng, replications), note=note))  # fmt: skip
     return rows

@@ -126,7 +126,8 @@ def _table(rows: Sequence[Row], *, with_target: bool) -> str:
     for row in rows:
         note = f'<div class="note">{html.escape(row.note)}</div>' if row.note else ""
         cells = f"<td>{html.escape(row.label)}{note}</td>"
-        cells += "".join(f'<td class="n">{html.escape(shown(v, row.unit))}</td>' for v in (row.model, row.real))
+        figures = shown(row.model, row.unit), shown(row.real, row.unit, row.unreal)
+        cells += "".join(f'<td class="n">{html.escape(figure)}</td>' for figure in figures)
         if with_target:
             word = {True: "yes", False: "no", None: "not measured"}[row.met]
             cells += f'<td class="n">{html.escape(row.target)}</td><td class="{word[:3].strip()}">{word}</td>'

@@ -105,7 +105,8 @@ def room_figures(
     walls = [_deep(wall_depth_m(m.joints_m[0], rooms[m.wanted.row].size_m)) for m in seen]
     note = "walls are no objects: the model is not shown them"
     rows.append(Row(PART, "wall_penetration", "frames with the body > 2 cm in a wall", "%",
-                    mean_of(walls, rng, replications, (0.0, 1.0)), note=note))  # fmt: skip
+                    mean_of(walls, rng, replications, (0.0, 1.0)), note=note,
+                    unreal="recordings have no walls"))  # fmt: skip
     return rows + _contact_rows(rooms, seen, untold, furnished, held_out.fps, rng, replications)
 
 

@@ -33,6 +33,8 @@ class Row:
     """Whether it is; None where nothing is asked or nothing was measured."""
     note: str = ""
     """What one must know to read it."""
+    unreal: str = "not measured"
+    """What is said in the place of `real` where there is none: why not."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -45,13 +47,14 @@ class Row:
             "target": self.target,
             "met": self.met,
             "note": self.note,
+            "why no real": "" if math.isfinite(self.real.value) else self.unreal,
         }
 
 
-def shown(estimate: Estimate, unit: str) -> str:
-    """Figure with its interval, such as '62 % (51 to 73)'."""
+def shown(estimate: Estimate, unit: str, missing: str = "not measured") -> str:
+    """Figure with its interval, such as '62 % (51 to 73)'; `missing` where it was not measured."""
     if not math.isfinite(estimate.value):
-        return "not measured"
+        return missing
     scale, tail = (100.0, " %") if unit == "%" else (1.0, f" {unit}" if unit else "")
     text = f"{_number(scale * estimate.value)}{tail}"
     if math.isfinite(estimate.low):
@@ -64,7 +67,7 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = ["| figure | model | real | to reach | met |", "|---|---|---|---|---|"]
     for row in rows:
         met = {True: "yes", False: "no", None: ""}[row.met]
-        cells = [row.label, shown(row.model, row.unit), shown(row.real, row.unit), row.target, met]
+        cells = [row.label, shown(row.model, row.unit), shown(row.real, row.unit, row.unreal), row.target, met]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
