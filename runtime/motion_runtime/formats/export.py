@@ -109,22 +109,18 @@ def _people(name: str, suffix: str, arrays_of: Callable[..., smpl_files.Arrays])
     return write
 
 
-def _with_camera(write: Callable[[Export, Path], None]) -> Callable[[Export, Path], None]:
-    """What is seen by the given cameras, else by the still one, comes with these."""
-
-    def write_both(export: Export, folder: Path) -> None:
-        write(export, folder)
-        if export.cameras:
-            _cameras(export, folder)
-        else:
-            text = json.dumps(camera_for(export.motion).as_dict(), indent=1)
-            label_files.write_text(folder / CAMERA_FILE, f"{text}\n")
-
-    return write_both
+def _still_camera(export: Export, folder: Path) -> None:
+    text = json.dumps(camera_for(export.motion).as_dict(), indent=1)
+    label_files.write_text(folder / CAMERA_FILE, f"{text}\n")
 
 
 def _cameras(export: Export, folder: Path) -> None:
     label_files.write_text(folder / CAMERAS_FILE, cameras_text(view.camera for view in export.views))
+
+
+def _pyskl(export: Export, folder: Path) -> None:
+    skeleton_files.write_pyskl(folder / "pyskl.pkl", export.motion, export.name)
+    _still_camera(export, folder)
 
 
 def _in_views(write: Callable[[Path, Motion, str, Sequence[View]], None], file: str) -> Callable[[Export, Path], None]:
@@ -135,20 +131,21 @@ def _in_views(write: Callable[[Path, Motion, str, Sequence[View]], None], file: 
     return write_both
 
 
-@_with_camera
 def _ava(export: Export, folder: Path) -> None:
     views = export.views if export.cameras else ()
     label_files.write_text(folder / "ava.csv", label_files.ava_csv(export.motion, export.name, views))
     label_files.write_text(folder / "ava_actions.pbtxt", label_files.ava_label_map())
+    (_cameras if export.cameras else _still_camera)(export, folder)
 
 
-@_with_camera
 def _ntu_text(export: Export, folder: Path) -> None:
-    if not export.cameras:
+    if export.cameras:
+        for view in export.views:
+            skeleton_files.write_ntu_text(folder / f"ntu25_{view.camera.name}.skeleton", export.motion, view)
+        _cameras(export, folder)
+    else:
         skeleton_files.write_ntu_text(folder / "ntu25.skeleton", export.motion)
-        return
-    for view in export.views:
-        skeleton_files.write_ntu_text(folder / f"ntu25_{view.camera.name}.skeleton", export.motion, view)
+        _still_camera(export, folder)
 
 
 def _through_blender(name: str, file: str) -> Callable[[Export, Path], None]:
@@ -170,9 +167,7 @@ _WRITERS: Final[dict[str, Callable[[Export, Path], None]]] = {
     "coco": lambda export, folder: skeleton_files.write_coco(folder / "coco17.npz", export.motion),
     "ntu": lambda export, folder: skeleton_files.write_ntu(folder / "ntu25.npz", export.motion),
     "ntu-text": _ntu_text,
-    "pyskl": _with_camera(
-        lambda export, folder: skeleton_files.write_pyskl(folder / "pyskl.pkl", export.motion, export.name)
-    ),
+    "pyskl": _pyskl,
     "coco-2d": _in_views(view_files.write_coco_2d, "coco_keypoints.json"),
     "ntu-2d": _in_views(view_files.write_ntu_2d, "ntu_keypoints.json"),
     "pyskl-2d": _in_views(view_files.write_pyskl_2d, "pyskl_2d.pkl"),

@@ -34,7 +34,7 @@ FORMATS: Final[dict[str, Format]] = {
     "coco": Format(("coco17.npz",), "the 17 keypoints of COCO in 3D, metres"),
     "ntu": Format(("ntu25.npz",), "the 25 joints of NTU RGB+D, metres"),
     "ntu-text": Format(
-        ("ntu25.skeleton", "ntu25_*.skeleton", CAMERA_FILE), "the same as text of NTU RGB+D, seen by a still camera"
+        ("ntu25.skeleton", "ntu25_*.skeleton", CAMERA_FILE), "the same as text of NTU RGB+D, seen by a camera"
     ),
     "pyskl": Format(("pyskl.pkl", CAMERA_FILE), "pickle for PYSKL and MMAction2, 25 joints, one class a clip"),
     "coco-2d": Format(("coco_keypoints.json", CAMERAS_FILE), "JSON of COCO: keypoints, visibility, boxes in cameras"),

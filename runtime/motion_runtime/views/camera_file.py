@@ -55,7 +55,7 @@ def read_cameras(path: Path, scene: Scene | None = None) -> tuple[ViewCamera, ..
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise InputError(f"expected a camera file in JSON, got '{reason}' for {path}; check the path") from None
     if isinstance(content, dict) and "cameras" in content:
@@ -196,10 +196,11 @@ def _pose(values: Mapping[str, Any], scene: Scene | None) -> Array:
         place, target = (rotation @ _numbers(values, key, (3,)) * scale + shift for key in given)
         return looking(place, target, rotation @ _numbers(values, "up", (3,)) if "up" in values else None)
     if given == ("R", "t"):
-        turn = values["R"]
-        vector = isinstance(turn, list) and len(turn) == 3 and not any(isinstance(row, list) for row in turn)
-        matrix = np.asarray(matrix_from_rotation_vector(_numbers(values, "R", (3,)))) if vector else None
-        turn, move = _numbers(values, "R", (3, 3)) if matrix is None else matrix, _numbers(values, "t", (3,))
+        move = _numbers(values, "t", (3,))
+        if isinstance(values["R"], list) and not any(isinstance(row, list) for row in values["R"]):
+            turn = np.asarray(matrix_from_rotation_vector(_numbers(values, "R", (3,))))
+        else:
+            turn = _numbers(values, "R", (3, 3))
     else:
         matrix = _numbers(values, given[0], (4, 4))
         if np.abs(matrix[3] - (0, 0, 0, 1)).max() > 1e-6:

@@ -1,10 +1,10 @@
 """What cameras see of a motion: keypoints in their pictures, what hides them, boxes around people.
 
-Everything is drawn into one depth buffer a camera and frame, in the camera's own (distorted) pixels: the room once, the
-bodies in every frame. A keypoint is hidden where the buffer has something nearer than the keypoint lies, by more than
-`FLESH_M` (how deep it is below its own skin, so that this never hides it) and `MARGIN_M` together, along the line of
-sight. The margin is what scans and bodies are off by: points of a scan scatter by a centimetre or two, bodies sink
-into mattresses as far, and fingers that touch a shoulder do not hide it.
+Everything is drawn into one buffer of distances a camera and frame, in the camera's own (distorted) pixels: the room
+once, the bodies in every frame. A keypoint is hidden where the buffer has something nearer than the keypoint lies, by
+more than `FLESH_M` (how deep it is below its own skin, so that this never hides it) and `MARGIN_M` together. The margin
+is what scans and bodies are off by: points of a scan scatter by a centimetre or two, bodies sink into mattresses as
+far, and fingers that touch a shoulder do not hide it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
     from motion_runtime.formats.skin import Skin
 
-Depth = NDArray[np.float32]
+Array32 = NDArray[np.float32]
 
 OUTSIDE: Final = 0
 HIDDEN: Final = 1
@@ -58,6 +58,7 @@ are holes then, and its edge reaches 3 cm too far; both are less where points ar
 _STRAY: Final = 4
 """Fewer points that have no others around them are noise of the scanner, not things."""
 _LARGEST_PX: Final = 41
+"""Points that are as near as the camera's mount grow no further."""
 
 
 class Seen(NamedTuple):
@@ -159,16 +160,17 @@ class _Eye:
         self.step = np.array([camera.width / self.screen.width, camera.height / self.screen.height])
         self.room = np.full(self.screen.width * self.screen.height, np.inf, dtype=np.float32)
         if scene is not None:
-            room = room_depth(camera, coarse, scene)
+            room = room_distance(camera, coarse, scene)
             self.room = room.repeat(_COARSER, axis=0).repeat(_COARSER, axis=1).reshape(-1)
-        column, row = np.moveaxis(np.where(self.inside[..., None], self.pixels, 0.0) / self.step, -1, 0)
-        self.at = row.astype(np.int64) * self.screen.width + column.astype(np.int64)
+        cell = (np.where(self.inside[..., None], self.pixels, 0.0) / self.step).astype(np.int64)
+        column, row = np.moveaxis(np.minimum(cell, [self.screen.width - 1, self.screen.height - 1]), -1, 0)
+        self.at = row * self.screen.width + column
         self.hidden = np.zeros(self.inside.shape, dtype=np.bool_)
         people, frames = points_m.shape[:2]
         self.whole, self.visible = np.full((2, people, frames, 4), np.nan)
         self.area, self.share = np.zeros((2, people, frames))
 
-    def see(self, frame: int, vertices_m: Sequence[Depth], faces: NDArray[np.int64]) -> None:
+    def see(self, frame: int, vertices_m: Sequence[Array32], faces: NDArray[np.int64]) -> None:
         """Look at people's meshes (V, 3) in a frame."""
         nearest = np.full_like(self.room, np.inf)
         seen = [rasterise(vertices, faces, self.screen) for vertices in vertices_m]
@@ -208,11 +210,11 @@ def _box(pixels: Array) -> Array:
     return np.concatenate([there.min(axis=0), there.max(axis=0)]) if len(there) else np.full(4, np.nan)
 
 
-_last: tuple[weakref.ref[Scene], dict[tuple[ViewCamera, tuple[int, int]], Depth]] | None = None
+_last: tuple[weakref.ref[Scene], dict[tuple[ViewCamera, tuple[int, int]], Array32]] | None = None
 """What cameras see of the last room: the motions of a run mostly share both."""
 
 
-def room_depth(camera: ViewCamera, size: tuple[int, int], scene: Scene) -> Depth:
+def room_distance(camera: ViewCamera, size: tuple[int, int], scene: Scene) -> Array32:
     """Distance (H, W) of a room in a camera's picture of `size` (width, height) pixels; infinite where nothing is."""
     global _last
     last = _last  # other threads may look at other rooms
@@ -224,20 +226,20 @@ def room_depth(camera: ViewCamera, size: tuple[int, int], scene: Scene) -> Depth
     return known[camera, size]
 
 
-def draw_room(camera: ViewCamera, size: tuple[int, int], scene: Scene, colors: NDArray[np.float32]) -> Canvas:
+def draw_room(camera: ViewCamera, size: tuple[int, int], scene: Scene, colors: Array32) -> Canvas:
     """Draw the points of a room with colours (N, 3) as a camera sees them, over `size` (width, height) pixels."""
     apart = point_spacing(scene.points_m)
     away = distances(camera, scene.points_m)
     kept = (apart > 0) & (away > MOUNT_M)
     if not camera.fisheye:  # a plane picture shows what is aside larger than its distance says
-        apart *= away / np.maximum(camera.project(scene.points_m)[1], 0.2 * away)
+        apart *= away / np.maximum(camera.from_room(scene.points_m)[:, 2], 0.2 * away)
     canvas = Canvas(_Screen.of(camera, size))
     canvas.draw_points(scene.points_m[kept], colors[kept], _GROWTH * apart[kept], max_px=_LARGEST_PX)
     canvas.mend_points()
     return canvas
 
 
-def point_spacing(points_m: NDArray[np.float32]) -> Array:
+def point_spacing(points_m: Array32) -> Array:
     """How far points (N, 3) of surfaces are from their neighbours (N,), by how many share a cell; 0 for strays."""
     keys = cell_keys(points_m, _CELL_M)
     occupied, cell, count = np.unique(keys, return_inverse=True, return_counts=True)

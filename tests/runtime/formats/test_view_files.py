@@ -14,13 +14,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from motion_preprocessing.bodies.capsule_body import capsule_body_fields
+from motion_preprocessing.bodies.model_files import load_body_model
 from motion_preprocessing.describe import ACTIONS
+from motion_runtime.body_view import BodyView
 from motion_runtime.cli import main as run_main
 from motion_runtime.convert_cli import main as convert_main
 from motion_runtime.formats.action_segments import frame_actions
 from motion_runtime.formats.camera import camera_for
+from motion_runtime.formats.export import Export
 from motion_runtime.formats.keypoints import COCO_NAMES, NTU_NAMES, coco_keypoints, ntu_joints
 from motion_runtime.formats.names import BY_CAMERAS
+from motion_runtime.formats.skin import skin_of
 from motion_runtime.motion import Motion
 from motion_runtime.views.camera_file import read_cameras
 from motion_runtime.views.sight import View, look
@@ -211,6 +216,26 @@ def test_the_room_hides_people_from_ones_own_cameras(tmp_path: Path, two: Motion
     assert rows
     assert all(row["visible_share"] < 0.05 for row in rows)  # the ward's walls are in between
     assert {state for row in rows for state in row["keypoints"][2::3]} <= {0, 1}
+
+
+def test_what_the_still_camera_sees_comes_with_that_one(tmp_path: Path, two: Motion, cameras_file: Path) -> None:
+    write_motion(tmp_path / "motion.npz", two)
+    options = ("--to", "pyskl,ava", "--cameras", cameras_file, "--out", tmp_path / "out")
+    assert convert(tmp_path / "motion.npz", *options).exit_code == 0
+    assert load(tmp_path / "out" / "camera.json") == camera_for(two).as_dict()  # of pyskl.pkl
+    assert (tmp_path / "out" / "cameras.json").is_file()
+
+
+def test_another_body_is_the_one_that_is_seen(tmp_path: Path, two: Motion, cameras_file: Path) -> None:
+    np.savez(tmp_path / "body.npz", **capsule_body_fields())  # type: ignore[arg-type]
+    body = load_body_model(tmp_path / "body.npz")
+    camera = read_cameras(cameras_file)[0]
+    [view] = Export(two, body=body, cameras=(camera,)).views
+    vertices = BodyView(two, skin_of(body)).vertices(1, 3)
+    pixels, _ = camera.project(vertices)
+    np.testing.assert_allclose(view.whole[1, 3], [*pixels.min(axis=0), *pixels.max(axis=0)], atol=1e-3)
+    [built_in] = Export(two, cameras=(camera,)).views
+    assert np.abs(built_in.whole[1, 3] - view.whole[1, 3]).max() > 1
 
 
 # ------------------------------------------------------------------------------------------------ commands

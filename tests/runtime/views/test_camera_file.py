@@ -184,6 +184,7 @@ WITHOUT = {key: value for key, value in CAMERA.items() if key != "look_at"}
     ("content", "words"),
     [
         ("{", "Expecting property name"),
+        ("[" * 100_000, "maximum recursion depth"),
         ("[]", "expected 1 to 64 cameras, got 0"),
         ({"cameras": [CAMERA], "frame": "scan"}, "got 'frame'"),
         ([7], "expected an object, got 7"),
