@@ -9,7 +9,7 @@ In every denoising step, on x0 of one window (`of_window`; `window_maker` adds t
     OnTheGround        whole motions go up or down onto what is under them at those places
     OnFurniture        who sits or lies gets down to the seat, from a height that now means something
     StayInside         ways are moved off walls and off each other: the last that moves anybody over the floor
-    HandsOn            hands find the other's body where it is by now
+    HandsOn            hands find the other's body, or the handles of their wheelchair, where it is by now
     Imposer            what is known of the motion is met whatever the others have done
 
 Once a window is finished (`of_window`), and once the whole motion is (`of_whole`). Where something is known of the

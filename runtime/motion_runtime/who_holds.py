@@ -1,4 +1,4 @@
-"""Who of several people holds another, by what their prompts say: who helps, supports, lifts, catches somebody."""
+"""Who of several people has the hands on another, or on the wheelchair that they sit in, by what their prompts say."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ _SOMEBODY: Final = (
 )
 _HOLDS: Final = re.compile(rf"\b{_VERBS} {_BETWEEN}{_SOMEBODY}")
 _EACH: Final = re.compile(r"\b(?:each other|one another)\b")
+
+
+_WHEELS: Final = re.compile(
+    r"\b(?:push(?:es|ing)?|steer(?:s|ing)?)\b(?: (?!and\b|then\b|while\b)[\w-]+){0,6}? wheel-?chair\b"
+    r"|\bwheel(?:s|ing)? (?:an?|the|another|him|her|them|somebody|someone)\b"
+)
+
+
+def who_wheels(prompts: Sequence[str]) -> list[bool]:
+    """Whether each of several people pushes a wheelchair; who sits in one that is pushed does not.
+
+    Args:
+        prompts: What each one does at a time.
+    """
+    return [bool(_WHEELS.search(" ".join(prompt.lower().split()))) for prompt in prompts]
 
 
 def who_holds(prompts: Sequence[str], person_classes: Sequence[str]) -> list[bool]:

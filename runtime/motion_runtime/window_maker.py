@@ -32,7 +32,7 @@ from motion_runtime.placement import Placement, Room
 from motion_runtime.sampler import Step, StepKernel, philox_noise, sample
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.timeline import text_at
-from motion_runtime.who_holds import who_holds
+from motion_runtime.who_holds import who_holds, who_wheels
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -121,7 +121,7 @@ class WindowMaker:
         hands = None
         if request.hands:
             wait = max(len(self.steps) - self.hands_steps, 0)
-            hands = HandsOn(who_holds(texts, classes), manifest.fps, wait, kept)
+            hands = HandsOn(who_holds(texts, classes), manifest.fps, wait, kept, who_wheels(texts))
             corrections.append(hands)
         if self.guides is not None:
             seen = self.guides.window(window.first, window.end).of(people).in_frame(here)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from motion_runtime.who_holds import who_holds
+from motion_runtime.who_holds import who_holds, who_wheels
 
 HOLDS = (
     "a nurse helps a patient stand up",
@@ -54,3 +54,21 @@ def test_two_may_hold_each_other() -> None:
 
 def test_nobody_holds_who_is_alone() -> None:
     assert who_holds((HOLDS[0],), ("staff",)) == [False]
+
+
+def test_who_pushes_a_wheelchair_and_who_sits_in_it() -> None:
+    pushes = (
+        "a nurse pushes a wheelchair",
+        "a nurse is slowly pushing an old man in a wheelchair",
+        "a carer steers the empty wheel-chair",
+        "someone wheels a patient out of the room",
+    )
+    does_not = (
+        "a patient sits in a wheelchair that is pushed",
+        "a patient is pushed in a wheelchair",
+        "a patient wheels herself along",
+        "a person pushes the door open and walks to the wheelchair",
+        "a person moves in a wheelchair",
+    )
+    assert all(who_wheels(pushes))
+    assert not any(who_wheels(does_not))

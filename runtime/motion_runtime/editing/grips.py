@@ -39,6 +39,8 @@ _GAP_S: Final = 0.5
 """Shorter absences are none."""
 _HAND_M: Final = 0.01
 """The palm's middle over the surface: half a hand's thickness (1.4 cm), pressing a little on clothes and flesh."""
+_PUSHED_M: Final = 1.2
+"""Pelves of who pushes a wheelchair and of who sits in it are no farther apart than this."""
 _ENDS: Final = 0.1
 """Nobody is held at the very ends of a bone."""
 _STEADY_S: Final = 0.1
@@ -107,6 +109,31 @@ def find_grips(joints_m: Array, world: Array, holding: Mask, fps: float) -> list
             shoulders = joints_m[person, :, JOINT_INDEX[f"{side}_shoulder"]]
             held = _of_hand(palms[side], shoulders, joints_m[other], world[other], holding[person], fps)
             found += [Grip(person, side, other, *part) for part in held]
+    return found
+
+
+def find_handles(joints_m: Array, world: Array, wheeling: Sequence[bool]) -> list[Grip]:
+    """Where hands hold the wheelchair of whom they push: the chair goes with its patient, and its handles with it.
+
+    Args:
+        joints_m: (P, T, 22, 3).
+        world: (P, T, 22, 3, 3) world rotations.
+        wheeling: Who of the P people pushes a wheelchair.
+
+    Returns:
+        Grips over all frames, in the frame of the patient's pelvis, where each hand is in the middle of its time.
+    """
+    found = []
+    for person in np.flatnonzero(wheeling).tolist():
+        way = np.linalg.norm(joints_m[:, :, 0, :2] - joints_m[person, :, 0, :2], axis=-1).mean(axis=1)
+        way[person] = np.inf
+        other = int(np.argmin(way))
+        if way[other] > _PUSHED_M:
+            continue
+        for side in SIDES:
+            palms = palms_m(joints_m[person], side) - joints_m[other, :, 0]
+            place = np.median(np.einsum("tji,tj->ti", world[other, :, 0], palms), axis=0)
+            found.append(Grip(person, side, other, 0, joints_m.shape[1], 0, place))
     return found
 
 

@@ -22,7 +22,7 @@ from motion_preprocessing.pose_vector import ROTATIONS, fit_body
 from motion_preprocessing.rotations import matrix_from_rotation_vector, matrix_to_6d
 from motion_preprocessing.skeleton import JOINT_INDEX, PARENTS
 from motion_runtime.editing.arm import REACH_M, palms_m, reached
-from motion_runtime.editing.grips import FARTHEST_M, Grip, find_grips
+from motion_runtime.editing.grips import FARTHEST_M, Grip, find_grips, find_handles
 from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.low_pass import low_pass
 
@@ -122,7 +122,9 @@ class HandsOn:
     their way to a place would be near it, and every hold would soon last from the first frame to the last.
     """
 
-    def __init__(self, holds: Sequence[bool], fps: float, wait: int, kept: int = 0) -> None:
+    def __init__(
+        self, holds: Sequence[bool], fps: float, wait: int, kept: int = 0, wheels: Sequence[bool] = ()
+    ) -> None:
         """Prepare for one window.
 
         Args:
@@ -130,7 +132,9 @@ class HandsOn:
             fps: Frames a second.
             wait: Steps that are waited for.
             kept: Frames at the start of the window that are the end of the one before, which has said who holds there.
+            wheels: Whether each person pushes the wheelchair of another, and holds its handles; nobody where empty.
         """
+        self._wheels = wheels
         self._holds, self._fps, self._wait, self._kept = np.array(holds, np.bool_), fps, wait, kept
         self._when: Mask | None = None
         self.grips: list[Grip] = []
@@ -139,7 +143,7 @@ class HandsOn:
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors of the next step."""
         self._wait -= 1
-        if self._wait >= 0 or not self._holds.any():
+        if self._wait >= 0 or not (self._holds.any() or any(self._wheels)):
             return x
         before, root_m = fit_body(x)
         joints, world = (np.asarray(value) for value in forward_kinematics(before, root_m))
@@ -152,6 +156,7 @@ class HandsOn:
             self._when = np.zeros_like(allowed)
             for grip in self.grips:
                 self._when[grip.person, grip.first : grip.last] = True
+        self.grips += find_handles(joints, world, self._wheels)
         if not self.grips:
             return x
         after = laid_on(before, root_m, self.grips, self._fps)

@@ -18,7 +18,7 @@ from motion_preprocessing.skeleton import JOINT_INDEX, WORLD_FROM_BODY
 from motion_runtime.editing import Edits, Keyframes
 from motion_runtime.editing.arm import REACH_M, palms_m
 from motion_runtime.editing.edits import miss_of
-from motion_runtime.editing.grips import Grip, find_grips
+from motion_runtime.editing.grips import Grip, find_grips, find_handles
 from motion_runtime.editing.hands_on import EASE_S, HandsOn, laid_on
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
@@ -263,6 +263,42 @@ def test_with_the_built_in_model_a_carers_hands_hold(default_bundle: Path) -> No
     off = [np.abs(off_surface_m(apart, grip.side)[grip.first : grip.last] - 0.01) for grip in made.grips]
     assert np.median(np.concatenate(on)) < 0.02
     assert np.median(np.concatenate(off)) > 2 * np.median(np.concatenate(on))
+
+
+def test_hands_on_a_wheelchair_stay_where_its_handles_are() -> None:
+    rotations, root = pair()
+    joints, world = kinematics(rotations, root)
+    handles = find_handles(joints, world, [True, False])
+    assert [(grip.person, grip.side, grip.other, grip.first, grip.last, grip.joint) for grip in handles] == [
+        (0, "left", 1, 0, FRAMES, 0), (0, "right", 1, 0, FRAMES, 0),
+    ]  # fmt: skip
+    after, turned = kinematics(laid_on(rotations, root, handles, FPS), root)
+    for grip in handles:
+        turns = world[1, :, 0]
+        own = np.einsum("tji,tj->ti", turns, palms_m(joints[0], grip.side) - joints[1, :, 0])
+        np.testing.assert_allclose(grip.place_m, np.median(own, axis=0), atol=1e-12)
+        now = np.einsum("tji,tj->ti", turned[1, :, 0], palms_m(after[0], grip.side) - after[1, :, 0])
+        assert now.std(axis=0).max() < 0.012 < 0.1 < own.std(axis=0).max()
+    assert find_handles(joints, world, [False, False]) == []
+    away = root + np.array([[[0.0, 0.0, 0.0]], [[3.0, 0.0, 0.0]]])
+    assert find_handles(*kinematics(rotations, away), [True, False]) == []
+
+
+def test_with_the_built_in_model_a_wheelchair_has_its_pusher(default_bundle: Path) -> None:
+    generator = Generator.load(default_bundle, "cpu")
+    prompts = ("a nurse pushes a wheelchair", "a patient sits in a wheelchair that is pushed")
+    request = GenerationRequest(prompts, ("staff", "patient"), seconds=4.0, seed=2)
+    shaking = []
+    for hands in (True, False):
+        motion = generator.generate(replace(request, hands=hands))
+        joints, world = kinematics(motion.local_rotations.astype(np.float64), motion.root_position_m.astype(np.float64))
+        palms = [
+            np.einsum("tji,tj->ti", world[1, :, 0], palms_m(joints[0], side) - joints[1, :, 0])
+            for side in ("left", "right")
+        ]
+        shaking.append(float(np.mean([palm.std(axis=0).max() for palm in palms])))
+    assert shaking[0] < 0.015
+    assert shaking[1] > 2 * shaking[0]
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
