@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -17,6 +18,7 @@ from motion_preprocessing.describe import ACTIONS
 from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.scene import Scene, load_scene, object_points
 from motion_runtime import GenerationRequest, Generator, Motion
+from motion_runtime.editing import Edits, Hold, Pose, RootPath
 from motion_runtime.formats.action_segments import frame_actions
 from motion_runtime.preview import render_contact_sheet, render_preview
 from motion_runtime.room_plan import draw_room_plan
@@ -63,8 +65,31 @@ def good_sample(generator: Generator, request: GenerationRequest, room: Scene) -
     return motion
 
 
+def edited(generator: Generator, folder: Path) -> list[Path]:
+    """Sheets of what docs/editing.md tells of: motion in parts, between two poses, on a path, with an arm held."""
+
+    def made(prompt: str, **settings: Any) -> Motion:
+        return generator.generate(GenerationRequest(prompts=(prompt,), **settings))
+
+    walk = made("a person walks forward", seed=1)
+    bend = made("a person bends over", seed=4, start_m=(2.5, 0.5))
+    wave = made("a person waves with the right hand", seed=3)
+    ends = Edits(start_pose=Pose.of(walk, 1.0), end_pose=Pose.of(bend, 3.0))
+    round_it = Edits(paths=(RootPath.parse("0:0,0 2:1.8,0 4:1.8,1.8 6:0,1.8"),))
+    arm = Edits(holds=(Hold.of("right_arm", wave, 2.0),))
+    sheets = {
+        "long_motion": made("4s: a person walks forward | 5s: a person sits down on a chair", seconds=9.0, seed=2),
+        "in_between": made("a person walks forward", seed=5, edits=ends),
+        "path": made("a person walks forward", seed=2, edits=round_it),
+        "hold": made("a person walks forward", seed=1, seconds=5.0, edits=arm),
+    }
+    for name, motion in sheets.items():
+        render_contact_sheet(folder / f"{name}.png", motion)
+    return [folder / f"{name}.png" for name in sheets]
+
+
 def main(folder: Path) -> None:
-    """Write ward.gif, room.png, contact_sheet.png, seat.png, and the sheets of two: wheelchair.png and help.png."""
+    """Write ward.gif, room.png and contact_sheet.png, sheets of a seat and of two people, and those of edits."""
     generator, ward = Generator.load(), load_scene(ROOT / "examples" / "ward.ply")
     folder.mkdir(parents=True, exist_ok=True)
     alone = good_sample(generator, ALONE, ward)
@@ -76,7 +101,8 @@ def main(folder: Path) -> None:
     wheelchair, helping = folder / "wheelchair.png", folder / "help.png"
     for picture, request in ((wheelchair, CARE), (helping, HELP)):
         render_contact_sheet(picture, generator.generate(request))
-    for picture in (sheet, plan, seat, wheelchair, helping):  # a third of the bytes, and no difference to the eye
+    # A third of the bytes, and no difference to the eye.
+    for picture in (sheet, plan, seat, wheelchair, helping, *edited(generator, folder)):
         Image.open(picture).quantize(256).save(picture, optimize=True)
     render_preview(folder / "ward.gif", good_sample(generator, PAIR, ward), ward, size=SIZE)
     print(f"wrote the pictures to {folder}")
