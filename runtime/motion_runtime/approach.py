@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.labels import named_classes
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.room_objects import SITTABLE, RoomObject
+from motion_runtime.said import GETS_UP, GOES, GOES_DOWN, IS_ON
 from motion_runtime.stage import Place, Rest, Use
 
 Array = NDArray[np.float64]
@@ -34,23 +35,10 @@ class Stance(Enum):
 
 
 _FIRST: Final[tuple[tuple[Stance, re.Pattern[str]], ...]] = (
-    (
-        Stance.ON,
-        re.compile(
-            r"\b(stands? up|standing up|gets? (?:up|out|off)|getting (?:up|out|off)|climbs? out|rises?|wakes?|sleeps?"
-            r"|rests?|sits? up|(?:falls?|rolls?|slides?|slips?) (?:out|off|from)"
-            r"|(?:is|are|while|starts?) (?:seated|sitting|lying)|sitting|lying|seated"
-            r"|lies (?:in|on) (?:\w+ )?(?:bed|sofa|couch)(?: on (?:\w+ ){1,2}side)?(?:,| and)(?: \w+){0,2}"
-            r" (?:sits|gets|stands) up)\b"
-        ),
-    ),
-    (
-        Stance.AWAY,
-        re.compile(
-            r"\b(walk\w*|goes|go|run\w*|approach\w*|stroll\w*|comes?|hurr\w+|limps?|shuffl\w+|wanders?|steps? to)\b"
-        ),
-    ),
-    (Stance.BACK_TO, re.compile(r"\b(sits?|lies|lie|lays?|takes? a seat|flops?|drops? (?:on|in)\w*)\b")),
+    (Stance.ON, GETS_UP),
+    (Stance.ON, IS_ON),
+    (Stance.AWAY, GOES),
+    (Stance.BACK_TO, GOES_DOWN),
 )
 _LEAVES: Final = re.compile(r"\b(away from|leaves?|from)\b")
 _ENDS_ON: Final = re.compile(r"\b(sits?|sitting|lies|lie|lying|lays?|takes? a seat)\b")
@@ -99,9 +87,12 @@ _STANDS_UP_S: Final = 2.0
 """... if that leaves as much for standing up."""
 _ROLLS: Final = re.compile(r"\b(?:push(?:es|ed|ing)?|rid(?:es?|ing))\b")
 _SEATS: Final = re.compile(r"\b(wheelchair|sofa|couch|settee|loveseat|bench)\b", re.IGNORECASE)
+# 'Her' is another person where no noun can follow: not in 'her bed'.
 _OTHERS: Final = re.compile(
     r"\b(together|each other|one another|another|others?|somebody|someone else|both|two (?:people|persons)"
-    r"|helps?|helping|helped|carer|hands? (?:over|to)|hugs?|with help|him|her|them|couple|salsa"
+    r"|helps?|helping|helped|carer|hands? (?:over|to)|hugs?|with help|him|them|couple|salsa"
+    r"|her(?= (?:a|an|the|some\w*|up|down|to|in|into|on|onto|out|off|from|by|at|back|over|and|with|while|towards?)\b"
+    r"| *(?:[,.;|]|$))"
     r"|push(?:es|ed|ing)?|rid(?:es?|ing) in a wheelchair)\b"
 )
 
@@ -248,6 +239,13 @@ def worded(prompt: str, thing: RoomObject, seconds: float, *, alone: bool = True
     if "|" in prompt or rest < _LIES_DOWN_S or thing.object_class not in ("bed", "sofa"):
         return prompt
     return f"{_WALKS_S:g}s: a person walks forward | {rest:g}s: a patient lies on the bed"
+
+
+def worded_leaving(text: str, thing: RoomObject) -> str:
+    """What the model is to read of somebody in the part of a prompt in which they leave what they are on."""
+    if thing.object_class != "bed":
+        return text
+    return _UP_FROM_BED.sub(_TOLD_UP, _OUT_OF_BED.sub(_TOLD_OUT_OF_BED, text))
 
 
 def _up_from_bed(prompt: str, bed: RoomObject, seconds: float, *, alone: bool) -> str:

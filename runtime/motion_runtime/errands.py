@@ -15,21 +15,12 @@ from typing import Final
 import numpy as np
 
 from motion_preprocessing.room_objects import SITTABLE, RoomObject
-from motion_runtime.approach import Stance, lies, sits_anywhere, stance_of, things_for
+from motion_runtime.approach import Stance, lies, sits_anywhere, stance_of, things_for, worded_leaving
 from motion_runtime.editing.windows import OVERLAP_S
+from motion_runtime.said import FALLS, GETS_UP, GOES, RESTS, SPRINGS_UP
 from motion_runtime.timeline import LEAST_PART_S, Part
 
-_REST: Final = re.compile(
-    r"(?<!from )\b(?:sits?|sitting|seated|lies|lie|lying|lays?|laying|takes? a seat|sleeps?|rests?|flops?)\b(?! up\b)"
-)
-_RISE: Final = re.compile(
-    r"\b(?:stands? up|standing up|(?:gets?|getting) (?:up|out|off)|climbs? (?:out|off)|(?:jumps?|springs?) up"
-    r"|rises?|wakes? up|leaves?)\b"
-)
-_GO: Final = re.compile(
-    r"\b(?:walk\w*|goes|go|run\w*|approach\w*|stroll\w*|comes?|hurr\w+|limps?|shuffl\w+|wanders?|steps? to)\b"
-    r"(?! (?:back )?to sleep\b)"
-)
+_LEAVES: Final = (GETS_UP, SPRINGS_UP, FALLS, GOES)
 _LEFT: Final = re.compile(r"\b(?:from|out of|off|leaves?)(?: of)?(?: (?:the|a|an|his|her|their|hospital|care))* \w+")
 """What somebody gets up from, so that it is not taken for where they go."""
 _LAIN_ON: Final = ("bed", "sofa")
@@ -61,6 +52,8 @@ class Errand:
     """First part of the way there; they are on what they used before until it begins."""
     until: int | None = None
     """Part in which they leave it; None = they stay."""
+    falls: bool = False
+    """Whether they fall off it then."""
 
 
 def errands(texts: Sequence[str], furniture: tuple[RoomObject, ...]) -> list[Errand]:
@@ -74,16 +67,16 @@ def errands(texts: Sequence[str], furniture: tuple[RoomObject, ...]) -> list[Err
     since, on = 0, False
     for part, said in enumerate(texts):
         text = said.lower()
-        leaves = [match.start() for pattern in (_RISE, _GO) for match in pattern.finditer(text)]
-        rests = [match.start() for match in _REST.finditer(text)]
+        leaves = [match.start() for pattern in _LEAVES for match in pattern.finditer(text)]
+        rests = [match.start() for match in RESTS.finditer(text)]
         stays = bool(rests) and max(rests) > max(leaves, default=-1)
-        if part == 0 and stance_of(text) is Stance.ON and leaves and _RISE.search(text):
-            first = _GO.search(text)
+        if part == 0 and stance_of(text) is Stance.ON and leaves and GETS_UP.search(text):
+            first = GOES.search(text)
             start = text[: first.start()] if first else text
             found.append(Errand(tuple(things_used(start, furniture)), "bed" in start or lies(start), 0, 0))
             on = True
         if leaves and on:
-            found[-1] = replace(found[-1], until=part)
+            found[-1] = replace(found[-1], until=part, falls=bool(FALLS.search(text)))
             since, on = part, False
         if not stays:
             continue
@@ -145,7 +138,8 @@ def phases(
     draft: list[Part] = []
     again: list[Part] = []
     for number, (text, seconds) in enumerate(parts):
-        found = [Part(text, seconds)]
+        left = next((one for one in wanted if one.until == number and one.things), None)
+        found = [Part(text if left is None else worded_leaving(text, left.things[0]), seconds)]
         whole = found
         index = next((k for k, one in enumerate(wanted) if one.part == number and one.until != number), None)
         if index is not None and wanted[index].things:
@@ -165,7 +159,7 @@ def _phases_of(
     if left is not None:
         rises = _RISES_S
         before = [Part("a patient gets up from the bed" if left.lies else "a person stands up from a chair", rises)]
-    if left is not None or _GO.search(text.lower()):
+    if left is not None or GOES.search(text.lower()):
         walks = _FREE_WALK_S if way_m is None else way_m / PACE_M_S
         walks = round(max(min(walks, seconds - _LEAST_REST_S - rises), LEAST_PART_S), 1)
     rests = round(seconds - rises - walks, 3)

@@ -289,7 +289,8 @@ class RoomStaging:
             starts = self._request.timelines[person].starts(self._request.seconds)
             since = starts[errand[0].since] if errand else 0.0
             until = math.inf if not errand or errand[0].until is None else starts[errand[0].until]
-            self._uses.setdefault(person, []).append(replace(use, bent=bent, since_s=since, until_s=until))
+            falls = bool(errand) and errand[0].falls
+            self._uses.setdefault(person, []).append(replace(use, bent=bent, since_s=since, until_s=until, falls=falls))
             self._spots.setdefault(person, []).append(spot)
             if seats_one(spot.thing):
                 self._seated.append(spot.thing)

@@ -57,6 +57,8 @@ class Use:
     """From when on they go there: the start of the motion, or the end of what they used before."""
     until_s: float = math.inf
     """When they are to leave it."""
+    falls: bool = False
+    """Whether they fall off it then, rather than get up."""
 
     def rests(self, *, lies: bool) -> tuple[Rest, ...]:
         """Where somebody may be who lies, or else sits."""

@@ -75,6 +75,30 @@ def test_who_leaves_is_not_held_there(way: str) -> None:
     assert uses(f"lies on the bed | {way}") == [("bed", True, 0, 0, 1)]
 
 
+@pytest.mark.parametrize(
+    "way", ["falls to the floor", "falls out of bed", "rolls off the bed", "collapses", "slips down"]
+)
+def test_who_falls_off_is_not_held_there_and_falls(way: str) -> None:
+    falls = way != "slips down"
+    (one,) = errands(["lies on the bed", way], ROOM)
+    assert (one.until, one.falls) == ((1, True) if falls else (None, False))
+    assert not errands(["lies on the bed", "gets off the bed"], ROOM)[0].falls
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("a person gets off the bed", "a person stands up from a chair"),
+        ("a patient falls out of bed", "a patient rolls out of bed and falls to the floor"),
+        ("a person stands up and waves", "a person stands up and waves"),
+    ],
+)
+def test_who_leaves_a_bed_is_told_so_in_words_that_the_model_knows(said: str, told: str) -> None:
+    for first, reads in (("a person lies on the bed", told), ("a person sits on the chair", said)):
+        draft, again = phases([(first, 4.0), (said, 4.0)], errands([first, said], ROOM), [None])
+        assert draft[1] == again[1] == Part(reads, 4.0)
+
+
 @pytest.mark.parametrize("stays", ["goes to sleep", "goes back to sleep", "sleeps", "waves", "sits up"])
 def test_who_goes_to_sleep_goes_nowhere(stays: str) -> None:
     assert uses(f"lies on the bed | {stays}") == [("bed", True, 0, 0, None)]

@@ -13,7 +13,7 @@ from motion_preprocessing.errors import InputError
 from motion_preprocessing.labels import named_classes
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.scene import Scene
-from motion_runtime.approach import Stance, ends_on, spots, stance_of, things_for, worded
+from motion_runtime.approach import Stance, ends_on, names_others, spots, stance_of, things_for, worded
 from motion_runtime.editing.edits import miss_of
 from motion_runtime.editing.root_path import RootPath
 from motion_runtime.generator import Generator
@@ -50,11 +50,29 @@ def stage(room: Room | None, prompt: str, *goals: str, **given: object) -> Gener
         ("a person sitting on the bed waves", Stance.ON),
         ("a person walks to the chair and sits down", Stance.AWAY),
         ("a person walks away from the bed", Stance.BACK_TO),
+        ("a patient goes to sleep in the bed", Stance.BACK_TO),
+        ("a patient leaves the bed", Stance.ON),
+        ("a person jumps up and reaches for the shelf", Stance.FACING),
         ("someone takes a cup from the table", Stance.FACING),
     ],
 )
 def test_what_a_prompt_says_of_the_start(prompt: str, stance: Stance) -> None:
     assert stance_of(prompt) is stance
+
+
+@pytest.mark.parametrize(
+    ("prompt", "others"),
+    [
+        ("a patient walks to her bed and lies down", False),
+        ("a nurse puts her hands on her hips", False),
+        ("a nurse takes her by the arm", True),
+        ("a nurse walks to her", True),
+        ("a nurse gives her a cup", True),
+        ("a nurse leads him to the bed", True),
+    ],
+)
+def test_whose_prompt_names_another_person(prompt: str, others: bool) -> None:
+    assert names_others(prompt) is others
 
 
 def test_what_a_prompt_says_of_the_end() -> None:

@@ -270,7 +270,7 @@ def while_used(joints: Array, use: Use, fps: float, first_s: float = 0.0) -> Dow
     high = len(joints)
     if math.isfinite(use.until_s):
         leaves = min(max(round((use.until_s - first_s) * fps), 0), high)
-        high = leaves + _until_up(joints[leaves:])
+        high = leaves if use.falls else leaves + _until_up(joints[leaves:])
     if high - low < 2:
         return None
     down = how_down(joints[low:high], fps)
@@ -278,6 +278,9 @@ def while_used(joints: Array, use: Use, fps: float, first_s: float = 0.0) -> Dow
         return None
     weight, level = np.zeros(len(joints)), np.zeros(len(joints), dtype=np.bool_)
     weight[low:high], level[low:high] = down.weight, down.level
+    if use.falls and high < len(joints):
+        after = np.arange(1, len(joints) - high + 1)
+        weight[high:] = weight[high - 1] * (1.0 - smooth_step(after / (GOES_DOWN_S * fps)))
     return down._replace(weight=weight, level=level, begin=low)
 
 

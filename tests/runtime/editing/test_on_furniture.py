@@ -14,8 +14,11 @@ from motion_preprocessing.canonical import heading_rad
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, encode, root_orientation
 from motion_preprocessing.rotations import about_z
+from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_runtime.editing.on_furniture import FASTEST_M_S, MOST_RAISED_M, OVER_M, OnFurniture, how_down, while_used
+from motion_runtime.generator import Generator
+from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement
 from motion_runtime.stage import Rest, Use
 
@@ -246,3 +249,30 @@ def test_who_sits_throughout_a_window_is_not_on_the_next_thing_yet(first_s: floa
     first = while_used(joints(x), replace(bed, since_s=0.0), FPS)
     assert first is not None
     assert first.level.all()
+
+
+def test_who_falls_off_a_seat_is_led_onto_it_before_and_let_go_then() -> None:
+    """Nobody who lies on the floor was ever on a seat, were the whole looked at; nor do they get on their feet."""
+    sits = sits_down()[:70]
+    falls = np.column_stack([np.linspace(-0.3, 0.3, 30), np.zeros(30), np.linspace(0.55, 0.05, 30)])
+    x = body(np.concatenate([sits, falls]))
+    chair = replace(seat(-0.3, 0.0, free=False), until_s=3.5)
+    assert while_used(joints(x), chair, FPS) is None
+    down = while_used(joints(x), replace(chair, falls=True), FPS)
+    assert down is not None
+    assert down.level[45:70].all()
+    assert not down.level[70:].any()
+    assert np.abs(np.diff(down.weight)).max() < 0.25
+    assert down.weight[85:].max() == 0.0
+    moved = OnFurniture([(replace(chair, falls=True),)], PLACE, FPS, finished=True)(x[None])[0]
+    np.testing.assert_allclose(underside(moved)[50:69], LEVEL_M + OVER_M, atol=0.01)
+    np.testing.assert_allclose(joints(moved)[85:, 0, 2], joints(x)[85:, 0, 2], atol=1e-9)
+
+
+def test_the_built_in_model_falls_off_a_chair(ward: Scene) -> None:
+    prompt = "a person sits on the chair | a person falls to the floor"
+    motion = Generator.load(None, "cpu").generate(GenerationRequest((prompt,), scene=ward, seconds=8.0, seed=3))
+    pelvis = motion.joints_m[0, :, 0, 2]
+    assert pelvis[45:62].min() > 0.4
+    assert pelvis[45:62].max() < 0.75
+    assert pelvis[-10:].max() < 0.4
