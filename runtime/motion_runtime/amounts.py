@@ -7,13 +7,10 @@ motion keep to them. Only what is said plainly is read: one way, one turn, of th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-
-from motion_runtime.timeline import Timeline, part_at
 
 MOST_M: Final = 50.0
 MOST_DEG: Final = 720.0
@@ -60,6 +57,20 @@ class Amounts:
     """By how much somebody turns in all, at least and at most, counter-clockwise, radians."""
     either_side: bool = False
     """Whether it may as well be the other way round."""
+    goes_on: bool = False
+    """Whether there is time left afterwards to go the rest of the way."""
+
+    def left(self, gone_m: float, turned_rad: float, *, goes_on: bool) -> Amounts:
+        """What is left of it for those who have gone and turned so much; `goes_on`, they will have time for more."""
+        turn = self.turn_rad
+        if turn is not None and self.either_side and turned_rad < 0:
+            turn = -turn[1], -turn[0]
+        return Amounts(
+            None if self.way_m is None else max(self.way_m - gone_m, 0.0),
+            None if turn is None else (turn[0] - turned_rad, turn[1] - turned_rad),
+            self.either_side and turned_rad == 0.0,
+            goes_on,
+        )
 
 
 def amounts_of(text: str) -> Amounts | None:
@@ -75,16 +86,6 @@ def amounts_of(text: str) -> Amounts | None:
     if way is None and turn is None:
         return None
     return Amounts(way, turn, either)
-
-
-def amounts_in(
-    timeline: Timeline, starts_s: Sequence[float], windows_s: Sequence[float], at_s: float
-) -> Amounts | None:
-    """What a person is told in one of the windows that begin at some times; None where it takes several windows."""
-    mine = part_at(starts_s, at_s)
-    if sum(part_at(starts_s, second) == mine for second in windows_s) > 1:
-        return None
-    return amounts_of(timeline.parts[mine].text)
 
 
 def _metres(number: str, unit: str) -> float | None:

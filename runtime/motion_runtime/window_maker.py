@@ -16,22 +16,24 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import BundleError
 from motion_preprocessing.groups import SceneTokens
-from motion_runtime.amounts import Amounts, amounts_in
+from motion_runtime.amounts import Amounts, amounts_of
 from motion_runtime.approach import names_others
 from motion_runtime.bundle import Bundle
 from motion_runtime.calibrated import Calibrated
 from motion_runtime.conditioning import KernelShape, padded
 from motion_runtime.corrections import of_window
+from motion_runtime.editing.as_told import way_and_turn
 from motion_runtime.editing.constraints import Constraints
 from motion_runtime.editing.grips import Grip
 from motion_runtime.editing.hands_on import HandsOn
 from motion_runtime.editing.impose import Imposer, in_the_loop
+from motion_runtime.editing.joints import joints_of
 from motion_runtime.editing.windows import Frame, Window, fade_in
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
 from motion_runtime.sampler import Step, StepKernel, philox_noise, sample
 from motion_runtime.schedule import NoiseSchedule
-from motion_runtime.timeline import text_at
+from motion_runtime.timeline import part_at, text_at
 from motion_runtime.who_holds import who_holds, who_wheels
 
 Array = NDArray[np.float64]
@@ -87,6 +89,8 @@ class WindowMaker:
     """Whose hands hold whom in the windows made so far."""
     _passed: dict[int, list[Array]] = field(default_factory=dict, init=False)
     """By number of a window: where those went over it, (T, 2) in the room, who are made already."""
+    _gone: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict, init=False)
+    """By number of a person and of a part of their prompt: how far they have gone and turned in it."""
 
     def __call__(self, window: Window, people: list[int], frame: Frame, past: Array | None) -> Array:
         """Generate one window of some people.
@@ -112,9 +116,10 @@ class WindowMaker:
         classes = tuple(request.person_classes[person] for person in people)
         ways = self._passed.get(number, [way[window.first : window.end] for way in self.passed])
         kept = 0 if past is None else past.shape[1]
+        told = self._told(window, people, texts)
         hold = partial(
             of_window, here, request, self.room, people, manifest.fps, first_s=window.first / manifest.fps, kept=kept,
-            turns=self.draft is not None, passed=ways, told=self._told(window, people, texts),
+            turns=self.draft is not None, passed=ways, told=told,
         )  # fmt: skip
         corrections = [] if past is None else [fade_in(past, window.frames)]
         corrections += hold()
@@ -147,22 +152,40 @@ class WindowMaker:
                 x = correction(x)
         if hands is not None:
             self.grips.extend(grip.moved(people, window.first) for grip in hands.grips)
+        self._has_gone(window, people, told, x)
         self._passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
         return x
 
     def _told(self, window: Window, people: Sequence[int], texts: Sequence[str]) -> list[Amounts | None]:
         """How far each of a window's people is to go, and by how much to turn; None where something else says so."""
-        request, fps = self.request, self.model.bundle.manifest.fps
+        request = self.request
         together = len(people) > 1 and any(map(names_others, texts))
         if not request.amounts or self.guides is not None or together:
             return []
-        seconds = [other.start / fps for other in self.windows]
-        return [
-            None
-            if person < len(request.uses) and request.uses[person]
-            else amounts_in(timeline, timeline.starts(request.seconds), seconds, window.start / fps)
-            for person, timeline in ((person, request.timelines[person]) for person in people)
-        ]
+        told: list[Amounts | None] = []
+        for person, text in zip(people, texts, strict=True):
+            found = None if person < len(request.uses) and request.uses[person] else amounts_of(text)
+            part = self._part(person, window)
+            if found is not None:
+                further = self.windows[self.windows.index(window) + 1 :]
+                goes_on = any(self._part(person, other) == part for other in further)
+                found = found.left(*self._gone.get((person, part), (0.0, 0.0)), goes_on=goes_on)
+            told.append(found)
+        return told
+
+    def _part(self, person: int, window: Window) -> int:
+        """Which part of a person's prompt a window is made by."""
+        starts = self.request.timelines[person].starts(self.request.seconds)
+        return part_at(starts, window.start / self.model.bundle.manifest.fps)
+
+    def _has_gone(self, window: Window, people: Sequence[int], told: Sequence[Amounts | None], x: Array) -> None:
+        """Remember how far who was told so has gone in a window (p, t, 258), for the windows after it."""
+        fps = self.model.bundle.manifest.fps
+        for person, amounts, body in zip(people, told, joints_of(x), strict=False):
+            if amounts is not None:
+                key = person, self._part(person, window)
+                before, now = self._gone.get(key, (0.0, 0.0)), way_and_turn(body[max(window.overlap - 1, 0) :], fps)
+                self._gone[key] = before[0] + now[0], before[1] + now[1]
 
     def _noise(self, people: Sequence[int], shape: KernelShape, window: Window) -> Callable[[int], Floats]:
         """Noise of a window by number of the draw."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from motion_runtime.amounts import Amounts, amounts_in, amounts_of
-from motion_runtime.timeline import Timeline
+from motion_runtime.amounts import Amounts, amounts_of
 
 
 @pytest.mark.parametrize(
@@ -105,10 +104,11 @@ def test_nothing_is_said(text: str) -> None:
     assert amounts_of(text) is None
 
 
-def test_a_part_is_told_once_or_not_at_all() -> None:
-    timeline = Timeline.parse("a person walks two metres | 8s: a person walks three metres")
-    starts = timeline.starts(12.0)  # the second part takes two windows
-    windows = [0.0, 4.0, 8.5]
-    assert amounts_in(timeline, starts, windows, 0.0) == Amounts(2.0)
-    assert amounts_in(timeline, starts, windows, 4.0) is None
-    assert amounts_in(timeline, starts, windows[:2], 4.0) == Amounts(3.0)
+def test_what_is_left_of_it() -> None:
+    told = Amounts(5.0, (1.0, 2.0))
+    assert told.left(2.0, 0.5, goes_on=True) == Amounts(3.0, (0.5, 1.5), goes_on=True)
+    assert told.left(6.0, 2.5, goes_on=False) == Amounts(0.0, (-1.5, -0.5))
+    assert Amounts(way_m=1.0).left(0.0, 0.3, goes_on=False) == Amounts(way_m=1.0)
+    either = Amounts(turn_rad=(3.0, 3.0), either_side=True)
+    assert either.left(0.0, 0.0, goes_on=True) == Amounts(None, (3.0, 3.0), either_side=True, goes_on=True)
+    assert either.left(0.0, -1.0, goes_on=False) == Amounts(turn_rad=(-2.0, -2.0))

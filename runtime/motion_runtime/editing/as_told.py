@@ -63,19 +63,25 @@ class AsTold:
             if amounts.turn_rad is not None:
                 body = turned(body, amounts.turn_rad, self._fps, either_side=amounts.either_side)
             if amounts.way_m is not None:
-                body = gone(body, amounts.way_m, self._fps)
+                body = gone(body, amounts.way_m, self._fps, stretch=1.0 if amounts.goes_on else STRETCH)
             joints[person, self._since :] = body
         return with_joints(x, joints, self._fps)
 
 
-def gone(joints: Array, way_m: float, fps: float) -> Array:
-    """Let somebody, (T, 22, 3), go as far over the floor as they are told."""
-    steps = np.diff(joints[:, 0, :2], axis=0)
-    lengths = np.linalg.norm(low_pass(steps, _STEADY_S * fps), axis=-1)
+def way_and_turn(joints: Array, fps: float) -> tuple[float, float]:
+    """How far somebody, (T, 22, 3), goes over the floor, and by how much they turn, counter-clockwise, radians."""
+    if len(joints) < 2:
+        return 0.0, 0.0
+    return float(_lengths(joints, fps).sum()), _turn(joints, fps)
+
+
+def gone(joints: Array, way_m: float, fps: float, stretch: float = STRETCH) -> Array:
+    """Let somebody, (T, 22, 3), go as far over the floor as they are told, with steps longer by a factor at most."""
+    steps, lengths = np.diff(joints[:, 0, :2], axis=0), _lengths(joints, fps)
     way = lengths.cumsum()
     if way[-1] <= 0:
         return joints
-    factor = np.full(len(steps), min(way_m / way[-1], STRETCH))
+    factor = np.full(len(steps), min(way_m / way[-1], stretch))
     if way[-1] > way_m:
         there = float(np.searchsorted(way, way_m))
         factor = 1.0 - smooth_step((np.arange(len(steps)) - there) / (STOPS_S * fps) + 0.5)
@@ -88,8 +94,7 @@ def gone(joints: Array, way_m: float, fps: float) -> Array:
 def turned(joints: Array, turn_rad: tuple[float, float], fps: float, *, either_side: bool = False) -> Array:
     """Let somebody, (T, 22, 3), turn by as much as they are told, counter-clockwise; `either_side`, or clockwise."""
     least, most = turn_rad
-    steps = np.diff(np.unwrap(heading_rad(root_orientation(joints))))
-    own = float(low_pass(steps[:, None], _STEADY_S * fps).sum())
+    own = _turn(joints, fps)
     if either_side and own < 0:
         least, most = -most, -least
     missing = min(max(own, least), most) - own
@@ -98,3 +103,14 @@ def turned(joints: Array, turn_rad: tuple[float, float], fps: float, *, either_s
     between = np.einsum("tij,tj->ti", 0.5 * (turn[1:] + turn[:-1]), np.diff(joints[:, 0], axis=0))
     pelvis = joints[:1, 0] + np.concatenate([np.zeros((1, 3)), np.cumsum(between, axis=0)])
     return np.asarray((joints - joints[:, :1]) @ turn.swapaxes(-1, -2) + pelvis[:, None])
+
+
+def _lengths(joints: Array, fps: float) -> Array:
+    """Ways over the floor from frame to frame (T - 1,)."""
+    steps = np.diff(joints[:, 0, :2], axis=0)
+    return np.asarray(np.linalg.norm(low_pass(steps, _STEADY_S * fps), axis=-1))
+
+
+def _turn(joints: Array, fps: float) -> float:
+    steps = np.diff(np.unwrap(heading_rad(root_orientation(joints))))
+    return float(low_pass(steps[:, None], _STEADY_S * fps).sum())

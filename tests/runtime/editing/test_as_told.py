@@ -15,7 +15,7 @@ from motion_preprocessing.pose_vector import POSITIONS, encode, root_orientation
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
 from motion_runtime.amounts import Amounts
-from motion_runtime.editing.as_told import STRETCH, AsTold
+from motion_runtime.editing.as_told import STRETCH, AsTold, way_and_turn
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 
@@ -112,14 +112,27 @@ def test_what_an_earlier_window_made_and_who_is_told_nothing_stay() -> None:
     np.testing.assert_array_equal(told(x, None, None), x)
 
 
+def test_who_has_time_left_takes_no_longer_steps() -> None:
+    x = gliding(0.5)
+    np.testing.assert_allclose(told(x, Amounts(way_m=30.0, goes_on=True)), x, atol=1e-9)
+    assert way_m(told(x, Amounts(way_m=0.0, goes_on=True))) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_ways_and_turns_are_measured() -> None:
+    found = way_and_turn(joints(gliding(0.8, np.radians(20.0)))[0], FPS)
+    assert found == pytest.approx((0.8 * (FRAMES - 1) / FPS, np.radians(20.0) * (FRAMES - 1) / FPS), rel=1e-3)
+    assert way_and_turn(joints(gliding(0.8))[0, :1], FPS) == (0.0, 0.0)
+
+
 def test_who_goes_nowhere_is_not_divided_by() -> None:
     x = gliding(0.0)
     np.testing.assert_allclose(told(x, Amounts(way_m=2.0)), x, atol=1e-9)
 
 
-def with_model(folder: Path, prompt: str, **settings: Any) -> list[Motion]:
+def with_model(folder: Path, prompt: str, seeds: int = 4, seconds: float = 5.0, **settings: Any) -> list[Motion]:
     generator = Generator.load(folder, "cpu")
-    return [generator.generate(GenerationRequest((prompt,), seconds=5.0, seed=seed, **settings)) for seed in range(4)]
+    requests = (GenerationRequest((prompt,), seconds=seconds, seed=seed, **settings) for seed in range(seeds))
+    return [generator.generate(request) for request in requests]
 
 
 def distances(motions: list[Motion]) -> list[float]:
@@ -131,6 +144,8 @@ def test_the_built_in_model_keeps_to_metres_and_degrees(default_bundle: Path) ->
     free_m = distances(with_model(default_bundle, "a person walks forward two metres", amounts=False))
     assert np.abs(np.array(told_m) - 2.0).max() < 0.3
     assert np.median(free_m) > 3.0
+    (far,) = distances(with_model(default_bundle, "a person walks five metres", seeds=1, seconds=11.0))
+    assert far == pytest.approx(5.0, abs=0.5)  # in two windows, and half as far as in that time otherwise
     turns = [turn_deg(m.joints_m[0]) for m in with_model(default_bundle, "a person turns left by 90 degrees")]
     assert np.median(turns) == pytest.approx(90.0, abs=12.0)
 
