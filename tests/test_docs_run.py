@@ -81,6 +81,9 @@ NOT_RUN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "needs collections that are not ours to give; tests/preprocessing/readers reads small ones": (
         ("docs/formats/datasets.md", "motion-preprocess humanml3d"),
     ),
+    "tests/export/test_summary.py puts a summary into a bundle": (
+        ("docs/formats/bundle.md", "motion-export --checkpoint RUN"),
+    ),
     "trains a model for every term of the loss": (("docs/train.md", "python benchmarks/ablations.py"),),
 }
 """Why a block is not run: pages and how the blocks begin."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -45,6 +44,7 @@ from motion_runtime.manifest import (
     TextSpec,
     expected_tensors,
     to_dict,
+    to_json,
 )
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.tokenizer import PAD_ID
@@ -96,6 +96,8 @@ class Model:
     """Sampling where a request leaves it open."""
     calibration: Calibration | None = None
     """What its answers are to be multiplied by; None = nothing was measured."""
+    summary: Mapping[str, str] = field(default_factory=dict)
+    """What people should know of it, by subject."""
 
     def __post_init__(self) -> None:
         config = self.denoiser.config
@@ -175,8 +177,7 @@ def write_bundle(
                 "graphs": {name: result.to_dict() for name, result in parity.items()},
             },
         )
-        text = json.dumps(to_dict(manifest), indent=1, ensure_ascii=False)
-        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+        (folder / MANIFEST_FILE).write_bytes(to_json(to_dict(manifest)))
         Bundle.open(folder)
     return Bundle.open(out)
 
@@ -230,6 +231,7 @@ def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...], br
             "exported_with": {"scene-motion": version("scene-motion"), "torch": torch.__version__},
         },
         calibration=model.calibration,
+        summary=model.summary,
     )
 
 

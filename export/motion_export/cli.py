@@ -6,10 +6,13 @@ torch is imported inside the command, so that `--help` and a missing extra answe
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
+from motion_export.summary import put_summary, read_summary
 from motion_preprocessing.command import SETTINGS, OneLineCommand
 from motion_preprocessing.errors import InputError, MissingExtraError
 
@@ -18,6 +21,7 @@ Examples:
   motion-export --checkpoint RUN --opset 17 --people 1 --frames 120 --out bundle/
   motion-export --checkpoint RUN --people 1,2,4 --frames 60,120,200 --out bundle/   (one weights file for all)
   motion-export --checkpoint RUN --precisions fp32,fp16,int8,bf16 --out bundle/
+  motion-export --summary summary.json --into bundle/   (only what is told about it: its manifest is written anew)
   motion-run --bundle bundle/ --prompt "a person walks forward" --out walk/
 """
 
@@ -39,7 +43,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 
 @click.command(cls=OneLineCommand, epilog=EXAMPLES, context_settings=SETTINGS)
 @click.option(
-    "--checkpoint", type=click.Path(path_type=Path), required=True,
+    "--checkpoint", type=click.Path(path_type=Path),
     help="A checkpoint, or the folder of a training run, whose best one is taken.",
 )  # fmt: skip
 @click.option("--opset", type=int, default=17, show_default=True, help="ONNX opset of the plain graphs.")
@@ -62,7 +66,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
     "--evaluator", type=click.Path(path_type=Path),
     help="Folder of 'motion-evaluate train-evaluator': precisions are compared by its features too.",
 )  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing bundle.")
 @click.option("--text-tower", type=click.Path(path_type=Path), help="Text tower's folder; default: the training's.")
 @click.option(
@@ -82,16 +86,22 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--guidance", type=click.FloatRange(0, 100), default=2.5, show_default=True, help="Default guidance.")
 @click.option("--guidance-interval", type=(float, float), default=(0.0, 1.0), show_default=True, metavar="LO HI",
               help="Steps that guidance counts in by default: 0 = the first, 1 = the last.")  # fmt: skip
+@click.option("--summary", "summary_file", type=click.Path(path_type=Path), metavar="FILE",
+              help="What people should know of the model, a JSON object of short texts: data, limits ...")  # fmt: skip
+@click.option("--into", type=click.Path(path_type=Path), metavar="BUNDLE",
+              help="Put --summary into this bundle; nothing is exported.")  # fmt: skip
 @click.version_option(package_name="scene-motion", prog_name="motion-export")
+@click.pass_context
 def main(
-    checkpoint: Path,
+    ctx: click.Context,
+    checkpoint: Path | None,
     opset: int,
     people: tuple[int, ...],
     frames: tuple[int, ...] | None,
     precisions: tuple[str, ...],
     motions: int,
     evaluator: Path | None,
-    out: Path,
+    out: Path | None,
     overwrite: bool,
     text_tower: Path | None,
     dataset: Path | None,
@@ -104,12 +114,31 @@ def main(
     steps: int,
     guidance: float,
     guidance_interval: tuple[float, float],
+    summary_file: Path | None,
+    into: Path | None,
 ) -> None:
     """Export a trained model to ONNX, check it against PyTorch and write it as a bundle.
 
     Nothing appears at --out unless every graph agrees with PyTorch over 20 random inputs, and every reduced precision
     makes motions that measure what fp32's do.
     """
+    summary = {} if summary_file is None else read_summary(summary_file)
+    if into is not None:
+        named = {option.opts[0]: ctx.get_parameter_source(option.name or "") for option in ctx.command.params}
+        given = {option for option, source in named.items() if source is ParameterSource.COMMANDLINE} - {"--into"}
+        if given != {"--summary"}:
+            raise InputError(
+                f"expected --summary alone beside --into, got {', '.join(sorted(given)) or 'none'}; "
+                "export first, then give both"
+            )
+        bundle = put_summary(into, summary)
+        click.echo(f"{into}: {', '.join(summary)}; still sha256 {bundle.sha256[:12]}")
+        return
+    for name, value in (("--checkpoint", checkpoint), ("--out", out)):
+        if value is None:
+            raise click.UsageError(f"Missing option '{name}'.")
+    assert checkpoint is not None
+    assert out is not None
     for module in ("torch", "safetensors", "open_clip", "onnx"):
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError.for_extra(module, "export")
@@ -133,6 +162,7 @@ def main(
         credits=_read(credits_file),
         default=SamplingDefaults(sampler, steps, guidance, Guidance(guidance, guidance, guidance_interval).interval),
     )
+    model = replace(model, summary=summary)
     if calibrate:
         model = calibrated(model, checkpoint, dataset, click.echo)
     embed = None

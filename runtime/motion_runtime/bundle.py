@@ -7,6 +7,7 @@ cannot trust or does not understand (each with one line), and hands out paths. F
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Final
 from motion_preprocessing.counted import counted
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import BundleError
-from motion_runtime.manifest import PLAIN, STEP, TEXT_ENCODER, GraphSpec, Manifest
+from motion_runtime.manifest import PLAIN, STEP, TEXT_ENCODER, GraphSpec, Manifest, to_json
 from motion_runtime.manifest_reader import parse_manifest
 
 MANIFEST_FILE: Final = "manifest.json"
@@ -32,7 +33,7 @@ class Bundle:
     manifest: Manifest
     """Its description."""
     sha256: str
-    """Digest of the manifest, which holds the digests of all other files: it names the whole bundle."""
+    """Digest of the manifest, but for its summary; it holds the digests of all other files: it names the whole bundle."""
 
     @classmethod
     def open(cls, folder: Path | None = None, *, verify: bool = True) -> Bundle:
@@ -50,6 +51,9 @@ class Bundle:
         manifest = parse_manifest(content, str(folder / MANIFEST_FILE))
         if verify:
             _verify_files(folder, manifest.files)
+        if manifest.summary:
+            # Figures of a bundle are told in its summary: they must not turn it into another bundle than was measured.
+            content = to_json({key: value for key, value in json.loads(content).items() if key != "summary"})
         return cls(folder=folder, manifest=manifest, sha256=hashlib.sha256(content).hexdigest())
 
     def path(self, file: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,8 @@ Examples:
 """
 _UP: Final = ("auto", "z", "y", "x", "-z", "-y", "-x")
 _UNITS: Final = ("auto", "m", "cm", "mm", "ft", "in")
+_WIDTH: Final = 110
+"""Columns that a bundle's summary is wrapped to."""
 
 
 @click.command(cls=OneLineCommand, epilog=EPILOG, context_settings=SETTINGS)
@@ -151,6 +154,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "credits": manifest.credits,
         "training": dict(manifest.training),
         "parity": dict(manifest.parity),
+        "summary": dict(manifest.summary),
     }
 
 
@@ -206,4 +210,9 @@ def _bundle_lines(found: dict[str, Any]) -> list[str]:
         f"  credits     {' '.join(found['credits'].split())}",
     ]
     more = [title for title in ("training", "parity") if found[title]]
-    return lines + [f"  {title:<10}  {flat(found[title]) or 'see --json'}" for title in more]
+    lines += [f"  {title:<10}  {flat(found[title]) or 'see --json'}" for title in more]
+    if found["summary"]:
+        lines.append("  what its makers say of it")
+    for name, text in found["summary"].items():
+        lines += [f"    {name}", *textwrap.wrap(text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)]
+    return lines

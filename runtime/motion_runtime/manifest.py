@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -202,6 +203,8 @@ class Manifest:
     """Precisions that step kernels may be run in -> what was measured of them at export; always with 'fp32'."""
     calibration: Calibration | None = None
     """What the network's answers are multiplied by; None = they are taken as they are."""
+    summary: Mapping[str, str] = field(default_factory=dict)
+    """What people should know of the model, by subject: data, training, metrics, limits ...; not part of its name."""
 
 
 def expected_tensors(
@@ -252,4 +255,11 @@ def to_dict(manifest: Manifest) -> dict[str, Any]:
     for key in ("mean", "std"):
         # float32 numbers in the fewest digits that read back the same, not as their float64 expansions.
         values["normaliser"][key] = [float(str(number)) for number in values["normaliser"][key]]
+    if not manifest.summary:
+        del values["summary"]
     return values
+
+
+def to_json(values: Mapping[str, Any]) -> bytes:
+    """Return the content of `manifest.json`."""
+    return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()

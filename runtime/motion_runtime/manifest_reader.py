@@ -119,6 +119,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         parity=dict(top.table("parity").values),
         precisions=dict(top.table("precisions").values) if "precisions" in top.values else {FP32: {}},
         calibration=None if top.values.get("calibration") is None else _calibration(top.table("calibration")),
+        summary=top.table("summary").words() if "summary" in top.values else {},
     )
     _check_names(manifest, where)
     _check_sizes(manifest, where)

@@ -13,6 +13,9 @@ from motion_preprocessing.errors import BundleError
 
 MAX_INTEGER: Final = 2**31 - 1
 """No size of a model is larger."""
+MAX_NAME: Final = 40
+MAX_TEXT: Final = 4000
+"""A summary is read in a terminal: what is longer belongs in a card."""
 
 
 class Reader:
@@ -70,6 +73,18 @@ class Reader:
         value = self._get(key, wanted)
         good = isinstance(value, list) and value and all(isinstance(item, str) for item in value)
         return tuple(value) if good else self._refuse(key, wanted, value)
+
+    def words(self) -> dict[str, str]:
+        """Read the whole object as short texts by name, none of them empty."""
+        for name, value in self.values.items():
+            if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
+                raise BundleError(
+                    f"expected names of 1 to {MAX_NAME} characters, got {_short(name)} in {self.where}; rename it"
+                )
+            wanted = f"a text of 1 to {MAX_TEXT:,} characters"
+            if not (isinstance(value, str) and value.strip() and len(value) <= MAX_TEXT):
+                raise BundleError(f"expected {wanted}, got {_short(value)} for '{name}' in {self.where}; change it")
+        return dict(self.values)
 
     def vector(self, key: str) -> NDArray[np.float32]:
         """Read a list of numbers."""

@@ -33,7 +33,13 @@ def test_describes_what_was_exported(toy_model: Model, exported: Bundle) -> None
         "condition_p1.onnx",
         "condition_p2.onnx",
         "text_encoder.onnx",
-        *(f"step_p{people}_t10_k{k}{kind}.onnx" for people in (1, 2) for k in (1, 2, 3) for kind in ("", ".fused")),
+        *(
+            f"step_p{people}_t10_k{k}{room}{kind}.onnx"
+            for people in (1, 2)
+            for k in (1, 2, 3)
+            for room in ("", "_no_room")
+            for kind in ("", ".fused")
+        ),
     }
     np.testing.assert_array_equal(manifest.normaliser.mean, toy_model.mean)
     parity = manifest.parity["graphs"]

@@ -69,9 +69,14 @@ def export(*arguments: str | Path) -> Result:
 def test_exports_the_averaged_weights(run: Path, exported: Bundle, tmp_path: Path) -> None:
     """The weights file equals that of the model whose weights were saved as the average."""
     out = tmp_path / "bundle"
-    result = export("--checkpoint", run, "--opset", 17, "--people", "1,2", "--frames", "10", "--out", out)
+    told = tmp_path / "summary.json"
+    told.write_text('{"limits": "a toy"}', encoding="utf-8")
+    result = export(
+        "--checkpoint", run, "--opset", 17, "--people", "1,2", "--frames", "10", "--out", out, "--summary", told
+    )
     assert result.exit_code == 0, result.output
     bundle = Bundle.open(out)
+    assert bundle.manifest.summary == {"limits": "a toy"}
     assert bundle.manifest.files["weights.bin"] == exported.manifest.files["weights.bin"]
     assert (bundle.manifest.people, bundle.manifest.frames) == ((1, 2), (10,))
     training = bundle.manifest.training
