@@ -22,7 +22,7 @@ def cli() -> None:
 @click.option(
     "--falls",
     type=click.Path(path_type=Path),
-    help="Simulated falls (.npz)  [default: DATA_DIR/simulated_falls.npz where it exists]",
+    help="A file of simulated falls (.npz) to read too; 'motion-preprocess simulate' makes others.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first so many captures and falls.")
 def mocap(data_dir: Path, out: Path, fps: float, falls: Path | None, limit: int | None) -> None:

@@ -152,12 +152,20 @@ def test_falls_become_patients(captures: Any, run: Any, tmp_path: Path) -> None:
     assert np.percentile(joints[..., 2].min(axis=1), 5) == pytest.approx(0, abs=0.02)
 
 
-def test_limit_and_the_default_falls(captures: Any, run: Any, tmp_path: Path) -> None:
+def test_falls_that_lie_there_are_taken_only_when_asked_for(captures: Any, run: Any, tmp_path: Path) -> None:
     for trial in ("16_01", "16_02"):
         captures.walk(f"cmu_bvh/16/{trial}.bvh")
-    write_falls(captures.path / "simulated_falls.npz")
-    assert run(captures.path, tmp_path / "set", "--limit", 1)[0] == 0
-    assert [record.name for record in MotionDataset.open(tmp_path / "set")] == ["cmu_16_01", "fall_000_push_f"]
+    falls = write_falls(captures.path / "simulated_falls.npz")
+    code, _, err = run(captures.path, tmp_path / "set", "--limit", 1)
+    assert code == 0
+    assert f"left out; --falls {falls} takes it" in err
+    dataset = MotionDataset.open(tmp_path / "set")
+    assert [record.name for record in dataset] == ["cmu_16_01"]
+    assert dataset.header["provenance"]["falls"] == ""
+    code, _, err = run(captures.path, tmp_path / "asked", "--limit", 1, "--falls", falls)
+    assert code == 0
+    assert "left out" not in err
+    assert [record.name for record in MotionDataset.open(tmp_path / "asked")] == ["cmu_16_01", "fall_000_push_f"]
 
 
 def refused(result: tuple[int, str, str], code: int, says: str, tmp_path: Path) -> None:
