@@ -33,7 +33,7 @@ class Bundle:
     manifest: Manifest
     """Its description."""
     sha256: str
-    """Digest of the manifest, but for its summary; it holds the digests of all other files: it names the whole bundle."""
+    """Digest of the manifest without its summary. It holds the digests of all other files: it names the bundle."""
 
     @classmethod
     def open(cls, folder: Path | None = None, *, verify: bool = True) -> Bundle:
