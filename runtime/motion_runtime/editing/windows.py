@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.canonical import canonical_move, heading_rad, move_points, move_pose_vectors
+from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.pose_vector import root_orientation
 from motion_runtime.editing.constraints import Constraints
 from motion_runtime.editing.joints import joints_of
+from motion_runtime.low_pass import low_pass
 from motion_runtime.placement import Placement
 from motion_runtime.stage import Start
 
@@ -33,6 +35,10 @@ APART_M: Final = 2.5
 a model that has seen no others lets one jump to the other."""
 SURE: Final = 0.5
 """Share of the overlap that is the earlier window's alone; over the rest the later one fades in."""
+EASED: Final = 0.07
+"""Standard deviation of the Gaussian where windows meet, of the overlap ..."""
+EASED_AFTER: Final = 0.3
+"""... and until when, of the overlap after its end."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +245,26 @@ def in_windows(
             part[people] = frame.out(make(window, people, frame, frame.into(past)))
         # The part holds the blended overlap: the last step's x0 was corrected too.
         whole = np.concatenate([whole[:, : window.first], part], axis=1)
-    return whole
+    return eased(whole, windows)
+
+
+def eased(x: Array, windows: Sequence[Window]) -> Array:
+    """Smooth pose vectors (P, T, 258) where windows meet.
+
+    What a window does need not go with how the one before has ended: the model goes over to it as soon as the overlap
+    lets it, and often in a fifth of a second. A Gaussian takes the edge off, from the middle of the overlap until a
+    little after it.
+    """
+    weight = np.zeros(x.shape[1])
+    frames = np.arange(x.shape[1])
+    for window in windows[1:]:
+        since, until = window.first + SURE * window.overlap, window.start + EASED_AFTER * window.overlap
+        inside = 1.0 - np.abs(frames - (since + until) / 2) / ((until - since) / 2)  # 1 in the middle, 0 at both ends
+        weight = np.maximum(weight, smooth_step(2.0 * inside))
+    if not weight.any():
+        return x
+    sigma = EASED * np.mean([window.overlap for window in windows[1:]])
+    return np.asarray(x + weight[:, None] * (low_pass(x, float(sigma)) - x))
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,8 @@ def test_every_window_starts_in_its_own_canonical_frame(
     pelvis = made.placement.to_room(made.pose_vectors[0, :, :3])
     starts = [0, 20, 40]
     assert [place.start_m for place in seen] == [
-        pytest.approx(tuple(pelvis[start, :2]), abs=0.05 if start == 0 else 1e-5) for start in starts
+        # What was seen of the second frame is eased once the motion is whole.
+        pytest.approx(tuple(pelvis[start, :2]), abs=0.05 if start == 0 else 0.01) for start in starts
     ]
 
 

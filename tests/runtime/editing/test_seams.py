@@ -46,7 +46,7 @@ def test_what_counts_as_a_seam(seams: ModuleType) -> None:
 def test_a_seam_jerks_no_more_than_recordings_do(
     seams: ModuleType, default_bundle: Path, prompts: tuple[str, ...]
 ) -> None:
-    """The median of five seeds: of twelve, one to three are beyond it (docs/editing.md)."""
+    """Four of five seeds: of twelve, one at most is beyond it (docs/editing.md)."""
     generator = Generator.load(default_bundle, "cpu", "fp32")
     jerks = []
     for seed in range(1, 6):
@@ -54,4 +54,4 @@ def test_a_seam_jerks_no_more_than_recordings_do(
         at_seams, _ = seams.seam_jerk(generator.generate(request), generator.windows_of(request))
         jerks.append(np.quantile(at_seams, 0.99))
     recordings = json.loads((BENCHMARKS / "results" / "recording_metrics.json").read_text(encoding="utf-8"))
-    assert np.median(jerks) <= recordings["kinds"]["all recordings"]["jerk_q99_m_s3"]
+    assert sorted(jerks)[-2] <= recordings["kinds"]["all recordings"]["jerk_q99_m_s3"]

@@ -16,6 +16,7 @@ from motion_runtime.editing.constraints import Constraints
 from motion_runtime.editing.windows import (
     Frame,
     Window,
+    eased,
     fade_in,
     groups,
     in_windows,
@@ -128,4 +129,20 @@ def test_people_far_apart_are_made_by_themselves(walk: np.ndarray) -> None:
     whole[2] = at(10.0)[0]
     made = in_windows(plan_windows(60, [40], 40, 20), 3, make)
     assert seen == [(0, [0, 1, 2]), (20, [0]), (20, [1]), (20, [2])]
-    np.testing.assert_allclose(made, whole, atol=1e-9)
+    np.testing.assert_allclose(made[:, :30], whole[:, :30], atol=1e-9)
+    np.testing.assert_allclose(made[:, 46:], whole[:, 46:], atol=1e-9)
+    np.testing.assert_allclose(made, eased(whole, plan_windows(60, [40], 40, 20)), atol=1e-9)
+
+
+def test_where_windows_meet_edges_are_taken_off_and_nowhere_else() -> None:
+    windows = plan_windows(90, [50], 60, 20)
+    assert [(window.first, window.start) for window in windows] == [(0, 0), (30, 50)]
+    t = np.arange(90.0)
+    straight = np.stack([0.03 * t, np.full(90, 2.0)], axis=1)[None]  # (1, T, 2)
+    np.testing.assert_allclose(eased(straight, windows), straight, atol=1e-12)
+    step = straight + (t >= 48)[:, None]
+    made = eased(step, windows)
+    np.testing.assert_array_equal(made[:, :41], step[:, :41])  # the earlier window's alone
+    np.testing.assert_array_equal(made[:, 56:], step[:, 56:])
+    assert 3 * np.abs(np.diff(made, 3, axis=1)).max() < np.abs(np.diff(step, 3, axis=1)).max()
+    np.testing.assert_array_equal(eased(step, windows[:1]), step)
