@@ -132,7 +132,7 @@ def main(
                 "export first, then give both"
             )
         bundle = put_summary(into, summary)
-        click.echo(f"{into}: {', '.join(summary)}; still sha256 {bundle.sha256[:12]}")
+        click.echo(f"{into}: {', '.join(summary)}; sha256 {bundle.sha256[:12]}")
         return
     for name, value in (("--checkpoint", checkpoint), ("--out", out)):
         if value is None:

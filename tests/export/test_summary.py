@@ -52,6 +52,13 @@ def test_a_bundle_is_told_of_and_stays_what_it_is(toy: Path, tmp_path: Path) -> 
     assert (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode() == before["manifest.json"]
 
 
+def test_a_manifest_that_somebody_laid_out_anew_takes_one_too(toy: Path, tmp_path: Path) -> None:
+    path = toy / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()), indent=4), encoding="utf-8")
+    assert export("--summary", written(tmp_path, SUMMARY), "--into", toy).exit_code == 0
+    assert Bundle.open(toy).sha256 == Bundle.open(TOY).sha256
+
+
 def test_inspect_shows_it(toy: Path, tmp_path: Path) -> None:
     long = "word " * 60 + "end"
     assert export("--summary", written(tmp_path, {"intended use": long}), "--into", toy).exit_code == 0
