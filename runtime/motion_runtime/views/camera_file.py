@@ -113,12 +113,12 @@ def _camera(values: object, name: str, scene: Scene | None) -> ViewCamera:
     name = values.get("name", name)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"expected a name of letters, digits, '.', '_' and '-', got {_shown(name)}; rename the camera")
-    size = [values.get(side) for side in ("width", "height")]
+    size: list[Any] = [values.get(side) for side in ("width", "height")]
     if not all(type(pixels) is int and 1 <= pixels <= _MAX_PIXELS for pixels in size):
         raise InputError(
             f"expected width and height in whole pixels up to {_MAX_PIXELS}, got {_shown(size)}; give the picture's"
         )
-    width, height = (int(str(pixels)) for pixels in size)
+    width, height = size
     kind = values.get("lens", _PINHOLE)
     if kind not in (_PINHOLE, _FISHEYE):
         raise InputError(f"expected '{_PINHOLE}' or '{_FISHEYE}', got {_shown(kind)} for 'lens'; choose one")
@@ -158,14 +158,14 @@ def _lens(values: Mapping[str, Any], width: int, height: int, fisheye: bool) -> 
 
 
 def _distortion(values: Mapping[str, Any], fisheye: bool) -> tuple[float, ...]:
-    given = values.get("distortion", [])
+    given = _flat(values.get("distortion", []))
     if not isinstance(given, list) or len(given) not in ((0, 4) if fisheye else (0, 4, 5)):
         wanted = "4 coefficients k1, k2, k3, k4" if fisheye else "4 or 5 coefficients k1, k2, p1, p2, k3"
         raise InputError(
             f"expected {wanted}, got {_shown(given)} for 'distortion' of a {_FISHEYE if fisheye else _PINHOLE}; "
             "calibrate without the rational model"
         )
-    known = tuple(_numbers(values, "distortion", (len(given),)).tolist()) if given else ()
+    known = tuple(_numbers({"distortion": given}, "distortion", (len(given),)).tolist()) if given else ()
     return known + (0.0,) * ((4 if fisheye else 5) - len(known))
 
 
@@ -197,14 +197,15 @@ def _pose(values: Mapping[str, Any], scene: Scene | None) -> Array:
         return looking(place, target, rotation @ _numbers(values, "up", (3,)) if "up" in values else None)
     if given == ("R", "t"):
         move = _numbers(values, "t", (3,))
-        if isinstance(values["R"], list) and not any(isinstance(row, list) for row in values["R"]):
-            turn = np.asarray(matrix_from_rotation_vector(_numbers(values, "R", (3,))))
-        else:
-            turn = _numbers(values, "R", (3, 3))
+        vector = isinstance(values["R"], list) and len(_flat(values["R"])) == 3
+        turn = _numbers(values, "R", (3,) if vector else (3, 3))
+        turn = np.asarray(matrix_from_rotation_vector(turn)) if vector else turn
     else:
         matrix = _numbers(values, given[0], (4, 4))
         if np.abs(matrix[3] - (0, 0, 0, 1)).max() > 1e-6:
-            raise InputError(f"expected a last row 0 0 0 1, got {_shown(matrix[3].tolist())} for '{given[0]}'")
+            raise InputError(
+                f"expected a last row 0 0 0 1, got {_shown(matrix[3].tolist())} for '{given[0]}'; transpose it?"
+            )
         turn, move = matrix[:3, :3], matrix[:3, 3]
     turn = _rotation(turn, given[0])
     if given == ("room_from_camera",):
@@ -294,13 +295,20 @@ def _one_of(values: Mapping[str, Any], ways: tuple[tuple[str, ...], ...], what: 
 def _numbers(values: Mapping[str, Any], key: str, shape: tuple[int, ...]) -> Array:
     """A number, or an array of numbers."""
     try:
-        array = np.array(values[key])
+        array = np.array(_flat(values[key]) if len(shape) == 1 else values[key])
         if array.dtype.kind not in "iuf" or array.shape != shape or not np.isfinite(array).all():
             raise ValueError
     except ValueError:
         wanted = " x ".join(map(str, shape)) + " finite numbers" if shape else "a finite number"
         raise InputError(f"expected {wanted}, got {_shown(values[key])} for '{key}'; correct it") from None
     return array.astype(np.float64)
+
+
+def _flat(value: Any) -> Any:
+    """Rows and columns, as OpenCV gives vectors, in one list; anything else as it is."""
+    if not isinstance(value, list):
+        return value
+    return [number for row in value for number in (row if isinstance(row, list) else [row])]
 
 
 def _shown(value: object) -> str:
