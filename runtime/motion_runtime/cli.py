@@ -116,6 +116,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
               help="Where a person is at some times, metres in the room; once a person, '-' for none.")  # fmt: skip
 @click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
 @click.option("--amounts/--no-amounts", default=True, show_default=True, help="'Two metres', '90 degrees' are kept to.")
+@click.option("--plain/--no-plain", default=True, show_default=True, help="'Keels over' is read as 'falls', and so on.")
 @click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats, sinks or falls too fast.")
 @click.option("--feet/--no-feet", default=True, show_default=True, help="Who walks goes as far as their steps reach.")
 @click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies is put on a seat or a bed.")
@@ -176,6 +177,7 @@ def main(
     walls: bool,
     calibrate: bool,
     amounts: bool,
+    plain: bool,
     ground: bool,
     feet: bool,
     use: bool,
@@ -250,6 +252,7 @@ def main(
         walls=walls,
         calibrate=calibrate,
         amounts=amounts,
+        plain=plain,
         ground=ground,
         feet=feet,
         use=use,

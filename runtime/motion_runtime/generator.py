@@ -48,6 +48,7 @@ from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.one_by_one import one_by_one
 from motion_runtime.person_classes import no_such_class
 from motion_runtime.placement import Placement, Room, choose_placement
+from motion_runtime.plain_words import in_plain_words
 from motion_runtime.prediction import Prediction
 from motion_runtime.sampler import Step, StepKernel, plan_steps
 from motion_runtime.schedule import NoiseSchedule
@@ -151,13 +152,17 @@ class Generator:
         """
         return self._tokenizer.split(prompt)
 
-    def understands(self, prompt: str) -> bool:
+    def understands(self, prompt: str, *, plain: bool = True) -> bool:
         """Whether a prompt says anything in words that the model was taught; what it makes of others is anything.
+
+        Args:
+            prompt: What somebody does.
+            plain: Whether it is read in plain words, as requests are that do not say otherwise.
 
         Raises:
             InputError: The prompt is empty, too long, or not Unicode text.
         """
-        return self._tokenizer.understands(prompt)
+        return self._tokenizer.understands(in_plain_words(prompt) if plain else prompt)
 
     def twin(self) -> Generator:
         """Another generator over the same sessions, for another thread; only ONNX Runtime's on a CPU may be shared."""
@@ -202,7 +207,7 @@ class Generator:
         guidance = self.guidance_of(request)
         plan = plan_steps(self._schedule, sampler, steps, guidance=guidance, eta=request.eta)
         room = self._room_of(request)
-        request = self.staged(request)
+        request = self.staged(request).as_read
         windows = self.windows_of(request)
         known = None if request.edits is None else request.edits.constraints(request.persons, windows[-1].end, fps)
         if known is not None and known.empty:
@@ -244,7 +249,8 @@ class Generator:
             InputError: A goal is unknown, or cannot be reached.
         """
         last = self.windows_of(request)[-1].end - 1
-        return staged(request, self._room_of(request), last / self.bundle.manifest.fps)
+        found = staged(request.as_read, self._room_of(request), last / self.bundle.manifest.fps)
+        return replace(found, prompts=request.prompts)
 
     def windows_of(self, request: GenerationRequest, person: int | None = None) -> list[Window]:
         """The windows that a motion is generated in, one where the model is long enough for it.

@@ -7,7 +7,7 @@ SMPL's order (`motion_preprocessing.skeleton.JOINT_NAMES`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_runtime.guidance import ALL_STEPS, Guidance
+from motion_runtime.plain_words import in_plain_words
 from motion_runtime.timeline import Timeline, motion_seconds
-from motion_runtime.tokenizer import check_prompt
+from motion_runtime.tokenizer import MAX_PROMPT_CHARACTERS, check_prompt
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
@@ -77,6 +78,8 @@ class GenerationRequest:
     """Whether the network's answers are made as quick as it was measured to be too slow (`calibrated`)."""
     amounts: bool = True
     """Whether ways are as long and turns as large as the prompt says where it says so."""
+    plain: bool = True
+    """Whether the model reads prompts in plain words where it does not know what to make of theirs (`plain_words`)."""
     ground: bool = True
     """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole,
     and nobody falls faster than gravity lets them."""
@@ -153,6 +156,13 @@ class GenerationRequest:
     def prompt_of_each(self) -> tuple[str, ...]:
         """The prompts with a single one repeated for everybody, length P."""
         return self.prompts * self.persons if len(self.prompts) == 1 else self.prompts
+
+    @property
+    def as_read(self) -> GenerationRequest:
+        """The same in the words that the model reads; the request itself where these are its own."""
+        prompts = tuple(map(in_plain_words, self.prompts)) if self.plain else self.prompts
+        too_long = any(len(prompt) > MAX_PROMPT_CHARACTERS for prompt in prompts)
+        return self if too_long or prompts == self.prompts else replace(self, prompts=prompts)
 
     @property
     def timelines(self) -> tuple[Timeline, ...]:

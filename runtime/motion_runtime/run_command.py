@@ -187,7 +187,7 @@ def run(
 
 def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
     """Say on stderr where a prompt is longer than the model's context, or in words that it does not know."""
-    for prompt in dict.fromkeys(part.text for timeline in request.timelines for part in timeline.parts):
+    for prompt in dict.fromkeys(part.text for timeline in request.as_read.timelines for part in timeline.parts):
         read, left_out = generator.split_prompt(prompt)
         if left_out:
             context = generator.bundle.manifest.text.context_length
@@ -196,7 +196,7 @@ def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
                 f"'{left_out[:_SHOWN]}...'; the model reads {context} tokens, shorten the prompt",
                 err=True,
             )
-        if not generator.understands(prompt):
+        if not generator.understands(prompt, plain=False):
             click.echo(f"warning: the prompt {shortened(prompt)} {NOT_UNDERSTOOD}", err=True)
 
 
@@ -265,9 +265,10 @@ def describe_run(
         },
         "request": {
             "prompts": list(motion.prompts),
+            "prompts_read_as": list(request.as_read.prompt_of_each),
             "prompts_left_out": [
                 " | ".join(filter(None, (generator.split_prompt(part.text)[1] for part in timeline.parts)))
-                for timeline in request.timelines
+                for timeline in request.as_read.timelines
             ],
             "parts": [
                 [
@@ -295,6 +296,7 @@ def describe_run(
             "walls": request.walls,
             "calibrate": request.calibrate,
             "amounts": request.amounts,
+            "plain": request.plain,
             "ground": request.ground,
             "feet": request.feet,
             "use": request.use,

@@ -34,12 +34,20 @@ def describe_plan(
         "people": [
             {
                 "class": name,
+                "prompt": prompt,
+                "read_as": read,
                 "parts": [
                     {"from_s": round(start, 2), "prompt": part.text}
                     for start, part in zip(timeline.starts(request.seconds), timeline.parts, strict=True)
                 ],
             }
-            for name, timeline in zip(request.person_classes, request.timelines, strict=True)
+            for name, timeline, prompt, read in zip(
+                request.person_classes,
+                request.timelines,
+                request.prompt_of_each,
+                request.as_read.prompt_of_each,
+                strict=True,
+            )
         ],
         "seconds": round(windows[-1].end / fps, 3),
         "frames": windows[-1].end,
@@ -81,6 +89,8 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
     for number, person in enumerate(plan["people"], 1):
         parts = " | ".join(f"from {part['from_s']:g} s: {part['prompt']}" for part in person["parts"])
         lines.append(f"  person {number}  {person['class']}, {parts}")
+        if person["read_as"] != person["prompt"]:
+            lines.append(f"  read as   {person['read_as']}")
     if plan["scene"] is None:
         lines.append("  room      none, the first person starts at the origin")
     else:

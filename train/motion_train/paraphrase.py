@@ -87,10 +87,13 @@ def general_sentences(count: int, rng: np.random.Generator) -> list[str]:
     return list(found)
 
 
-def vocabulary(sentences: Iterable[str] = ()) -> Iterator[str]:
-    """Every word of the phrases above in every form, and of the given sentences: what must not fall to pieces."""
+def vocabulary(sentences: Iterable[str] = (), *, unseen: bool = True) -> Iterator[str]:
+    """Every word of the phrases above in every form, and of the given sentences: what must not fall to pieces.
+
+    Without the `unseen` phrases, these are the words that stand for some motion.
+    """
     words: dict[str, None] = {}
-    for phrase in [phrase for group in (*VERBS, *UNSEEN) for phrase in group] + list(OTHERS):
+    for phrase in [phrase for group in (*VERBS, *(UNSEEN if unseen else ())) for phrase in group] + list(OTHERS):
         for form in _FORMS:
             words.update(dict.fromkeys(_WORD.findall(inflect(phrase, form))))
     for text in (*(phrase for group in PLAIN for phrase in group), *PLACES, *MANNERS, *sentences):

@@ -1,0 +1,300 @@
+"""What people call things that the model does under a plainer name: the table of `plain_words`.
+
+Only what was measured to be followed less than its plain name stands here (docs/prompts.md). In a phrase a star stands
+before its verb, which is found in every form; `_self` is any of himself, herself ..., `_his` any of his, her ...; the
+rest is a regular expression. What is read is worded likewise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Phrases that are read as another one."""
+
+    reads: str
+    """The plain phrase."""
+    says: tuple[str, ...]
+    """What stands for it."""
+    placed: str = ""
+    """What is read where it goes on with where or which way ('keels over backwards'); empty = the same."""
+    strict: bool = False
+    """Whether it is only read so straight after who does it: the verb is a noun too, or things do it as well."""
+    ends: bool = False
+    """Whether only at the end of a clause: what follows would change what it means."""
+    takes: bool = False
+    """Whether what it is done to, or on, follows ('scales a wall'): else it takes no object."""
+    falls: bool = False
+    """Whether it tells a fall, so that a sentence that goes on to tell of the fall, or of its being averted, stays."""
+
+
+_FLOOR: Final = r"the (?:floor|ground|deck)"
+_SEAT: Final = r"(?:the|a|an|his|her|their) (?:\w+ )?(?:chair|armchair|wheelchair|seat|sofa|couch|stool|bench)"
+_UPRIGHT: Final = r"(?! (?:in|on|onto|into) (?:\w+ )*?(?:bed|chair|armchair|wheelchair|seat|sofa|couch|stool|bench)\b)"
+"""Who faints there falls to no floor."""
+_WET: Final = (
+    r"(?:an? |the |some |_his )?(?:\w+ ){0,2}(?:floor|ground|ice|water|tiles?|rug|carpet|mat|puddle|stairs?|steps?|soap"
+    r"|spill|skin|peel|grass|oil|mud|snow|path|surface|leaves|something|patch)"
+)
+"""What people slip on, rather than put on."""
+_ABED: Final = r"(?=$| ?[.,;!]| (?:and|then|while|again|until|for)\b| (?:in|on) (?:\w+ )?(?:\w+ )?(?:bed|sofa|couch)\b)"
+"""People sleep in chairs too, but those are left alone."""
+
+RULES: Final = (
+    # Falls. What has a cause keeps it: the model falls otherwise who trips than who faints.
+    Rule("*trip and *fall", ("*trip up", "*trip"), strict=True, falls=True),
+    Rule(
+        "*trip and *fall",
+        (
+            "*lose a step", "*miss a step", "*miss _his (?:step|footing)", "*catch (?:_his|the|a) (?:toes?|feet|foot)",
+            "*stub _his toes?", "*go over on _his ankle", "*twist _his ankle", "*trip over _his (?:own )?feet",
+        ),
+        falls=True,
+    ),
+    Rule(
+        "*slip and *fall",
+        (
+            "*skid",
+            rf"*slip(?! (?:into|out|away|past|through|under|off|by|behind|between|inside|to|from))(?! on(?! {_WET}))",
+        ),
+        strict=True, falls=True,
+    ),
+    Rule("*slip and *fall", ("*lose _his (?:footing|feet|grip on the floor)", "*lose footing"), falls=True),
+    Rule("*faint and *fall", (f"*faint{_UPRIGHT}",), strict=True, falls=True),
+    Rule(
+        "*faint and *fall",
+        (
+            "*swoon", "*pass out", "*black out", "*conk out", "*flake out", "*zonk out", "*keel over unconscious",
+            "*lose consciousness", "*become unconscious", "*go out cold", "*go out like a light",
+            "*be out cold", "*have a (?:fainting fit|faint|blackout|funny turn|syncope)",
+            "*suffer a (?:fainting fit|faint|blackout|syncope)", "*fall in a (?:dead )?faint",
+        ),
+        falls=True,
+    ),
+    Rule("*lose balance and *fall", ("*overbalance", "*get out of balance", "*get unbalanced"), falls=True),
+    Rule(
+        "*fall to the floor",
+        (
+            "*keel over", "*keel", rf"*crumple(?: up| down)?(?: (?:on|onto|to) {_FLOOR})?", "*crumple into a heap",
+            rf"*(?:flop|slump|sink)(?: down)? (?:on|onto|to) {_FLOOR}", "*bite the dust",
+            "*(?:have|take|suffer) an? (?:[\\w-]+ ){0,2}(?:fall|tumble|spill|header|nosedive)", "*come a cropper",
+            "*come (?:crashing|tumbling|toppling) down", "*go (?:sprawling|flying|headlong|tumbling|crashing down)",
+            "*pitch over", "*go head over heels", "*fall head over heels", "*fall into a heap",
+            "*go limp", "*fold up", "*give way at the knees",
+            rf"*go crashing(?: down)?(?: to {_FLOOR})?", "*go flat on _his (?:face|back)", "*have a collapse",
+            "*go arse over tit", "*go belly up", "*come down with a (?:bump|crash|thud)",
+        ),
+        placed="*fall",
+    ),
+    Rule(
+        "*fall to the floor",
+        (
+            "*go down(?! (?:to|on|onto|into|for|by|along|across|through|towards?))",
+            "*go over(?! (?:to|on|onto|towards?))", "*drop(?=$| ?[.,;!])", "*drop (?:dead|unconscious|senseless)",
+            "*drop(?= like a)", "*plunge down", "*crash down",
+            rf"*(?:crash|plummet|plunge|crumble|slither|thud|slide)(?: down)? (?:on|onto|to) {_FLOOR}",
+            rf"*(?:end|wind) up(?: in a heap)? on {_FLOOR}", rf"*land(?: in a heap)? on {_FLOOR}",
+            rf"*(?:hit|meet|kiss|strike) {_FLOOR}",
+        ),
+        placed="*fall", strict=True,
+    ),
+    Rule("*fall to the floor", ("*buckle", "*crumble"), placed="*fall", strict=True, falls=True),
+    Rule("*fall off", (r"*slide (?:off|from)(?! (?:\w+ )?bed)", r"*slip (?:off|from)"), takes=True, falls=True),
+    Rule("*fall out of", (r"*slide out of(?! (?:\w+ )?bed)",), takes=True, falls=True),
+    # Lying.
+    Rule(
+        "*lie on the floor",
+        (rf"*be (?:sprawled(?: out)?|stretched out|spread-?eagled|prostrate|out cold|flat out) on {_FLOOR}",
+         rf"*sprawl(?: out)?(?: on {_FLOOR})?", rf"*stretch out on {_FLOOR}"),
+    ),
+    Rule("*lie on the back", (r"*be flat on _his back", r"*be on _his back")),
+    Rule(
+        "*lie down on the bed",
+        (
+            rf"*(?:take|have) (?:a|an|_his) (?:\w+ )?(?:nap|snooze|lie-?down|kip|siesta|doze|lie down){_ABED}",
+            f"*have forty winks{_ABED}", f"*turn in(?: for the night)?{_ABED}", rf"*hit the (?:hay|sack){_ABED}",
+            f"*bed down{_ABED}", f"*nap{_ABED}", f"*retire (?:to bed|for the night){_ABED}",
+        ),
+        placed="*lie down",
+    ),
+    Rule(
+        "*be lying on the bed",
+        (f"*sleep{_ABED}", rf"*be (?:fast |sound )?asleep{_ABED}", f"*slumber{_ABED}"),
+        placed="*be lying", strict=True,
+    ),
+    # Walking.
+    Rule(
+        "*walk around",
+        (
+            "*(?:potter|putter|mill|mooch|roam|ramble|amble|saunter|stroll|meander|mosey|drift|pootle|traipse|shamble)"
+            " (?:about|around|round)",
+            "*be up and about", "*be on the move", "*gad about", "*pace (?:about|around|up and down|to and fro)",
+        ),
+    ),
+    Rule(
+        "*walk forward",
+        (
+            "*amble", "*saunter", "*tread(?! on| down)", "*proceed(?! to (?!the |a |his |her |their ))",
+            "*meander", "*mosey", "*traipse", "*trudge",
+            "*shamble", "*lumber(?! on all fours)", "*ambulate", "*make _his way", "*wend _his way", "*pick _his way",
+            "*(?:take|have) an? (?:\\w+ )?(?:walk|stroll|wander|amble|saunter|ramble)",
+            "*go for an? (?:\\w+ )?(?:amble|saunter|ramble|meander|potter)",
+            "*pootle", "*promenade", "*perambulate", "*hike", "*trek", "*swagger", "*strut", "*ramble",
+            "*toddle", "*sashay", "*lope", "*dodder", "*trundle", "*tootle", "*bumble along", "*wobble along",
+            "*slog", "*trog", "*schlep", "*yomp", "*mince along", "*prance along", "*stump along", "*tramp",
+            "*foot it", "*head (?:off|forward|forwards|straight on)", "*set off", "*move along", "*walk on",
+            "*tread along", "*pace along", "*patter",
+        ),
+        placed="*walk",
+    ),
+    Rule("*walk", ("*(?:file|troop|pad|stalk|inch|edge)(?= (?:along|across|through|towards?|down|into)\\b)",),
+         strict=True),
+    Rule(
+        "*walk backward",
+        ("*walk in reverse", "*(?:go|move) (?:in reverse|backwards?)", "*back (?:up|off)",
+         "*reverse", "*retrace _his steps backwards", "*shuffle backwards"),
+        strict=True,
+    ),
+    Rule(
+        "*limp forward", ("*limp", "*hobble", "*walk with a limp", "*drag (?:a|one|_his) (?:leg|foot)"),
+        strict=True, ends=True,
+    ),
+    # Running.
+    Rule(
+        "*run forward",
+        (
+            "*gallop", "*hurry along", "*hurry", "*scurry(?! like)", "*scamper", "*scuttle", "*leg it", "*peg it",
+            "*hotfoot it",
+            "*hurtle", "*canter", "*take to _his heels", "*make haste", "*break into a (?:run|sprint|trot|gallop)",
+            "*go for a (?:\\w+ )?(?:run|sprint)", "*make a (?:run|dash|bolt) for it", "*hasten", "*run for it",
+            "*(?:tear|charge|pelt|belt|zoom|speed|bomb|career|barrel|dart|hare|streak|bolt|race|whizz|hurtle|storm)"
+            "(?= (?:along|ahead|forwards?|across|through|down|away|off|past|towards?|into|out)\\b)",
+        ),
+        placed="*run",
+    ),
+    Rule("*run forward", ("*bolt", "*charge", "*career", "*dart", "*go running", "*sprint off", "*hare"), placed="*run",
+         strict=True, ends=True),
+    Rule("*run", (r"*(?:dart|bolt|charge|hare|zoom|tear)(?= to (?:the|a|his|her|their)\b)",), strict=True),
+    # Sitting.
+    Rule(
+        "*sit down on",
+        (
+            "*(?:plop|plonk|plump|plunk|flop|ease|lower|let|drop|settle|plant|park|seat|sink|squeeze|deposit|install)"
+            r" _self(?: back)?(?: down)? (?:into|in|onto|on|upon|to)",
+            "*(?:plop|plonk|plump|plunk|settle)(?: back)?(?: down)? (?:into|in|onto|on|upon)", "*perch(?: _self)? on",
+            "*take _his (?:place|seat) (?:on|in)", "*get seated (?:on|in)",
+        ),
+        takes=True,
+    ),
+    Rule(
+        "*sit down on a chair",
+        (
+            "*(?:plop|plonk|plump|plunk|seat|park|plant|lower|settle) _self(?: down)?",
+            "*(?:plop|plonk|plump|plunk) down",
+            "*take the weight off(?: _his (?:feet|legs))?", "*take a pew", "*park _his (?:bottom|behind|bum)",
+            "*get seated", "*settle down",
+        ),
+        placed="*sit down", ends=True,
+    ),
+    # Standing up.
+    Rule(
+        "*get up from the floor",
+        (
+            rf"*(?:haul|heave|push|lever|pull|drag|pick|hoist|force|help) _self (?:up|upright) (?:off|from) {_FLOOR}",
+            rf"*(?:get|struggle|scramble|clamber|come) (?:up|(?:back )?(?:to|on|onto) _his feet) (?:off|from) {_FLOOR}",
+            "*pick _self up",
+        ),
+    ),
+    Rule(
+        "*stand up from",
+        (
+            "*(?:haul|heave|push|lever|pull|drag|hoist|force|ease|raise|lift) _self (?:up )?(?:out of|off|from)",
+            rf"*(?:get|heave|haul|struggle|climb|clamber)(?: up)? (?:out of|off|off of)(?= {_SEAT})",
+            "*(?:get|struggle|scramble|rise|come|leap|jump|spring)(?: up)? (?:back )?(?:to|on|onto) _his feet from",
+        ),
+        takes=True,
+    ),
+    Rule(
+        "*stand up",
+        (
+            "*arise", "*get upright", "*(?:haul|heave|push|lever|pull|drag|hoist|raise|lift|ease) _self (?:up|upright)"
+            "(?: to (?:standing|a standing position|_his feet))?",
+            "*(?:get|struggle|scramble|rise|leap|jump|spring|come|clamber|stagger|go) (?:up )?(?:back )?(?:to|on|onto)"
+            " _his feet(?: again)?",
+            "*stand _self up", "*straighten _self up", "*raise _self",
+        ),
+    ),
+    # Turning.
+    Rule(
+        "*turn around",
+        (
+            "*reverse direction", "*about-face", "*about face", "*turn on _his heels?", "*spin on _his heels?",
+            "*turn tail",
+            "*swing (?:round|around|about)", "*face about", "*do (?:a u-turn|an about-face|a one-eighty)",
+            "*make a u-turn", "*change direction",
+            "*turn right round",
+        ),
+    ),
+    Rule("*turn around", ("*pivot", "*swivel"), strict=True, ends=True),
+    # Bending and crouching.
+    Rule(
+        "*bend over",
+        (
+            "*hunch(?: over| forward| up)?", "*incline (?:_his|the) body", "*double (?:over|up)", "*bend double",
+            "*duck down forwards?", "*lean (?:right|all the way) (?:over|down)",
+            "*stoop(?: over| down| low)?(?! and| to)",
+            "*jackknife", "*crouch over", "*be bent double",
+        ),
+    ),
+    Rule(
+        "*squat down",
+        (
+            "*hunker(?: down)?", "*cower(?: down)?", "*get down on _his (?:haunches|hunkers)",
+            "*(?:sit|drop|sink|go) (?:down )?(?:back )?on(?:to)? _his (?:haunches|hunkers|heels)", "*scrunch down",
+            "*(?:drop|sink|get|go) (?:down )?into a (?:squat|crouch)", "*scrooch(?: down)?", "*squat low",
+        ),
+    ),
+    Rule(
+        "*kneel",
+        ("*(?:drop|sink|get|go|fall|come)(?: down)? (?:to|on|onto) (?:_his|both|the) knees",),
+    ),
+    # Jumping.
+    Rule("*jump up", ("*(?:bounce|hop|bound) up(?! and down)", "*(?:spring|bound) into the air")),
+    Rule("*jump up", ("*(?:do|make|take|give) a (?:\\w+ )?(?:jump|leap|bound|hop)(?: (?:in|into) the air)?",),
+         placed="*jump"),
+    Rule("*jump", ("*vault", "*bound forwards?"), strict=True),
+    # Limbs.
+    Rule(
+        "*wave",
+        (
+            "*gesture hello", "*signal hello", "*(?:flap|wag) (?:a|_his) hand",
+            "*give (?:a|a little|a big|a friendly) wave", "*say (?:hello|goodbye) with a wave", "*greet with a wave",
+        ),
+    ),
+    Rule("*kick with one foot", ("*boot", "*kick out", "*do a kick", "*kick"), strict=True, ends=True),
+    Rule("*kick with one foot", ("*strike with (?:a|the|one|_his) foot", "*lash out with (?:a|_his) foot",
+                                 "*deliver a kick", "*aim a kick")),
+    Rule("*climb up", ("*clamber up", "*shin up", "*shinny up", "*scramble up")),
+    Rule("*climb", (r"*scale(?= \w+ (?:\w+ )?(?:wall|ladder|fence|rock|cliff|tree|stairs|steps|rope)\b)",), takes=True),
+    Rule("*dance", ("*boogie", "*bop", "*jive", "*groove", "*break into a dance", "*do a (?:little )?dance",
+                    "*shake a leg", "*have a (?:\\w+ )?(?:dance|boogie|bop)"), strict=True),
+    Rule("*drink", ("*gulp", "*swig", "*slurp", "*quaff", "*swallow some water"), strict=True),
+    Rule(
+        "*throw",
+        (r"*(?:lob|fling|chuck)(?! \w+ (?:doors?|windows?|arms?|curtains?|covers?|blankets?)\b)",),
+        takes=True, strict=True,
+    ),
+    Rule("*stand still", ("*cease moving", "*stop moving", "*freeze on the spot", "*freeze in place")),
+    Rule("*stand still", ("*freeze",), strict=True, ends=True),
+)  # fmt: skip
+
+PAST_VERBS: Final = (
+    "*walk", "*run", "*jog", "*jump", "*hop", "*fall", "*collapse", "*trip", "*slip", "*stumble", "*faint", "*sit",
+    "*stand", "*lie", "*rise", r"*get(?= (?:up|down|out|off|into|onto|on|to)\b)", "*kneel", "*squat", "*crouch",
+    "*bend", "*climb", "*crawl", "*wave", "*dance", "*limp", "*step", "*stagger", "*stroll", "*wander", "*shuffle",
+    "*topple", "*tumble", "*go", "*come",
+)  # fmt: skip
+"""Verbs whose past is read as their present, in which the model learned them: of 'fell' it makes no fall."""
