@@ -21,6 +21,7 @@ from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.room_objects import SITTABLE, RoomObject
 from motion_runtime.said import GETS_UP, GOES, GOES_DOWN, IS_ON
 from motion_runtime.stage import Place, Rest, Use
+from motion_runtime.timeline import LEAST_PART_S
 
 Array = NDArray[np.float64]
 
@@ -72,6 +73,21 @@ _TOLD_UP: Final = "stands up from a chair"
 up from a bed takes eight seconds in the training data, from lying on; in six, the model lies down instead."""
 _HIGHEST_CHAIR_M: Final = 0.55
 """On higher beds nobody sits as on a chair."""
+_TO_BED: Final = re.compile(
+    r"(?P<who>(?:\w+ ){1,3}?\w+)"
+    r" (?:(?:walks?|goes|strolls?|comes?|steps?)(?: \w+ly| over| up)* (?:to|towards?)|approaches)"
+    rf"{_OF_BED}\W*(?:\b(?:and|then)\b\W*)*(?P<then>\w.*)?",
+    re.IGNORECASE,
+)
+_BRISK_M_S: Final = 1.3
+"""The pace of who is told to walk forward ..."""
+_SLOWS_S: Final = 0.7
+"""... who takes so much longer to stop ..."""
+_STANDS_S: Final = 1.5
+"""... and stands so long at least."""
+_STOPS_M: Final = 0.25
+"""Nobody walks to a bed as near as who sits down on it."""
+_LEAST_WAY_M: Final = 0.3
 _LYING_UP: Final = re.compile(
     r"^.*?\b(?:lies|lying|asleep|sleeps?|wakes?(?: up)?|sits up)\b.*?"
     rf"\b(?:gets|stands|rises|climbs)(?: (?:up|out|off))*(?: (?:from|out of|off|of){_OF_BED})?(?=[ ,.]|$)",
@@ -239,6 +255,21 @@ def worded(prompt: str, thing: RoomObject, seconds: float, *, alone: bool = True
     if "|" in prompt or rest < _LIES_DOWN_S or thing.object_class not in ("bed", "sofa"):
         return prompt
     return f"{_WALKS_S:g}s: a person walks forward | {rest:g}s: a patient lies on the bed"
+
+
+def worded_walk(prompt: str, seconds: float, way_m: float) -> str:
+    """What the model is to read of somebody who walks to a bed and does not rest on it.
+
+    Told of a bed, it has people go down long before they are there: they crouch, and some fall. So it is told of a walk
+    as long as the way, and then of what they do there.
+    """
+    match = _TO_BED.fullmatch(prompt)
+    way_m = max(way_m - _STOPS_M, _LEAST_WAY_M)
+    walks = round(min(max(way_m / _BRISK_M_S, LEAST_PART_S) + _SLOWS_S, seconds - _STANDS_S), 1)
+    if match is None or walks < LEAST_PART_S or rests_on(prompt) or names_others(prompt):
+        return prompt
+    then = f"{match['who']} {match['then']}" if match["then"] else "a person stands"
+    return f"{walks:g}s: {match['who']} walks {way_m:.1f} metres forward | {round(seconds - walks, 3):g}s: {then}"
 
 
 def worded_leaving(text: str, thing: RoomObject) -> str:

@@ -27,6 +27,7 @@ from motion_runtime.approach import (
     stance_of,
     things_for,
     worded,
+    worded_walk,
 )
 from motion_runtime.errands import Errand, as_prompt, errands, phases, things_used
 from motion_runtime.goals import Goal
@@ -214,9 +215,11 @@ class RoomStaging:
         start = np.array(request.start_m)
         heading = 0.0 if request.heading_deg is None else request.heading_deg
         self._places.starts[0] = Start(request.start_m, heading)
-        if not rests_on(self._prompts[0]):
-            return
         goal = self._goals[0]
+        if not rests_on(self._prompts[0]):
+            if goal is None and stance_of(self._prompts[0]) is Stance.AWAY:
+                self._tell_of_walk(0, request.start_m, things)
+            return
         near = _AT_HAND_M if goal is None and stance_of(self._prompts[0]) is not Stance.AWAY else math.inf
         found = self._spots_at(0, things)
         found = [spot for spot in found if math.dist(spot.before(), start) < near]
@@ -269,6 +272,18 @@ class RoomStaging:
             # In company too whoever is to lie down after a walk would lie on the floor.
             alone = request.persons == 1 or (stance is Stance.AWAY and not names_others(prompt))
             told = worded(said, spot.thing, request.seconds, alone=alone)
+            if told != said:
+                self._told_as[person] = told
+            elif stance is Stance.AWAY:
+                self._tell_of_walk(person, start.place_m, [spot.thing])
+
+    def _tell_of_walk(self, person: int, start: Place, things: Sequence[RoomObject]) -> None:
+        """Tell the model how far somebody walks who goes to a bed, and does not rest on it."""
+        beds = spots([thing for thing in things if thing.object_class == "bed"], self._room.free_space)
+        said = self._request.prompt_of_each[person]
+        if beds:
+            # They walk straight on: to the side of it that they come to first.
+            told = worded_walk(said, self._request.seconds, min(self._way_m(start, spot) for spot in beds))
             if told != said:
                 self._told_as[person] = told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from motion_preprocessing.errors import InputError
 from motion_preprocessing.labels import named_classes
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.scene import Scene
-from motion_runtime.approach import Stance, ends_on, names_others, spots, stance_of, things_for, worded
+from motion_runtime.amounts import amounts_of
+from motion_runtime.approach import Stance, ends_on, names_others, spots, stance_of, things_for, worded, worded_walk
 from motion_runtime.editing.edits import miss_of
 from motion_runtime.editing.root_path import RootPath
 from motion_runtime.generator import Generator
@@ -24,6 +26,7 @@ from motion_runtime.room_staging import RoomStaging
 from motion_runtime.route import find_route, set_out
 from motion_runtime.stage import Start
 from motion_runtime.staging import staged
+from motion_runtime.timeline import Timeline
 
 TOY = Path(__file__).with_name("toy_bundle")
 LAST_S = 5.95
@@ -282,7 +285,56 @@ def test_everybody_starts_where_their_own_prompt_says(room: Room, ward: Scene) -
 
 def test_in_company_too_the_model_reads_what_it_knows_of_who_walks_to_a_bed_and_lies_down(room: Room) -> None:
     request = several(room, "a patient walks to the bed and lies down", "a nurse walks to the bed", seconds=6.0)
-    assert request.told == ("2s: a person walks forward | 4s: a patient lies on the bed", "a nurse walks to the bed")
+    patient, nurse = request.told
+    assert patient == "2s: a person walks forward | 4s: a patient lies on the bed"
+    assert re.fullmatch(r"[\d.]+s: a nurse walks [\d.]+ metres forward \| [\d.]+s: a person stands", nurse)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "who", "then"),
+    [
+        ("a nurse walks to the bed", "a nurse", "a person stands"),
+        ("a nurse walks slowly over to the patient's bed.", "a nurse", "a person stands"),
+        ("a person goes to the bed and waves", "a person", "a person waves"),
+        ("a nurse approaches the hospital bed, then bends forward", "a nurse", "a nurse bends forward"),
+        ("a person walks away from the bed", "", ""),
+        ("a person walks from the chair to the bed", "", ""),
+        ("a nurse walks to the bed and lies down", "", ""),
+        ("a nurse walks to the bed and helps him", "", ""),
+        ("a nurse walks to the chair", "", ""),
+    ],
+)
+def test_who_walks_to_a_bed_is_told_how_far_and_not_of_the_bed(prompt: str, who: str, then: str) -> None:
+    told = worded_walk(prompt, 6.0, 2.85)
+    assert told == (f"2.7s: {who} walks 2.6 metres forward | 3.3s: {then}" if who else prompt)
+    assert worded_walk(prompt, 2.0, 2.85) == prompt  # no time for both
+    if who:
+        far = Timeline.parse(worded_walk(prompt, 6.0, 30.0))
+        assert [part.seconds for part in far.parts] == [4.5, 1.5]
+        amounts = amounts_of(far.parts[0].text)
+        assert amounts is not None
+        assert amounts.way_m == pytest.approx(29.8, abs=0.1)
+
+
+def test_who_walks_to_a_bed_from_a_given_start_is_told_how_far_too(room: Room, ward: Scene) -> None:
+    bed = thing(ward, "bed")
+    for x, y in room.stands()[::60]:
+        start = (float(x), float(y))
+        (told,) = stage(room, "a nurse walks to the bed", start_m=start).told
+        amounts = amounts_of(Timeline.parse(told).parts[0].text)
+        assert amounts is not None
+        assert amounts.way_m is not None
+        assert amounts.way_m >= min(float(bed.gap_m(np.array([start]))[0]) - 0.5, 0.3)
+    assert not stage(room, "a nurse walks to the chair", start_m=(2.0, 1.0)).told
+
+
+def test_the_built_in_model_walks_to_the_bed_and_stays_on_its_feet(ward: Scene) -> None:
+    generator, bed = Generator.load(None, "cpu"), thing(ward, "bed")
+    for seed in (1, 2):
+        request = GenerationRequest(("a nurse walks to the bed",), ("staff",), scene=ward, seed=seed)
+        pelvis = generator.generate(request).joints_m[0, :, 0].astype(np.float64)
+        assert pelvis[:, 2].min() > 0.75
+        assert 0.0 < bed.gap_m(pelvis[-1:, :2])[0] < 0.8
 
 
 def test_two_people_do_not_sit_on_one_chair(room: Room, ward: Scene) -> None:
@@ -438,8 +490,8 @@ def test_who_falls_out_of_bed_is_told_in_words_that_the_model_knows(
     assert worded(prompt, thing(ward, "bed"), 6.0, alone=False) == told
     assert worded(prompt, thing(ward, "chair"), 6.0) == prompt
     assert stage(room, prompt).told == (() if told == prompt else (told,))
-    beside = several(room, prompt, "a nurse walks to the bed")
-    assert beside.told == (() if told == prompt else (told, "a nurse walks to the bed"))
+    beside = several(room, prompt, "a nurse waves")
+    assert beside.told == (() if told == prompt else (told, "a nurse waves"))
 
 
 @pytest.mark.parametrize(
