@@ -40,6 +40,11 @@ _WET: Final = (
     r"|spill|skin|peel|grass|oil|mud|snow|path|surface|leaves|something|patch)"
 )
 """What people slip on, rather than put on."""
+_HARD: Final = (
+    r"(?= (?:heavily|hard|suddenly|like an?|in an? heap|in the (?!lift|elevator)\w+|on the (?!lift)\w+"
+    r"|backwards?|sideways|forwards?|with an? (?:bump|thud|crash))\b)"
+)
+"""How people go down who fall: others go down the stairs, or over to somebody."""
 _ABED: Final = r"(?=$| ?[.,;!]| (?:and|then|while|again|until|for)\b| (?:in|on) (?:\w+ )?(?:\w+ )?(?:bed|sofa|couch)\b)"
 """People sleep in chairs too, but those are left alone."""
 
@@ -92,16 +97,17 @@ RULES: Final = (
     Rule(
         "*fall to the floor",
         (
-            "*go down(?! (?:to|on|onto|into|for|by|along|across|through|towards?))",
-            "*go over(?! (?:to|on|onto|towards?))", "*drop(?=$| ?[.,;!])", "*drop (?:dead|unconscious|senseless)",
-            "*drop(?= like a)", "*plunge down", "*crash down",
+            f"*go down{_HARD}", f"*go over(?:$|(?= ?[.,;!])|{_HARD})",
+            "*drop(?=$| ?[.,;!])", "*drop (?:dead|unconscious|senseless)",
+            "*drop(?= like a)", "*plunge down",
             rf"*(?:crash|plummet|plunge|crumble|slither|thud|slide)(?: down)? (?:on|onto|to) {_FLOOR}",
             rf"*(?:end|wind) up(?: in a heap)? on {_FLOOR}", rf"*land(?: in a heap)? on {_FLOOR}",
             rf"*(?:hit|meet|kiss|strike) {_FLOOR}",
         ),
         placed="*fall", strict=True,
     ),
-    Rule("*fall to the floor", ("*buckle", "*crumble"), placed="*fall", strict=True, falls=True),
+    Rule("*fall to the floor", ("*buckle", "*crumble", "*conk"), placed="*fall", strict=True, falls=True),
+    Rule("*fall to the floor", ("*slump",), strict=True, ends=True, falls=True),
     Rule("*fall off", (r"*slide (?:off|from)(?! (?:\w+ )?bed)", r"*slip (?:off|from)"), takes=True, falls=True),
     Rule("*fall out of", (r"*slide out of(?! (?:\w+ )?bed)",), takes=True, falls=True),
     # Lying.
@@ -143,9 +149,9 @@ RULES: Final = (
             "*(?:take|have) an? (?:\\w+ )?(?:walk|stroll|wander|amble|saunter|ramble)",
             "*go for an? (?:\\w+ )?(?:amble|saunter|ramble|meander|potter)",
             "*pootle", "*promenade", "*perambulate", "*hike", "*trek", "*swagger", "*strut", "*ramble",
-            "*toddle", "*sashay", "*lope", "*dodder", "*trundle", "*tootle", "*bumble along", "*wobble along",
+            "*toddle", "*sashay", "*dodder", "*trundle", "*tootle", "*bumble along", "*wobble along",
             "*slog", "*trog", "*schlep", "*yomp", "*mince along", "*prance along", "*stump along", "*tramp",
-            "*foot it", "*head (?:off|forward|forwards|straight on)", "*set off", "*move along", "*walk on",
+            "*foot it", "*head (?:off|forward|forwards|straight on)", "*set off", "*move along",
             "*tread along", "*pace along", "*patter",
         ),
         placed="*walk",
@@ -167,8 +173,8 @@ RULES: Final = (
         "*run forward",
         (
             "*gallop", "*hurry along", "*hurry", "*scurry(?! like)", "*scamper", "*scuttle", "*leg it", "*peg it",
-            "*hotfoot it",
-            "*hurtle", "*canter", "*take to _his heels", "*make haste", "*break into a (?:run|sprint|trot|gallop)",
+            "*hotfoot it", "*hurtle", "*canter", "*lope", "*skitter", "*careen", "*take to _his heels", "*make haste",
+            "*break into a (?:run|sprint|trot|gallop)",
             "*go for a (?:\\w+ )?(?:run|sprint)", "*make a (?:run|dash|bolt) for it", "*hasten", "*run for it",
             "*(?:tear|charge|pelt|belt|zoom|speed|bomb|career|barrel|dart|hare|streak|bolt|race|whizz|hurtle|storm)"
             "(?= (?:along|ahead|forwards?|across|through|down|away|off|past|towards?|into|out)\\b)",
@@ -195,7 +201,7 @@ RULES: Final = (
             "*(?:plop|plonk|plump|plunk|seat|park|plant|lower|settle) _self(?: down)?",
             "*(?:plop|plonk|plump|plunk) down",
             "*take the weight off(?: _his (?:feet|legs))?", "*take a pew", "*park _his (?:bottom|behind|bum)",
-            "*get seated", "*settle down",
+            "*get seated", "*settle down", "*perch",
         ),
         placed="*sit down", ends=True,
     ),
@@ -265,6 +271,8 @@ RULES: Final = (
     Rule("*jump up", ("*(?:bounce|hop|bound) up(?! and down)", "*(?:spring|bound) into the air")),
     Rule("*jump up", ("*(?:do|make|take|give) a (?:\\w+ )?(?:jump|leap|bound|hop)(?: (?:in|into) the air)?",),
          placed="*jump"),
+    Rule("*jump", ("*spring",), strict=True, ends=True),
+    Rule("*hop", ("*skip",), strict=True, ends=True),
     Rule("*jump", ("*vault", "*bound forwards?"), strict=True),
     # Limbs.
     Rule(
@@ -293,8 +301,9 @@ RULES: Final = (
 
 PAST_VERBS: Final = (
     "*walk", "*run", "*jog", "*jump", "*hop", "*fall", "*collapse", "*trip", "*slip", "*stumble", "*faint", "*sit",
-    "*stand", "*lie", "*rise", r"*get(?= (?:up|down|out|off|into|onto|on|to)\b)", "*kneel", "*squat", "*crouch",
-    "*bend", "*climb", "*crawl", "*wave", "*dance", "*limp", "*step", "*stagger", "*stroll", "*wander", "*shuffle",
-    "*topple", "*tumble", "*go", "*come",
+    "*stand", r"*lie(?! (?:the|an?|his|her|their|some\w*|it|them)\b)", "*rise",
+    r"*get(?= (?:up|down|out|off|into|onto|on|to)\b)", "*kneel", "*squat", "*crouch", "*bend",
+    "*climb", "*crawl", "*wave", "*dance", "*limp", "*step", "*stagger", "*stroll", "*wander", "*shuffle", "*topple",
+    "*tumble", "*go", "*come",
 )  # fmt: skip
 """Verbs whose past is read as their present, in which the model learned them: of 'fell' it makes no fall."""

@@ -67,11 +67,15 @@ _UNTRUE: Final = re.compile(
     r"(?:\b(?:not|never|almost|nearly|without|about to|avoids?|avoiding|instead of)|n't)(?: \w+){0,2} ?$"
 )
 _TOLD: Final = re.compile(
-    r"\b(?:fall\w*|fell|collaps\w*|tumbl\w*|toppl\w*|lands?|landing|crash\w*|but|recover\w*|regain\w*|stead\w+|stagger\w*"
-    r"|catch\w* (?:him|her|them)sel\w+|sway\w*|sits?|grabs?|grabbing|keeps?|to the (?:floor|ground)|lies|lying|helps?"
+    r"\b(?:fall\w*|fell|collaps\w*|tumbl\w*|toppl\w*|crash\w*|drop\w* limply|but|recover\w*|regain\w*|stead\w+"
+    r"|stagger\w*|catch\w* (?:him|her|them)sel\w+|sway\w*|grabs?|grabbing|keeps?|to the (?:floor|ground)|helps?"
     r"|helped|caught|supported)\b"
 )
-"""What tells of a fall by itself, or that there was none."""
+"""What tells of a fall by itself, or that there was none ..."""
+_LAIN: Final = re.compile(r"\b(?:lies|lying|asleep|sleeps?|sleeping)\b")
+"""... where it stands before ..."""
+_SEATED: Final = re.compile(r"\b(?:sits?|sitting)\b")
+"""... or after what may be one."""
 _LEGS: Final = re.compile(
     r"\b(?:(?P<whose>his|her|their)|(?P<who>[a-z]+)'s?) (?:legs?|knees?) (?:just |suddenly )?"
     r"(?:(?:give|gives|giving|gave) (?:way|out|in)|buckles?|buckled|folds?|folded|fails?|failed)"
@@ -181,10 +185,15 @@ def _in_form(phrase: _Phrase, form: str, following: str) -> str:
 def _is_meant(before: str, after: str, phrase: _Phrase) -> bool:
     """Whether a phrase between two texts is what the table means by it, and goes on as it may."""
     rule, form, last = phrase.rule, phrase.form, _last(before)
-    if _UNTRUE.search(before) or (rule is not None and rule.falls and _TOLD.search(f"{before} , {after}")):
+    if _UNTRUE.search(before):
+        return False
+    told = _TOLD.search(f"{before} , {after}") or _LAIN.search(before) or _SEATED.search(after)
+    if told and rule is not None and rule.falls:
         return False
     if form == PAST and (_PASSIVE.search(before) or _next(after) == "by" or last == "who"):
         return False
+    if form == BASE and rule is not None and rule.reads.startswith("*be "):
+        return False  # 'goes to sleep'
     if form == BASE:
         meant = last in _BEFORE_BASE or not last.isalpha()
     elif form == PAST and _HAS.search(before):
