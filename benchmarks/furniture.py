@@ -15,6 +15,9 @@ half a second on end (docs/metrics.md, 'pelvis meets the seat or the mattress');
 which the body is more than 2 cm inside a thing; skate and jerk as in docs/metrics.md. Intervals of the differences are
 bootstrap percentiles over pairs, 95 %.
 
+Company: two to four people in the rooms that have a seat and a bed, the first two of whom walk to one each. Contact,
+penetration, skate and jerk of these two; overlap is the share of frames in which any two bodies share space.
+
 Training data (--data): how far the pelvis goes back from standing to sitting in captures of sitting down.
 """
 
@@ -56,6 +59,8 @@ KINDS: Final = {
     "mattress_before": "lies, before it", "mattress_anywhere": "lies, anywhere",
     "mattress_walk": "walks there and lies",
 }  # fmt: skip
+COMPANY: Final = ("a person walks through the room", "a person stands and waves")
+"""Who else is in the room."""
 RESAMPLES: Final = 2000
 
 
@@ -158,6 +163,36 @@ def measure_use(generator: Generator, rooms: Sequence[HeldOutRoom], seeds: int) 
     return {kind: {name: one[:, k] for k, name in enumerate(FIGURES)} for kind, one in stacked.items()}
 
 
+def measure_company(generator: Generator, rooms: Sequence[HeldOutRoom], seeds: int) -> dict[str, dict[str, float]]:
+    """Figures of two people who walk to a thing each, and how much anybody overlaps, by how many there are."""
+    found = {}
+    for people in range(2, 3 + len(COMPANY)):
+        rows, overlaps = [], []
+        for index, room in enumerate(track(rooms, f"company of {people}")):
+            bed, seat = room.support("mattress"), room.support("seat")
+            if bed is None or seat is None:
+                continue
+            first = f"a patient walks to the {bed.object_class} and lies down"
+            prompts = (first, f"a nurse walks to the {seat.object_class} and sits down", *COMPANY[: people - 2])
+            for seed in range(seeds):
+                asked = GenerationRequest(prompts, seconds=SECONDS, scene=room.scene, seed=seed, sample=index)
+                motion = generator.generate(asked)
+                for person, support in enumerate((bed, seat)):
+                    joints = motion.joints_m[person]
+                    own = evaluate_motion(joints[None], motion.fps)
+                    inside = (object_depth_m(joints, room.placed) > 0.02).mean()
+                    met = in_contact(support, joints, motion.fps)
+                    rows.append([met, inside, own.foot_skate_ratio, own.jerk_mean_m_s3])
+                overlaps.append(evaluate_motion(motion.joints_m, motion.fps).person_penetration_share)
+        if rows:
+            contact, inside, skate, jerk = np.nanmean(np.array(rows, dtype=np.float64), axis=0)
+            found[str(people)] = {
+                "motions": len(overlaps), "contact": float(contact), "penetration": float(inside),
+                "skate": float(skate), "jerk": float(jerk), "overlap": float(np.mean(overlaps)),
+            }  # fmt: skip
+    return found
+
+
 def interval(both: Array) -> tuple[float, float]:
     """95 % of the difference of means, with less without, of (2, N)."""
     gaps = both[1] - both[0]
@@ -204,6 +239,7 @@ def main(bundle: Path | None, rooms: int, seeds: int, with_starts: bool, data: P
     held_out = [held_out_room(index) for index in range(rooms)]
     starts = measure_starts(generator, held_out, seeds) if with_starts else {}
     use = measure_use(generator, held_out, seeds)
+    company = measure_company(generator, held_out, seeds)
     machine = describe()
     command = f"python benchmarks/furniture.py --rooms {rooms} --seeds {seeds}" + (not with_starts) * " --no-starts"
     command += (data is not None) * " --data DATASET"
@@ -221,6 +257,7 @@ def main(bundle: Path | None, rooms: int, seeds: int, with_starts: bool, data: P
             for kind, figures in use.items()
         },
         "motions": {kind: int(figures["contact"].shape[1]) for kind, figures in use.items()},
+        "company": company,
         "machine": machine,
     }  # fmt: skip
     model = f"bundle {generator.bundle.manifest.name} {generator.bundle.sha256[:12]}"
@@ -237,6 +274,14 @@ def main(bundle: Path | None, rooms: int, seeds: int, with_starts: bool, data: P
     for kind, figures in use.items():
         cells = " | ".join(cell(figures[name], scale) for name, (_, _, scale) in FIGURES.items())
         lines.append(f"| {KINDS.get(kind, kind)} | {figures['contact'].shape[1]} | {cells} |")
+    lines += ["", "Two who walk to a bed and a seat and lie and sit down there, and who else is in the room:", "",
+              "| people | motions | contact | frames inside of things | foot-skate ratio | jerk, m/s^3 | overlap |",
+              "|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines += [
+        f"| {people} | {row['motions']:.0f} | {row['contact']:.0%} | {row['penetration']:.1%} | {row['skate']:.3f} | "
+        f"{row['jerk']:.0f} | {row['overlap']:.1%} |"
+        for people, row in company.items()
+    ]
     if data is not None:
         result["sitting_back_m"] = sitting_back_m(data)
         lines += ["", "Way back of the pelvis while somebody sits down in the training data, m:", "",

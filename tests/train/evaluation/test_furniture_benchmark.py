@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.furnishing.rooms import HeldOutRoom, held_out_room
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
+from motion_runtime.motion import GenerationRequest
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +70,26 @@ def test_what_is_asked_of_a_room(furniture: ModuleType, room: HeldOutRoom) -> No
     assert asked[0][2].start_m is not None
     assert asked[1][2].start_m is None
     assert [names for _, names in furniture.pairs(room)] == [("chair", "chair")] * 2
+
+
+def test_company_counts_where_there_are_a_bed_and_a_seat(furniture: ModuleType, room: HeldOutRoom) -> None:
+    """Somebody on the mattress, somebody beside the seat, and further people who stand on one spot."""
+    both = held_out_room(2)
+    bed, seat = both.support("mattress"), both.support("seat")
+    assert bed is not None
+    assert seat is not None
+    asked: list[tuple[str, ...]] = []
+
+    def generate(request: GenerationRequest) -> SimpleNamespace:
+        asked.append(request.prompts)
+        joints = np.repeat(standing(bed.centre_m, seat.approach_m, *[(0.0, 9.0)] * (request.persons - 2)), 4, axis=1)
+        joints[0, ..., 2] -= bed.gap_m(joints[0])[:, None]  # down until it touches
+        return SimpleNamespace(joints_m=joints, fps=20.0)
+
+    found = furniture.measure_company(SimpleNamespace(generate=generate), [room, both], 2)
+    assert list(found) == ["2", "3", "4"]
+    assert {len(prompts) for prompts in asked} == {2, 3, 4}
+    assert all("bed" in prompts[0] and seat.object_class in prompts[1] for prompts in asked)
+    assert [row["motions"] for row in found.values()] == [2, 2, 2]  # the first room has no bed
+    assert [row["contact"] for row in found.values()] == [0.5, 0.5, 0.5]
+    assert [row["overlap"] for row in found.values()] == [0.0, 0.0, 1.0]
