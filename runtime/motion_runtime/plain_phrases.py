@@ -275,9 +275,7 @@ RULES: Final = (
         ("*(?:drop|sink|get|go|fall|come)(?: down)? (?:to|on|onto) (?:_his|both|the) knees",),
     ),
     # Jumping.
-    Rule("*jump up", ("*(?:bounce|hop|bound) up(?! and down)", "*(?:spring|bound) into the air")),
-    Rule("*jump up", ("*(?:do|make|take|give) a (?:\\w+ )?(?:jump|leap|bound|hop)(?: (?:in|into) the air)?",),
-         placed="*jump"),
+    Rule("*jump", ("*(?:spring|bound) into the air",)),
     Rule("*jump", ("*spring",), strict=True, ends=True),
     Rule("*hop", ("*skip",), strict=True, ends=True),
     Rule("*jump", ("*vault", "*bound forwards?"), strict=True),
