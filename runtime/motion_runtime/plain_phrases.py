@@ -91,7 +91,6 @@ RULES: Final = (
             "*keel over", rf"*(?:flop|slump|sink)(?: down)? (?:on|onto|to) {_FLOOR}", "*bite the dust",
             "*(?:have|take|suffer) an? (?:[\\w-]+ ){0,2}(?:fall|tumble|spill|header|nosedive)", "*come a cropper",
             "*fall head over heels", "*fall into a heap", "*give way at the knees", "*have a collapse",
-            "*go arse over tit",
         ),
         placed="*fall",
     ),
