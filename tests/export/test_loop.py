@@ -21,7 +21,8 @@ CONDITIONS = ("prefix", "person", "key_bias")
 def test_same_noise_gives_the_same_motion(toy_model: Model, exported: Bundle, sampler: str, steps: int) -> None:
     schedule = NoiseSchedule.cosine()
     drawing = Drawing(toy_model.denoiser, exported.manifest, schedule)
-    conditions = {k: v for k, v in drawing.step(np.random.default_rng(3), 2, 10, 2).items() if k in CONDITIONS}
+    drawn = drawing.step(np.random.default_rng(3), 2, 10, 2, toy_model.scene_tokens)
+    conditions = {name: value for name, value in drawn.items() if name in CONDITIONS}
     session = GraphSession.load(exported, STEP, Provider("cpu", "", 1), 2, 10, 2)
 
     def kernel(call: object) -> StepKernel:

@@ -209,7 +209,7 @@ def test_a_precision_far_from_pytorch_is_refused(
     toy_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(RELATIVE_RMS, "fp16", 1e-9)
-    with pytest.raises(ParityError, match=r"fp16 within 1e-09 .*relative RMS.*step_p1_t10_k2.fp16.onnx"):
+    with pytest.raises(ParityError, match=r"fp16 within 1e-09 .*relative RMS.*step_p1_t10_k2(_no_room)?.fp16.onnx"):
         write_bundle(
             toy_model, tmp_path / "toy", people=(1,), frames=(10,), branches=(2,), precisions=("fp16",), motions=1
         )

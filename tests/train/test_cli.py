@@ -178,7 +178,7 @@ def test_refuses_to_mix_runs(toml: Path, tmp_path: Path, fake_data: object) -> N
         (["--set", "run.stepz=1"], "did you mean 'run.steps'?"),
         (["--set", "lr"], "expected section.key=value"),
         (["--steps", "0"], "run.steps"),
-        (["--steps", "many"], "expected an integer, got 'many' for --steps; correct it"),
+        (["--steps", "many"], "expected a whole number, got 'many' for --steps; correct it"),
         (["--precision", "fp8"], "expected one of auto, fp32, bf16"),
         (["--config", "missing.toml"], "No such file or directory"),
         (["--data", "missing"], "'missing' for --data"),
