@@ -22,23 +22,33 @@ _WORDS: Final = {
     )
 } | {"a": 1.0, "half a": 0.5, "one and a half": 1.5, "two and a half": 2.5}
 _NUMBER: Final = rf"(\d+(?:\.\d+)?|{'|'.join(sorted(_WORDS, key=len, reverse=True))})"
+_NOT: Final = r"(?<!\bnot )(?<!n't )(?<!\bnever )(?<!\bwithout )"
 _WAY: Final = re.compile(
-    r"\b(?:walk|step|run|jog|stroll|go|move|march|sprint|stride|shuffle|limp|hurr)\w*"
-    r"(?: (?!and\b|then\b|to\b|towards?\b|from\b|up\b|down\b)[\w-]+){0,4}? "
-    rf"{_NUMBER} ?(m|metres?|meters?|cm|centimetres?|centimeters?)\b"
-    r"(?! (?:high|tall|wide|deep|away|apart|behind|above|below|off|from|into|in front))"
+    rf"{_NOT}\b(?:(?:walk|step|run|jog|stroll|march|sprint|strid|shuffl|limp|hurr)\w*|go(?:es|ing)?"
+    r"|mov(?:es?|ing)(?! (?:the|his|her|their)\b))"
+    r"(?: (?!and\b|or\b|then\b|to\b|towards?\b|from\b|up\b|down\b|within\b|until\b|circles?\b)[\w-]+){0,4}?"
+    # Who steps over 'a 20 cm box' does not go 20 cm, nor who walks twenty five metres five.
+    rf"(?<! a)(?<! an)(?<!ty)(?<!hundred) {_NUMBER} ?(m|metres?|meters?|cm|centimetres?|centimeters?)\b"
+    r"(?! ?/| (?:per|an?|each|every) ?(?:second|minute|hour)"
+    r"| (?:high|tall|wide|deep|long|thick|away|apart|behind|above|below|off|of|from|into|in front|before|short)\b)"
 )
 _SIDE: Final = (
-    r"(?: (?:by|of|through|about|around|round|to the|to|his|her|their|left|right|(?:anti|counter)?-?clockwise))*"
+    r"(?: (?:by|of|through|about|around|round|in|on|an?|the|towards?|to|his|her|their|left|right|direction"
+    r"|(?:(?:anti|counter)[ -]?)?clockwise))*"
 )
 _TURN: Final = re.compile(
-    rf"\b(?:turn|rotat|spin|pivot)\w*(?: (?:him|her|them)sel(?:f|ves))?({_SIDE}) "
+    rf"{_NOT}\b(?:turn|rotat|spin|pivot)\w*(?: (?:him|her|them)sel(?:f|ves))?({_SIDE}) "
     rf"(\d+(?:\.\d+)?)[ -]?deg(?:rees?)?({_SIDE})"
 )
 _TURNS: Final = re.compile(
-    r"\bturn(?:s|ing)? (?:to (?:the|his|her|their) )?(left|right)"
-    r"(?! (?:hand|arm|leg|foot|side|over|onto|away|page|and (?:left|right)|several|twice|again|a bit)\b)"
+    rf"{_NOT}\bturn(?:s|ing)? (?:to (?:the|his|her|their) )?(left|right)"
+    r"(?! (?:hand|arm|leg|foot|side|over|onto|away|page|a?round|several|twice|again|a bit)\b)"
 )
+_TO_AND_FRO: Final = re.compile(
+    r"\b(?:left|right|deg(?:rees?)?)(?:,| and| or| then)+(?: (?:turn(?:s|ing)?|to|the|his|her|their|by))*"
+    r" (?:(?:left|right|back)\b|\d+(?:\.\d+)?[ -]?deg)"
+)
+"""Several turns, of which only one may be named by the verb."""
 _OTHERWISE: Final = re.compile(
     r"\b(?:l(?:ies?|ying|aid|ay)|bed|mattress|rolls?|rolling|head|slightly|a bit|a little)\b"
 )
@@ -76,11 +86,12 @@ class Amounts:
 def amounts_of(text: str) -> Amounts | None:
     """Read a sentence; None where it says no amount, or more than one of a kind."""
     words = " ".join(text.lower().replace("\N{DEGREE SIGN}", " degrees ").split())
-    words = re.sub(r"(\d),(\d)", r"\1.\2", words)
+    words = re.sub(r"(\d),(\d{1,2})\b", r"\1.\2", words)  # three digits are thousands
     ways, turns = list(_WAY.finditer(words)), list(_TURN.finditer(words))
     way = _metres(*ways[0].groups()) if len(ways) == 1 else None
-    turn, either = _radians(*turns[0].groups()) if len(turns) == 1 else (None, False)
-    if not turns and not _OTHERWISE.search(words):
+    several = _TO_AND_FRO.search(words) is not None
+    turn, either = _radians(*turns[0].groups()) if len(turns) == 1 and not several else (None, False)
+    if not turns and not several and not _OTHERWISE.search(words):
         sides = _TURNS.findall(words)
         turn = _roughly(sides[0]) if len(sides) == 1 else None
     if way is None and turn is None:
@@ -100,8 +111,8 @@ def _roughly(side: str) -> tuple[float, float]:
 
 def _radians(before: str, degrees: str, after: str) -> tuple[tuple[float, float] | None, bool]:
     value, said = float(degrees), f"{before} {after}"
-    left = bool(re.search(r"\bleft\b|(?:anti|counter)-?clockwise", said))
-    right = bool(re.search(r"\bright\b|(?<![a-z-])clockwise", said))
+    left = bool(re.search(r"\bleft\b|(?:anti|counter)[ -]?clockwise", said))
+    right = bool(re.search(r"\bright\b|\bclockwise", re.sub(r"(?:anti|counter)[ -]?clockwise", "", said)))
     if (left and right) or not 0 < value <= MOST_DEG:
         return None, False
     turn = float(np.radians(-value if right else value))
