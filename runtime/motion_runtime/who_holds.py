@@ -27,20 +27,14 @@ _SOMEBODY: Final = (
 _HOLDS: Final = re.compile(rf"\b{_VERBS} {_BETWEEN}{_SOMEBODY}")
 _EACH: Final = re.compile(r"\b(?:each other|one another)\b")
 
-
 _WHEELS: Final = re.compile(
-    r"\b(?:push(?:es|ing)?|steer(?:s|ing)?)\b(?: (?!and\b|then\b|while\b)[\w-]+){0,6}? wheel-?chair\b"
-    r"|\bwheel(?:s|ing)? (?:an?|the|another|him|her|them|somebody|someone)\b"
+    r"\b(?:push(?:es|ing)?|steer(?:s|ing)?)\b"
+    # Not who wheels themselves, who rises from a wheelchair, or whose wheelchair nobody sits in.
+    r"(?: (?!and\b|then\b|while\b|\w+sel(?:f|ves)\b|own\b|up\b|off\b|from\b|against\b|empty\b|wheels\b)"
+    r"[\w-]+){0,6}? wheel-?chair\b"
+    rf"|\bwheel(?:s|ing)? {_BETWEEN}"
+    rf"(?:{_SOMEBODY}(?!'s)|her\b(?= (?:along|around|away|back|down|forward|over|through)\b))"
 )
-
-
-def who_wheels(prompts: Sequence[str]) -> list[bool]:
-    """Whether each of several people pushes a wheelchair; who sits in one that is pushed does not.
-
-    Args:
-        prompts: What each one does at a time.
-    """
-    return [bool(_WHEELS.search(" ".join(prompt.lower().split()))) for prompt in prompts]
 
 
 def who_holds(prompts: Sequence[str], person_classes: Sequence[str]) -> list[bool]:
@@ -53,14 +47,23 @@ def who_holds(prompts: Sequence[str], person_classes: Sequence[str]) -> list[boo
         prompts: What each one does at a time.
         person_classes: Who they are.
     """
+    return _who(_HOLDS, prompts, person_classes)
+
+
+def who_wheels(prompts: Sequence[str], person_classes: Sequence[str]) -> list[bool]:
+    """Whether each of several people pushes another in a wheelchair; arguments, and who shares a sentence, as above."""
+    return _who(_WHEELS, prompts, person_classes)
+
+
+def _who(does: re.Pattern[str], prompts: Sequence[str], person_classes: Sequence[str]) -> list[bool]:
     if len(prompts) < 2:
         return [False] * len(prompts)
-    holds = []
+    found = []
     for person, prompt in enumerate(prompts):
-        told = bool(_HOLDS.search(" ".join(prompt.lower().split())))
+        told = bool(does.search(" ".join(prompt.lower().split())))
         if told and not _EACH.search(prompt.lower()):
             alike = [other for other, words in enumerate(prompts) if words == prompt]
             staff = [other for other in alike if person_classes[other] == "staff"]
             told = person in (staff or alike[:1])
-        holds.append(told)
-    return holds
+        found.append(told)
+    return found

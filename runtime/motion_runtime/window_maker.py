@@ -126,7 +126,7 @@ class WindowMaker:
         hands = None
         if request.hands:
             wait = max(len(self.steps) - self.hands_steps, 0)
-            hands = HandsOn(who_holds(texts, classes), manifest.fps, wait, kept, who_wheels(texts))
+            hands = HandsOn(who_holds(texts, classes), manifest.fps, wait, kept, who_wheels(texts, classes))
             corrections.append(hands)
         if self.guides is not None:
             seen = self.guides.window(window.first, window.end).of(people).in_frame(here)

@@ -56,19 +56,40 @@ def test_nobody_holds_who_is_alone() -> None:
     assert who_holds((HOLDS[0],), ("staff",)) == [False]
 
 
-def test_who_pushes_a_wheelchair_and_who_sits_in_it() -> None:
-    pushes = (
+@pytest.mark.parametrize(
+    "prompt",
+    [
         "a nurse pushes a wheelchair",
         "a nurse is slowly pushing an old man in a wheelchair",
-        "a carer steers the empty wheel-chair",
+        "a carer steers the wheel-chair",
         "someone wheels a patient out of the room",
-    )
-    does_not = (
+        "a nurse wheels her along",
+    ],
+)
+def test_who_pushes_a_wheelchair(prompt: str) -> None:
+    assert who_wheels((prompt, "a patient sits"), ("person", "person")) == [True, False]
+    assert who_wheels((prompt,) * 2, ("patient", "staff")) == [False, True]
+    assert who_wheels((prompt,) * 2, ("person", "person")) == [True, False]
+    assert who_wheels((prompt,), ("staff",)) == [False]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
         "a patient sits in a wheelchair that is pushed",
         "a patient is pushed in a wheelchair",
         "a patient wheels herself along",
+        "a patient pushes himself along in a wheelchair",
+        "a patient is pushing his own wheelchair",
+        "a patient pushes the wheels of the wheelchair",
+        "a patient pushes up from the wheelchair",
+        "a nurse pushes an empty wheelchair",
+        "a nurse wheels the trolley",
+        "a nurse wheels the patient's bed",
+        "a person stands at the wheel a minute",
         "a person pushes the door open and walks to the wheelchair",
         "a person moves in a wheelchair",
-    )
-    assert all(who_wheels(pushes))
-    assert not any(who_wheels(does_not))
+    ],
+)
+def test_others_push_nobody_in_a_wheelchair(prompt: str) -> None:
+    assert who_wheels((prompt, "a person sits"), ("staff", "patient")) == [False, False]

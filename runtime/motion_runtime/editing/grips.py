@@ -112,28 +112,30 @@ def find_grips(joints_m: Array, world: Array, holding: Mask, fps: float) -> list
     return found
 
 
-def find_handles(joints_m: Array, world: Array, wheeling: Sequence[bool]) -> list[Grip]:
+def find_handles(joints_m: Array, world: Array, wheeling: Sequence[bool], kept: int = 0) -> list[Grip]:
     """Where hands hold the wheelchair of whom they push: the chair goes with its patient, and its handles with it.
 
     Args:
         joints_m: (P, T, 22, 3).
         world: (P, T, 22, 3, 3) world rotations.
-        wheeling: Who of the P people pushes a wheelchair.
+        wheeling: Who of the P people pushes a wheelchair; they sit in none.
+        kept: Frames at the start that are the end of an earlier window, which has said what is held there.
 
     Returns:
-        Grips over all frames, in the frame of the patient's pelvis, where each hand is in the middle of its time.
+        Grips over all other frames, in the frame of the patient's pelvis, where each hand is in the middle of its time.
     """
     found = []
+    joints_m, world = joints_m[:, kept:], world[:, kept:]
     for person in np.flatnonzero(wheeling).tolist():
         way = np.linalg.norm(joints_m[:, :, 0, :2] - joints_m[person, :, 0, :2], axis=-1).mean(axis=1)
-        way[person] = np.inf
+        way[np.flatnonzero(wheeling)] = np.inf
         other = int(np.argmin(way))
         if way[other] > _PUSHED_M:
             continue
         for side in SIDES:
             palms = palms_m(joints_m[person], side) - joints_m[other, :, 0]
             place = np.median(np.einsum("tji,tj->ti", world[other, :, 0], palms), axis=0)
-            found.append(Grip(person, side, other, 0, joints_m.shape[1], 0, place))
+            found.append(Grip(person, side, other, kept, kept + joints_m.shape[1], 0, place))
     return found
 
 

@@ -156,7 +156,7 @@ class HandsOn:
             self._when = np.zeros_like(allowed)
             for grip in self.grips:
                 self._when[grip.person, grip.first : grip.last] = True
-        self.grips += find_handles(joints, world, self._wheels)
+        self.grips += find_handles(joints, world, self._wheels, self._kept)
         if not self.grips:
             return x
         after = laid_on(before, root_m, self.grips, self._fps)

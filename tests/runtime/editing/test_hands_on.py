@@ -280,8 +280,21 @@ def test_hands_on_a_wheelchair_stay_where_its_handles_are() -> None:
         now = np.einsum("tji,tj->ti", turned[1, :, 0], palms_m(after[0], grip.side) - after[1, :, 0])
         assert now.std(axis=0).max() < 0.012 < 0.1 < own.std(axis=0).max()
     assert find_handles(joints, world, [False, False]) == []
+    assert find_handles(joints, world, [True, True]) == []  # who pushes sits in none
     away = root + np.array([[[0.0, 0.0, 0.0]], [[3.0, 0.0, 0.0]]])
     assert find_handles(*kinematics(rotations, away), [True, False]) == []
+
+
+def test_hands_on_a_wheelchair_go_on_from_where_an_earlier_window_has_them() -> None:
+    rotations, root = pair()
+    x = vectors_of(rotations, root)
+    hands = HandsOn([False, False], FPS, wait=0, kept=20, wheels=[True, False])
+    made = hands(x)
+    assert [(grip.first, grip.last) for grip in hands.grips] == [(20, FRAMES)] * 2
+    np.testing.assert_allclose(made[:, :6], x[:, :6], atol=1e-9)  # until hands come
+    later = find_handles(*kinematics(rotations[:, 20:], root[:, 20:]), [True, False])
+    for grip, other in zip(hands.grips, later, strict=True):
+        np.testing.assert_allclose(grip.place_m, other.place_m, atol=1e-6)
 
 
 def test_with_the_built_in_model_a_wheelchair_has_its_pusher(default_bundle: Path) -> None:
