@@ -7,8 +7,8 @@ them is too short: so that is what is changed. Going through a motion frame by f
     d(k) = max(d(k - 1), 0) + g / fps^2
 
 at most, g / fps^2 more than in the frame before; where it would sink further, the frame shows the earlier time of the
-motion at which it has sunk so far. What is lost of time, a tenth of a second or less, is made up for once the body has
-come down, so that what is asked for later happens when it was asked for. Recordings stay as they are.
+motion at which it has sunk so far. What is lost of time is made up for once the body has come down, so that what is
+asked for later happens when it was asked for. Recordings stay as they are.
 """
 
 from __future__ import annotations

@@ -38,9 +38,10 @@ def session_options(provider: Provider) -> ort.SessionOptions:
     options.intra_op_num_threads = provider.threads
     options.inter_op_num_threads = 1
     # Threads that spin without end burn CPU time that others on the host need. Threads that sleep at once are woken
-    # for each of a step's hundred nodes, which costs more than the wait: a step of two threads takes half as long
-    # again, and more CPU time (benchmarks/results/spinning.md). So they spin for the time between two nodes, not
-    # between two runs. An older ONNX Runtime cannot be told for how long, and does not spin.
+    # for each of a step's hundreds of nodes, which costs more than the wait: on a quiet machine a step of two threads
+    # takes half as long again, and more CPU time (benchmarks/results/spinning.md; a busy one would have them sleep).
+    # So they spin for the time between two nodes, not between two runs. An older ONNX Runtime cannot be told for how
+    # long, and does not spin.
     briefly = _version() >= _SPINS_BRIEFLY
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(briefly)))
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")

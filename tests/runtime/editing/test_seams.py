@@ -46,7 +46,7 @@ def test_what_counts_as_a_seam(seams: ModuleType) -> None:
 def test_a_seam_jerks_no_more_than_recordings_do(
     seams: ModuleType, default_bundle: Path, prompts: tuple[str, ...]
 ) -> None:
-    """Four of five seeds: of twelve, one at most is beyond it (docs/editing.md)."""
+    """Four of five seeds: of twelve, two at most are beyond it (docs/editing.md)."""
     generator = Generator.load(default_bundle, "cpu", "fp32")
     jerks = []
     for seed in range(1, 6):
