@@ -91,6 +91,8 @@ class WindowMaker:
     """By number of a window: where those went over it, (T, 2) in the room, who are made already."""
     _gone: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict, init=False)
     """By number of a person and of a part of their prompt: how far they have gone and turned in it."""
+    _handles: dict[tuple[int, str, int], Array] = field(default_factory=dict, init=False)
+    """By a person's hand and the other in the wheelchair: where it holds the handle."""
 
     def __call__(self, window: Window, people: list[int], frame: Frame, past: Array | None) -> Array:
         """Generate one window of some people.
@@ -126,7 +128,14 @@ class WindowMaker:
         hands = None
         if request.hands:
             wait = max(len(self.steps) - self.hands_steps, 0)
-            hands = HandsOn(who_holds(texts, classes), manifest.fps, wait, kept, who_wheels(texts, classes))
+            hands = HandsOn(
+                who_holds(texts, classes),
+                manifest.fps,
+                wait,
+                kept,
+                who_wheels(texts, classes),
+                self._handles_of(people),
+            )
             corrections.append(hands)
         if self.guides is not None:
             seen = self.guides.window(window.first, window.end).of(people).in_frame(here)
@@ -152,6 +161,8 @@ class WindowMaker:
                 x = correction(x)
         if hands is not None:
             self.grips.extend(grip.moved(people, window.first) for grip in hands.grips)
+            for grip in (grip.moved(people, window.first) for grip in hands.handles):
+                self._handles[grip.person, grip.side, grip.other] = grip.place_m
         self._has_gone(window, people, told, x)
         self._passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
         return x
@@ -172,6 +183,15 @@ class WindowMaker:
                 found = found.left(*self._gone.get((person, part), (0.0, 0.0)), goes_on=goes_on)
             told.append(found)
         return told
+
+    def _handles_of(self, people: Sequence[int]) -> dict[tuple[int, str, int], Array]:
+        """Where hands have held handles in earlier windows, by the numbers that a window has for its people."""
+        number = {person: own for own, person in enumerate(people)}
+        return {
+            (number[person], side, number[other]): place
+            for (person, side, other), place in self._handles.items()
+            if person in number and other in number
+        }
 
     def _part(self, person: int, window: Window) -> int:
         """Which part of a person's prompt a window is made by."""

@@ -7,7 +7,7 @@ hand that holds does not glide about.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -112,7 +112,13 @@ def find_grips(joints_m: Array, world: Array, holding: Mask, fps: float) -> list
     return found
 
 
-def find_handles(joints_m: Array, world: Array, wheeling: Sequence[bool], kept: int = 0) -> list[Grip]:
+def find_handles(
+    joints_m: Array,
+    world: Array,
+    wheeling: Sequence[bool],
+    kept: int = 0,
+    known: Mapping[tuple[int, str, int], Array] | None = None,
+) -> list[Grip]:
     """Where hands hold the wheelchair of whom they push: the chair goes with its patient, and its handles with it.
 
     Args:
@@ -120,9 +126,11 @@ def find_handles(joints_m: Array, world: Array, wheeling: Sequence[bool], kept: 
         world: (P, T, 22, 3, 3) world rotations.
         wheeling: Who of the P people pushes a wheelchair; they sit in none.
         kept: Frames at the start that are the end of an earlier window, which has said what is held there.
+        known: Places that hands (person, side, other) have had on the same chair before.
 
     Returns:
-        Grips over all other frames, in the frame of the patient's pelvis, where each hand is in the middle of its time.
+        Grips over all other frames, in the frame of the patient's pelvis: where the hand has been before, or else, and
+        where that is too far off, where it is in the middle of its time.
     """
     found = []
     joints_m, world = joints_m[:, kept:], world[:, kept:]
@@ -134,7 +142,10 @@ def find_handles(joints_m: Array, world: Array, wheeling: Sequence[bool], kept: 
             continue
         for side in SIDES:
             palms = palms_m(joints_m[person], side) - joints_m[other, :, 0]
-            place = np.median(np.einsum("tji,tj->ti", world[other, :, 0], palms), axis=0)
+            own = np.einsum("tji,tj->ti", world[other, :, 0], palms)
+            place = (known or {}).get((person, side, other))
+            if place is None or np.linalg.norm(own - place, axis=-1).mean() > FARTHEST_M:
+                place = np.median(own, axis=0)
             found.append(Grip(person, side, other, kept, kept + joints_m.shape[1], 0, place))
     return found
 

@@ -10,7 +10,7 @@ The same grips are met once more, and exactly, by the bodies that are fitted in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -123,7 +123,13 @@ class HandsOn:
     """
 
     def __init__(
-        self, holds: Sequence[bool], fps: float, wait: int, kept: int = 0, wheels: Sequence[bool] = ()
+        self,
+        holds: Sequence[bool],
+        fps: float,
+        wait: int,
+        kept: int = 0,
+        wheels: Sequence[bool] = (),
+        known: Mapping[tuple[int, str, int], Array] | None = None,
     ) -> None:
         """Prepare for one window.
 
@@ -133,12 +139,15 @@ class HandsOn:
             wait: Steps that are waited for.
             kept: Frames at the start of the window that are the end of the one before, which has said who holds there.
             wheels: Whether each person pushes the wheelchair of another, and holds its handles; nobody where empty.
+            known: Where hands (person, side, other) have held handles in earlier windows.
         """
-        self._wheels = wheels
+        self._wheels, self._known = wheels, known
         self._holds, self._fps, self._wait, self._kept = np.array(holds, np.bool_), fps, wait, kept
         self._when: Mask | None = None
         self.grips: list[Grip] = []
         """What was found in the last step."""
+        self.handles: list[Grip] = []
+        """Those of them that are a wheelchair's handles."""
 
     def __call__(self, x: Array) -> Array:
         """Return the corrected pose vectors of the next step."""
@@ -156,7 +165,8 @@ class HandsOn:
             self._when = np.zeros_like(allowed)
             for grip in self.grips:
                 self._when[grip.person, grip.first : grip.last] = True
-        self.grips += find_handles(joints, world, self._wheels, self._kept)
+        self.handles = find_handles(joints, world, self._wheels, self._kept, self._known)
+        self.grips += self.handles
         if not self.grips:
             return x
         after = laid_on(before, root_m, self.grips, self._fps)

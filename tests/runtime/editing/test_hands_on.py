@@ -295,6 +295,24 @@ def test_hands_on_a_wheelchair_go_on_from_where_an_earlier_window_has_them() -> 
     later = find_handles(*kinematics(rotations[:, 20:], root[:, 20:]), [True, False])
     for grip, other in zip(hands.grips, later, strict=True):
         np.testing.assert_allclose(grip.place_m, other.place_m, atol=1e-6)
+    near, far = np.full(3, 0.1), np.array([0.0, 0.0, 2.0])
+    known = {(0, "left", 1): later[0].place_m + near, (0, "right", 1): later[1].place_m + far}
+    hands = HandsOn([False, False], FPS, 0, 20, [True, False], known)
+    hands(x)
+    np.testing.assert_array_equal(hands.handles[0].place_m, known[0, "left", 1])
+    np.testing.assert_allclose(hands.handles[1].place_m, later[1].place_m, atol=1e-6)
+
+
+def test_with_the_built_in_model_handles_stay_from_window_to_window(default_bundle: Path) -> None:
+    generator = Generator.load(default_bundle, "cpu")
+    prompts = ("a nurse pushes a wheelchair", "a patient sits in a wheelchair that is pushed")
+    request = GenerationRequest(prompts, ("staff", "patient"), seconds=11.0, seed=3)
+    (_, later) = generator.windows_of(request)
+    motion = generator.generate(request)
+    joints, world = kinematics(motion.local_rotations.astype(np.float64), motion.root_position_m.astype(np.float64))
+    for side in ("left", "right"):
+        own = np.einsum("tji,tj->ti", world[1, :, 0], palms_m(joints[0], side) - joints[1, :, 0])
+        assert np.linalg.norm(own[: later.first].mean(axis=0) - own[later.start :].mean(axis=0)) < 0.05
 
 
 def test_with_the_built_in_model_a_wheelchair_has_its_pusher(default_bundle: Path) -> None:
