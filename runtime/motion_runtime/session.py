@@ -65,8 +65,9 @@ class GraphSession:
             spec = bundle.find(role, variant, people, frames, branches, scene_tokens, precision=precision)
             if spec is not None:
                 return cls(bundle.path(spec.file), spec, provider)
+        room = "" if scene_tokens is None else f" and {scene_tokens} groups of a room's points"
         raise BundleError(
-            f"expected a {precision} {role} graph for {people} people, {frames} frames and {branches} branches, "
+            f"expected a {precision} {role} graph for {people} people, {frames} frames, {branches} branches{room}, "
             f"got none in {bundle.folder}; export one"
         )
 

@@ -156,10 +156,12 @@ def test_inputs_are_verified(bundle: Bundle, change: dict[str, Any], said: str) 
 
 
 def test_graph_that_is_not_in_the_bundle(bundle: Bundle) -> None:
-    with pytest.raises(BundleError, match="3 people, 40 frames and 2 branches"):
+    with pytest.raises(BundleError, match="3 people, 40 frames, 2 branches"):
         GraphSession.load(bundle, STEP, CPU, 3, 40, 2)
     with pytest.raises(BundleError, match="int8"):
         GraphSession.load(bundle, STEP, Provider("cpu", "asked for", 1, "int8"), 2, 40, 2)
+    with pytest.raises(BundleError, match="2 people, 40 frames, 2 branches and 3 groups of a room's points"):
+        GraphSession.load(bundle, STEP, CPU, 2, 40, 2, 3)
 
 
 def test_graph_of_another_shape_than_the_manifest_says(tmp_path: Path) -> None:
