@@ -63,6 +63,15 @@ _OUT_OF_BED: Final = re.compile(
 _TOLD_OUT_OF_BED: Final = "rolls out of bed and falls to the floor"
 """As the training data word it: shorter, and the model has people lie down on a bed that they are to fall out of."""
 _OF_BED: Final = r"(?: (?:the|a|an|his|her|their|hospital|care|nursing|patient's|edge|side|of))* bed"
+_FALLS_BESIDE: Final = re.compile(
+    r"(?P<falls>\b(?:falls?|falling|fell|(?:collaps|stumbl|tumbl|toppl|crumpl)(?:es?|ed|ing)|faint(?:s|ed|ing)?"
+    r"|(?:trip|slip)(?:s|ped|ping)?)(?: (?!asleep\b|and\b|then\b|while\b)\w+){0,6}?)"
+    r" (?:right |just )?(?:beside|alongside|next to|near|close to|by|in front of|at the (?:side|edge|foot|end|head) of)"
+    r" (?:(?:the|a|an|his|her|their|hospital|care|nursing|patient's|side|edge|foot|end|of) )*"
+    r"(?:\w*bed|\w*chair|sofa|couch|stool)\b",
+    re.IGNORECASE,
+)
+"""Who falls beside something, up to its name, which says where they start: the model, told of it, has them lie."""
 _UP_FROM_BED: Final = re.compile(
     r"\b(?:(?:is )?getting|(?:is )?standing|gets?|stands?|rises?|climbs?)(?: up)?(?: \w+ly)?"
     rf" (?:up )?(?:from|out of|off){_OF_BED}\b",
@@ -217,7 +226,8 @@ def stance_of(prompt: str) -> Stance:
         if match and (first is None or match.start() < first[0]):
             first = match.start(), stance
     if first is None:
-        return Stance.FACING
+        # Who trips facing a bed falls onto it.
+        return Stance.BACK_TO if _FALLS_BESIDE.search(text) else Stance.FACING
     if first[1] is Stance.AWAY and _LEAVES.search(text):
         return Stance.BACK_TO
     return first[1]
@@ -245,6 +255,7 @@ def worded(prompt: str, thing: RoomObject, seconds: float, *, alone: bool = True
     It has seen people walk to chairs and sit down, but not to wheelchairs and sofas, and whoever it lets lie down after
     a walk lies on the floor. It has seen people roll out of bed, and sit up in bed, but no one get out soon.
     """
+    prompt = _FALLS_BESIDE.sub(r"\g<falls>", prompt)
     if thing.object_class == "bed":
         prompt = _up_from_bed(_OUT_OF_BED.sub(_TOLD_OUT_OF_BED, prompt), thing, seconds, alone=alone)
     if not alone or stance_of(prompt) is not Stance.AWAY or not rests_on(prompt):

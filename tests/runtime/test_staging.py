@@ -480,7 +480,7 @@ def test_what_the_model_reads_of_who_walks_to_rest(room: Room, ward: Scene) -> N
         ("a man falls off the bed and lies there", "a man rolls out of bed and falls to the floor and lies there"),
         ("The patient slides from her bed to the floor", "The patient rolls out of bed and falls to the floor"),
         ("a patient rolls out of bed and falls to the floor", "a patient rolls out of bed and falls to the floor"),
-        ("a patient falls beside the bed", "a patient falls beside the bed"),
+        ("a patient falls onto the bed", "a patient falls onto the bed"),
     ],
 )
 def test_who_falls_out_of_bed_is_told_in_words_that_the_model_knows(
@@ -492,6 +492,41 @@ def test_who_falls_out_of_bed_is_told_in_words_that_the_model_knows(
     assert stage(room, prompt).told == (() if told == prompt else (told,))
     beside = several(room, prompt, "a nurse waves")
     assert beside.told == (() if told == prompt else (told, "a nurse waves"))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told", "name"),
+    [
+        ("grandpa collapses next to the bed", "grandpa collapses", "bed"),
+        ("an old man trips over the rug at the foot of the bed", "an old man trips over the rug", "bed"),
+        ("she falls down right beside her hospital bed and lies there", "she falls down and lies there", "bed"),
+        ("she falls near the chair", "she falls", "chair"),
+    ],
+)
+def test_who_falls_beside_something_has_it_behind_them_and_is_told_of_the_fall_alone(
+    room: Room, ward: Scene, prompt: str, told: str, name: str
+) -> None:
+    assert stage(room, prompt).told == (told,)
+    (start,) = places(stage(room, prompt))
+    at = thing(ward, name)
+    assert any(0.0 < float(one.gap_m(np.array([start]))[0]) < 0.5 for one in ward.furniture if one.object_class == name)
+    assert stance_of(prompt) is Stance.BACK_TO
+    for other in (
+        "a man sits beside the bed and falls",
+        "she falls asleep beside the bed",
+        "he bends to slippers by the bed",
+    ):
+        assert worded(other, at, 6.0) == other
+
+
+def test_the_built_in_model_falls_beside_the_bed(ward: Scene) -> None:
+    """Told of the bed it has people lie on it."""
+    generator = Generator.load(None, "cpu")
+    for seed in (1, 2):
+        request = GenerationRequest(("a person falls beside the bed",), scene=ward, seed=seed, seconds=4)
+        motion = generator.generate(request)
+        assert motion.joints_m[0, 0, 0, 2] > 0.75
+        assert motion.joints_m[0, -1, 0, 2] < 0.4
 
 
 @pytest.mark.parametrize(
