@@ -82,6 +82,7 @@ def convert(
     scene = None
     if scene_path is not None:
         scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=saying == "text")
+        _warn_of_other_rooms(scene_path, list(places.values()))
     cameras = () if cameras_path is None else read_cameras(cameras_path, scene)
     with atomic_folder(out, overwrite=True) as folder:
         for name, path in _progress(places.items(), saying):
@@ -96,6 +97,19 @@ def convert(
         room = next((room for path in places.values() if (room := room_of_run(path.parent))), "")
         if scene is None and room and not _SHOW_ROOM.isdisjoint(names):
             click.echo(f"without the room, which they were made in: --scene {room} would show it")
+
+
+def _warn_of_other_rooms(scene_path: Path, motions: list[Path]) -> None:
+    """Say which motions were made in rooms of other names, by what their run.json says: they may lie in its walls."""
+    rooms = [room_of_run(path.parent) for path in motions]
+    others = [path for path, room in zip(motions, rooms, strict=True) if room and Path(room).name != scene_path.name]
+    if others:
+        room = Path(room_of_run(others[0].parent)).name
+        click.echo(
+            f"warning: {len(others)} of {len(motions)} motions were made in another room than {scene_path.name}, "
+            f"{others[0].parent} in {room}; convert those with --scene of their own",
+            err=True,
+        )
 
 
 def _check_output(out: Path, overwrite: bool) -> None:

@@ -89,6 +89,15 @@ def test_several_motions_get_a_folder_each(tmp_path: Path, source: Path) -> None
     refused(run(source, source.parent, "--to", "ntu", "--out", tmp_path / "x"), 2, "'sample_000' twice")
 
 
+def test_a_room_that_is_another_one_is_warned_of(tmp_path: Path, source: Path) -> None:
+    for made_in, warned in (("rooms/bath.ply", True), ("rooms/ward.ply", False), (None, False)):
+        (source.parent / "run.json").write_text(json.dumps({"request": {"scene": made_in}}))
+        result = run(source, "--to", "coco", "--scene", WARD, "--out", tmp_path / "out", "--overwrite")
+        assert result.exit_code == 0, result.output
+        assert ("1 of 1 motions were made in another room than ward.ply" in result.output) == warned
+        assert ("in bath.ply; convert those with --scene of their own" in result.output) == warned
+
+
 def test_a_room_that_is_left_out_is_named(tmp_path: Path, source: Path) -> None:
     (source.parent / "run.json").write_text(json.dumps({"request": {"scene": "rooms/ward.ply"}}))
     told = "without the room, which they were made in: --scene rooms/ward.ply would show it"
