@@ -29,7 +29,7 @@ from motion_export.fusion import fuse_attention
 from motion_export.graphs import trace
 from motion_export.kernels import StepKernel, traceable
 from motion_export.precisions import converted_to
-from motion_runtime.backends.ort_graph import session_options
+from motion_runtime.backends.ort_graph import SLOW_ON_CPU, session_options
 from motion_runtime.backends.provider import Provider
 from motion_runtime.bundle import Bundle
 from motion_runtime.manifest import FP32, INT8
@@ -73,7 +73,7 @@ def on_cpu(
             path.write_bytes(fuse_attention(plain).SerializeToString())
             session = ort.InferenceSession(
                 str(path), session_options(provider), providers=["CPUExecutionProvider"],
-                disabled_optimizers=["SkipLayerNormFusion"],
+                disabled_optimizers=SLOW_ON_CPU,
             )  # fmt: skip
             arrays = {name: value.numpy() for name, value in inputs.items()}
             found[batch] = lambda session=session, arrays=arrays: session.run(None, arrays)

@@ -16,13 +16,13 @@ looked at before the table was done; eight phrases were added after.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
 import click
 import numpy as np
+from recorded import write_results
 
 from motion_preprocessing.captions import third_person
 from motion_preprocessing.events import detect
@@ -149,9 +149,7 @@ def main(bundle: Path | None, wordnet: Path | None, seeds: int, out: Path) -> No
         lines.append("| " + " | ".join([str(row["list"]), str(row["action"]), *shown, *falls]) + " |")
     text = "\n".join(lines)
     result = {"protocol": __doc__, "bundle": generator.bundle.sha256, "seeds": seeds, "rows": rows}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    write_results(out, result, text + "\n")
     click.echo(text)
 
 

@@ -28,7 +28,7 @@ import onnxruntime as ort
 from recorded import write_results
 
 from motion_runtime.backends.obstacles import quiet_options
-from motion_runtime.backends.ort_graph import SPIN_US
+from motion_runtime.backends.ort_graph import SLOW_ON_CPU, SPIN_US
 from motion_runtime.backends.provider import Provider, choose_provider
 from motion_runtime.bench.step import step_inputs
 from motion_runtime.bundle import Bundle
@@ -53,7 +53,7 @@ def sessions(bundle: Bundle, provider: Provider, file: str) -> dict[str, ort.Inf
         options.add_session_config_entry("session.intra_op.spin_duration_us", duration or "1000000")
         found[name] = ort.InferenceSession(
             str(bundle.path(file)), options, providers=["CPUExecutionProvider"],
-            disabled_optimizers=["SkipLayerNormFusion"],
+            disabled_optimizers=SLOW_ON_CPU,
         )  # fmt: skip
     return found
 

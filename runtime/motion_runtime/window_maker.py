@@ -176,8 +176,8 @@ class WindowMaker:
         told: list[Amounts | None] = []
         for person, text in zip(people, texts, strict=True):
             found = None if person < len(request.uses) and request.uses[person] else amounts_of(text)
-            part = self._part(person, window)
             if found is not None:
+                part = self._part(person, window)
                 further = self.windows[self.windows.index(window) + 1 :]
                 goes_on = any(self._part(person, other) == part for other in further)
                 found = found.left(*self._gone.get((person, part), (0.0, 0.0)), goes_on=goes_on)

@@ -24,7 +24,7 @@ Array = NDArray[Any]
 _DTYPES: Final = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64"}
 # ONNX Runtime 1.31's SkipLayerNormalization for CPU takes five times as long as the Add and LayerNormalization it
 # replaces (0.65 ms against 0.13 ms for 550 x 256 numbers on one core).
-_SLOW_ON_CPU: Final = ["SkipLayerNormFusion"]
+SLOW_ON_CPU: Final = ["SkipLayerNormFusion"]
 SPIN_US: Final = 20
 """A thread without work looks for some for so long before it sleeps, while a graph is run."""
 _SPINS_BRIEFLY: Final = (1, 27)
@@ -168,7 +168,7 @@ def _create(path: Path, provider: Provider, name: str, options: Mapping[str, str
             str(path),
             session_options(provider),
             providers=[(wanted, dict(options))],
-            disabled_optimizers=_SLOW_ON_CPU if name == CPU else [],
+            disabled_optimizers=SLOW_ON_CPU if name == CPU else [],
         )
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this
         reason = obstacles.one_line(error)
