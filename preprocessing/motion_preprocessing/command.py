@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import click
 
@@ -23,7 +23,8 @@ _SIGNAL_EXIT: Final = 128
 """Shells report a program that a signal ended as 128 + its number."""
 INTERRUPTED: Final = _SIGNAL_EXIT + signal.SIGINT
 """Exit code of a program that stopped cleanly because it was asked to."""
-
+_REPEAT_S: Final = 0.5
+"""How long a request to terminate may take to be seen before it is made again."""
 
 SETTINGS: Final[dict[str, Any]] = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 """`context_settings` of every command."""
@@ -113,16 +114,41 @@ def kept_when_stopped(what: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Turn SIGTERM, which would end the program on the spot, into an exception while the block runs."""
+    """Turn SIGTERM, which would end the program on the spot, into an exception while the block runs.
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        raise Stopped(number)
-
-    if threading.current_thread() is not threading.main_thread():
+    Python drops what is raised inside a finalizer, a weak reference's callback (imports have those) or C code that
+    clears errors. So the request is repeated until the block is left, and raises only where it is not yet unwinding.
+    """
+    main = threading.main_thread()
+    if threading.current_thread() is not main:
         yield  # only the main thread may set signal handlers
         return
+    over = threading.Event()
+    again: list[threading.Thread] = []
+
+    def repeat(number: int) -> None:
+        while not over.wait(_REPEAT_S):
+            signal.pthread_kill(cast(int, main.ident), number)
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if not again:
+            again.append(threading.Thread(target=repeat, args=(number,), daemon=True))
+            again[0].start()
+        if not _unwinding(sys.exc_info()[1]):
+            raise Stopped(number)
+
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
+        over.set()
+        for thread in again:
+            thread.join()  # a repetition that came after the next line would end the program on the spot
         signal.signal(signal.SIGTERM, before)
+
+
+def _unwinding(error: BaseException | None) -> bool:
+    """Whether this, or what was being handled when it was raised, is the way out of a stopped command."""
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    return error is not None

@@ -315,16 +315,53 @@ def test_a_request_to_terminate_leaves_nothing(captures: Any, tmp_path: Path) ->
     captures.walk()
     before = sorted(path.name for path in tmp_path.iterdir())
     command = [sys.executable, "-c", SLOW, str(captures.path), str(tmp_path / "deep" / "set")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("deep/.set.*.partial/frames.arrow")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("deep/.set.*.partial/frames.arrow")):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
     refused((process.returncode, out, err), 143, "interrupted", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+SWALLOWING = """
+import sys, time
+from motion_preprocessing import cli, mocap
+
+class Finalized:
+    def __del__(self):
+        print("now", flush=True)
+        time.sleep(60)
+
+def resample(*_):
+    Finalized()
+    try:
+        time.sleep(60)
+    finally:  # the repeated request does not break into what is taken away on the way out
+        time.sleep(1.5)
+        print("taken away", flush=True)
+
+sys.unraisablehook = lambda _: None
+mocap.resample = resample
+sys.argv[1:1] = ["mocap"]
+cli.main()
+"""
+
+
+def test_a_request_to_terminate_that_a_finalizer_swallows_is_made_again(captures: Any, tmp_path: Path) -> None:
+    captures.walk()
+    command = [sys.executable, "-c", SWALLOWING, str(captures.path), str(tmp_path / "set")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "now\n"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=50)
+    assert (process.returncode, out) == (143, "taken away\n")
+    assert "interrupted" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(
