@@ -1,17 +1,23 @@
-"""What each loss term is good for: the same small model trained without it, on the same batches, for as long.
+"""What each setting of the training is good for: the same small model trained without it, on the same windows, as long.
 
     python benchmarks/ablations.py --data DATASET --text TOWER --out benchmarks/results/ablations \
-        [--config train/configs/cpu.toml] [--minutes 0.75 | --steps 4000] [--only full,objects] [--set key=value]
+        [--study terms] [--config train/configs/cpu.toml] [--minutes 0.75 | --steps 4000] [--only full,objects] \
+        [--set key=value]
 
-Protocol. Windows are cut once. Every variant starts from the same weights and is trained on the same batches with the
-same noise (training of `motion_train`, moving average of the weights), for the same time or for the same number of
-steps. Each then answers the same requests: words, rooms and people of held-out windows (validation split) of one and
-of two persons, from the same starting noise. Figures are those of `held_out`; each stands with the 95 % interval of its
-relative difference to the full objective (bootstrap over samples, in pairs). 'Held-out error' is the masked error of x0
-at random noise levels on the windows of the requests, normalised, without the other terms.
+Two studies: `terms` trains without one loss term after the other, `recipe` changes size, noise schedule, learning rate,
+moving average and what is dropped, one at a time.
 
-One run a variant: intervals cover the choice of samples, not that of the seed. So short a training shows what a term
-does first, not where it ends. Results are written after every variant.
+Protocol. Windows are cut once. Every variant starts from the same weights, where it has their shape, and is trained on
+the same batches with the same noise (training of `motion_train`, moving average of the weights), for the same time or
+for the same number of steps. Each then answers the same requests: words, rooms and people of held-out windows
+(validation split) of one and of two persons, from the same starting noise. Figures are those of `held_out`; each stands
+with the 95 % interval of its relative difference to the settings as given (bootstrap over samples, in pairs). 'Held-out
+error' is the masked error of x0 at random noise levels of the given schedule on the windows of the requests,
+normalised, without the other terms.
+
+One run a variant: intervals cover the choice of samples, not that of the seed. The line 'another seed' has the given
+settings but other first weights and noise; what differs less than it differs by chance. So short a training shows what
+a setting does first, not where it ends. Results are written after every variant.
 """
 
 from __future__ import annotations
@@ -46,22 +52,68 @@ from motion_train.losses import TERMS, LossConfig, Objective
 from motion_train.seeds import INITIALISATION, VALIDATION, seed_of
 from motion_train.trainer import Trainer, make_accelerator
 
-VARIANTS: Final[dict[str, tuple[str, ...]]] = {
-    "full": (),
-    "relative": ("relative",),
-    "velocity": ("velocity",),
-    "bone": ("bone",),
-    "skeleton": ("kinematics", "foot"),
-    "company": ("distance", "orientation"),
-    "objects": ("objects",),
-    "floor": ("floor",),
-}
-"""Name of a variant -> the terms that it is trained without."""
 FULL: Final = "full"
+SEED: Final = "seed"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is changed, one thing at a time."""
+
+    title: str
+    column: str
+    """Heading of the column that tells the variants."""
+    variants: Mapping[str, tuple[str, tuple[str, ...]]]
+    """Name -> how the table tells it, and the settings that are changed, as for --set."""
+
+
+STUDIES: Final = {
+    "terms": Study(
+        "Loss terms",
+        "trained without",
+        {FULL: ("nothing (full)", ()), SEED: ("nothing, another seed", ("run.seed=1",))}
+        | {term: (term, (f"loss.{term}=0",)) for term in TERMS}
+        | {"geometry": ("any of them", tuple(f"loss.{term}=0" for term in TERMS))},
+    ),
+    "recipe": Study(
+        "Training recipe",
+        "changed",
+        {
+            FULL: ("nothing", ()),
+            SEED: ("nothing, another seed", ("run.seed=1",)),
+            "narrow": ("three quarters as wide", ("model.width=96", "model.feedforward=384")),
+            "wide": ("half as wide again", ("model.width=192", "model.feedforward=768")),
+            "shallow": ("half as deep", ("model.layers=2",)),
+            "deep": ("half as deep again", ("model.layers=6",)),
+            "dropout": ("dropout 0.1", ("model.dropout=0.1",)),
+            "linear": ("linear noise schedule", ("diffusion.schedule=linear",)),
+            "slow": ("a third of the learning rate", ("optimiser.lr=5e-4",)),
+            "constant": ("constant learning rate", ("optimiser.min_lr_ratio=1",)),
+            "last": ("hardly any moving average (0.5)", ("optimiser.ema_decay=0.5",)),
+            "long": ("longer moving average (0.998)", ("optimiser.ema_decay=0.998",)),
+            "kept": ("nothing dropped", ("loss.drop_text=0", "loss.drop_scene=0")),
+            "dropped": ("text and scene dropped in 0.2", ("loss.drop_text=0.2", "loss.drop_scene=0.2")),
+            "epsilon": ("error of the noise, not of x0", ("loss.target=epsilon",)),
+        },
+    ),
+}
 RECORDED: Final = "recordings"
 FIGURES: Final = BODY | TOGETHER
 WARM_UP_STEPS: Final = 10
 Values = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the requests are answered."""
+
+    sampler: str
+    steps: int
+    guidance: float
+
+    def plan(self, settings: TrainConfig) -> Sequence[Step]:
+        """Steps over a model's own noise schedule."""
+        return plan_steps(_schedule(settings), self.sampler, self.steps, guidance=self.guidance)
 
 
 @dataclass(frozen=True)
@@ -83,10 +135,10 @@ class Measured:
     values: Values
     """Figure -> (N,) a sample, NaN where it cannot be measured."""
     told: Mapping[str, Any]
-    """Terms left out, steps, seconds and the held-out terms; empty for the recordings."""
+    """Settings changed, steps, seconds, parameters and the held-out terms; empty for the recordings."""
 
 
-def prepare(settings: TrainConfig, singles: int, pairs: int, sampler: str, steps: int, guidance: float) -> Setup:
+def prepare(settings: TrainConfig, singles: int, pairs: int, sampling: Sampling) -> Setup:
     """Cut the windows and choose the requests.
 
     Raises:
@@ -98,8 +150,7 @@ def prepare(settings: TrainConfig, singles: int, pairs: int, sampler: str, steps
         raise InputError("expected held-out windows, got run.validation_batches = 0; set it to 1 or more")
     chosen = requests(data.validation, singles, pairs if settings.data.people > 1 else 0)
     here = [{name: value.to(accelerator.device) for name, value in batch.items()} for batch in chosen]
-    plan = plan_steps(_schedule(settings), sampler, steps, guidance=guidance)
-    return Setup(settings, data, accelerator, here, plan, float(data.header["fps"]))
+    return Setup(settings, data, accelerator, here, sampling.plan(settings), float(data.header["fps"]))
 
 
 def train(setup: Setup, settings: TrainConfig) -> tuple[Denoiser, int, float]:
@@ -108,7 +159,7 @@ def train(setup: Setup, settings: TrainConfig) -> tuple[Denoiser, int, float]:
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             Denoiser(settings.model),
-            _objective(setup, settings.loss),
+            _objective(setup, settings),
             setup.data.training,
             None,
             settings,
@@ -127,9 +178,9 @@ def train(setup: Setup, settings: TrainConfig) -> tuple[Denoiser, int, float]:
     return averaged, outcome.progress.step, outcome.progress.elapsed_s
 
 
-def answer(setup: Setup, model: Denoiser) -> Values:
-    """Let a model answer the requests and measure what it made."""
-    seed, normaliser = setup.settings.run.seed, setup.data.normaliser
+def answer(setup: Setup, model: Denoiser, seed: int) -> Values:
+    """Let a model answer the requests, from the noise of a seed, and measure what it made."""
+    normaliser = setup.data.normaliser
     rows: list[dict[str, float]] = []
     for number, batch in enumerate(setup.requests):
         made = generate(model, batch, setup.plan, seed, number)
@@ -146,7 +197,7 @@ def recorded(setup: Setup) -> Measured:
 @torch.no_grad()
 def held_out_terms(setup: Setup, model: Denoiser) -> dict[str, float]:
     """Mean of every term on the windows of the requests, each weighted by its samples."""
-    objective = _objective(setup, LossConfig(geometry_share=1.0))
+    objective = _objective(setup, replace(setup.settings, loss=LossConfig(geometry_share=1.0)))
     totals: dict[str, float] = {}
     samples = sum(len(batch["x0"]) for batch in setup.requests)
     for number, batch in enumerate(setup.requests):
@@ -156,14 +207,12 @@ def held_out_terms(setup: Setup, model: Denoiser) -> dict[str, float]:
     return {name: totals[name] for name in ("simple", *TERMS) if name in totals}  # terms of weight 0 are not computed
 
 
-def variant(setup: Setup, name: str) -> Measured:
-    """Train without a variant's terms and measure what comes of it."""
-    without = VARIANTS[name]
-    nothing: dict[str, Any] = dict.fromkeys(without, 0.0)
-    loss = replace(setup.settings.loss, **nothing)
-    model, steps, seconds = train(setup, replace(setup.settings, loss=loss))
-    told = {"without": without, "steps": steps, "seconds": seconds, "held_out": held_out_terms(setup, model)}
-    return Measured(answer(setup, model), told)
+def variant(setup: Setup, settings: TrainConfig, sampling: Sampling) -> Measured:
+    """Train by other settings than the study's, and measure what comes of it."""
+    model, steps, seconds = train(setup, settings)
+    told = {"steps": steps, "seconds": seconds, "parameters": sum(weight.numel() for weight in model.parameters())}
+    answered = replace(setup, settings=settings, plan=sampling.plan(settings))
+    return Measured(answer(answered, model, setup.settings.run.seed), told | {"held_out": held_out_terms(setup, model)})
 
 
 def report(measured: Mapping[str, Measured]) -> dict[str, Any]:
@@ -182,13 +231,13 @@ def report(measured: Mapping[str, Measured]) -> dict[str, Any]:
     return {"variants": rows}
 
 
-def table(measured: Mapping[str, Measured], setting: str) -> str:
+def table(measured: Mapping[str, Measured], setting: str, study: Study) -> str:
     """Everything as Markdown: one table of bodies, one of what they do with objects and each other."""
-    lines = ["# Loss terms", "", setting, ""]
-    lines += ["Means; in brackets the 95 % interval of the difference to the full objective."]
+    lines = [f"# {study.title}", "", setting, ""]
+    lines += [f"Means; in brackets the 95 % interval of the difference to {study.variants[FULL][0]}."]
     for figures, more in ((BODY, True), (TOGETHER, False)):
-        heads = ["trained without", *(label for label, _ in figures.values())]
-        heads += ["held-out error", "steps"] if more else []
+        heads = [study.column, *(label for label, _ in figures.values())]
+        heads += ["held-out error", "parameters"] if more else []
         lines += ["", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
         for name, found in measured.items():
             compared = _compared(measured, name)
@@ -200,17 +249,16 @@ def table(measured: Mapping[str, Measured], setting: str) -> str:
             ]
             if more:
                 told = found.told
-                cells += [f"{told['held_out']['simple']:.4g}", str(told["steps"])] if told else ["", ""]
-            lines.append("| " + " | ".join([_title(name), *cells]) + " |")
+                cells += (
+                    [f"{told['held_out']['simple']:.4g}", f"{told['parameters'] / 1e6:.2f} M"] if told else ["", ""]
+                )
+            title = RECORDED if name == RECORDED else study.variants[name][0]
+            lines.append("| " + " | ".join([title, *cells]) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _title(name: str) -> str:
-    return {FULL: "nothing (full)", RECORDED: RECORDED}.get(name) or " and ".join(VARIANTS[name])
-
-
 def _compared(measured: Mapping[str, Measured], name: str) -> dict[str, Difference]:
-    """A variant's differences to the full objective, by figure."""
+    """A variant's differences to the settings as given, by figure."""
     if name in (FULL, RECORDED) or FULL not in measured:
         return {}
     own, full = measured[name].values, measured[FULL].values
@@ -229,27 +277,29 @@ def _schedule(settings: TrainConfig) -> NoiseSchedule:
     return NoiseSchedule.named(settings.diffusion.schedule, settings.diffusion.steps)
 
 
-def _objective(setup: Setup, loss: LossConfig) -> Objective:
+def _objective(setup: Setup, settings: TrainConfig) -> Objective:
     device, normaliser = setup.accelerator.device, setup.data.normaliser
     mean_of, std = (torch.from_numpy(array).to(device) for array in (normaliser.mean, normaliser.std))
-    return Objective(GaussianDiffusion(_schedule(setup.settings)), loss, mean_of, std)
+    return Objective(GaussianDiffusion(_schedule(settings)), settings.loss, mean_of, std)
 
 
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()] or list(VARIANTS)
-    if unknown := next((name for name in names if name not in VARIANTS), None):
-        raise click.BadParameter(f"expected some of {', '.join(VARIANTS)}, got '{unknown}' for --only; correct it")
+def _names(text: str, study: Study) -> list[str]:
+    known = list(study.variants)
+    names = [name.strip() for name in text.split(",") if name.strip()] or known
+    if unknown := next((name for name in names if name not in known), None):
+        raise click.BadParameter(f"expected some of {', '.join(known)}, got '{unknown}' for --only; correct it")
     return names
 
 
 @click.command()
+@click.option("--study", "studied", type=click.Choice(list(STUDIES)), default="terms", show_default=True)
 @click.option("--data", required=True, help="Processed dataset.")
 @click.option("--text", required=True, help="Folder of the text tower.")
 @click.option("--config", "toml", type=click.Path(path_type=Path), help="TOML file of the training; default: defaults.")
 @click.option("--set", "settings", multiple=True, help="section.key=value, over the file.")
 @click.option("--minutes", default=0.75, show_default=True, help="Training time of a variant.")
 @click.option("--steps", type=int, help="Steps of a variant instead: no clock has a say then.")
-@click.option("--only", default="", help=f"Variants, of {', '.join(VARIANTS)}; default: all.")
+@click.option("--only", default="", help="Names of variants; default: all of the study.")
 @click.option("--singles", default=128, show_default=True, help="Requests of one person.")
 @click.option("--pairs", default=64, show_default=True, help="Requests of two.")
 @click.option("--guidance", default=2.5, show_default=True)
@@ -257,6 +307,7 @@ def _names(text: str) -> list[str]:
 @click.option("--denoising-steps", default=20, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Stem of the .json and .md to write.")
 def main(
+    studied: str,
     data: str,
     text: str,
     toml: Path | None,
@@ -271,15 +322,17 @@ def main(
     denoising_steps: int,
     out: Path,
 ) -> None:
-    """Train without one term after the other."""
-    names = _names(only)
+    """Train with one setting after the other changed."""
+    study = STUDIES[studied]
+    names = _names(only, study)
     length: dict[str, Any] = {"run.max_minutes": minutes, "optimiser.schedule_by": "time", "run.steps": 10**9}
     if steps is not None:
         length = {"run.max_minutes": 0.0, "optimiser.schedule_by": "steps", "run.steps": steps}
     # Nothing of a run is kept: no checkpoint but the last, which goes with its folder.
     quiet = {"run.validate_every": 0, "run.checkpoint_every": 10**9, "data.dataset": data, "data.text_tower": text}
     resolved = configuration.load(toml, settings, length | quiet)
-    setup = prepare(resolved, singles, pairs, sampler, denoising_steps, guidance)
+    sampling = Sampling(sampler, denoising_steps, guidance)
+    setup = prepare(resolved, singles, pairs, sampling)
     counts = [sum(len(b["x0"]) for b in setup.requests if b["x0"].shape[1] == people) for people in (1, 2)]
     device = setup.accelerator.device
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
@@ -298,20 +351,22 @@ def main(
         train(setup, replace(resolved, run=short))
     for name in names:
         started = time.monotonic()
-        measured[name] = variant(setup, name)
+        changed = study.variants[name][1]
+        found = variant(setup, configuration.load(toml, (*settings, *changed), length | quiet), sampling)
+        measured[name] = replace(found, told={"changed": changed} | dict(found.told))
         result = {
             "protocol": __doc__, "setting": setting, "config": configuration.to_dict(resolved), "requests": counts
         } | report(measured)  # fmt: skip
         folders = {"dataset": data, "text_tower": text, "furniture": resolved.data.furniture}
         result["config"]["data"] |= {key: Path(folder).name for key, folder in folders.items()}
-        write_results(out, result, table(measured, setting))
+        write_results(out, result, table(measured, setting, study))
         told = measured[name].told
         click.echo(
             f"{name}: {told['steps']} steps in {told['seconds']:.1f} s, {time.monotonic() - started:.1f} s in all, "
             f"held-out error {told['held_out']['simple']:.4g}",
             err=True,
         )
-    click.echo(table(measured, setting))
+    click.echo(table(measured, setting, study))
 
 
 if __name__ == "__main__":

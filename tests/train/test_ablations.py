@@ -20,8 +20,9 @@ from motion_preprocessing.skeleton import WORLD_FROM_BODY
 from motion_runtime.manifest import Normaliser
 from motion_runtime.sampler import philox_noise, plan_steps
 from motion_runtime.schedule import NoiseSchedule
+from motion_train import config as configuration
 from motion_train.interaction_terms import NEAR_M, TOUCHING
-from motion_train.losses import TERMS, LossConfig
+from motion_train.losses import TERMS
 
 FRAMES = 12
 SETTINGS = """
@@ -143,10 +144,26 @@ def test_requests_are_few_from_each_batch(modules: tuple[ModuleType, ModuleType]
     assert [tuple(b["x0"].shape[:2]) for b in taken] == [(16, 1), (5, 2), (4, 1)]
 
 
-def test_every_term_is_left_out_once(modules: tuple[ModuleType, ModuleType]) -> None:
+def test_every_term_is_left_out_alone(modules: tuple[ModuleType, ModuleType]) -> None:
     ablations, _ = modules
-    weighed = [name for name in TERMS if getattr(LossConfig(), name)]
-    assert sorted(name for without in ablations.VARIANTS.values() for name in without) == sorted(weighed)
+    variants = ablations.STUDIES["terms"].variants
+    assert {term: variants[term][1] for term in TERMS} == {term: (f"loss.{term}=0",) for term in TERMS}
+
+
+def test_every_change_of_a_study_is_a_setting_and_changes_it(modules: tuple[ModuleType, ModuleType]) -> None:
+    ablations, _ = modules
+    small = (
+        "loss.forearms=30",
+        "model.dropout=0",
+        "model.width=128",
+        "model.feedforward=512",
+        "model.layers=4",
+        "optimiser.lr=1.5e-3",
+    )
+    given = configuration.load(None, small)
+    for study in ablations.STUDIES.values():
+        for name, (_, changed) in study.variants.items():
+            assert (configuration.load(None, (*small, *changed)) == given) is (name == ablations.FULL), name
 
 
 def test_a_small_run_writes_every_variant(
@@ -189,21 +206,28 @@ def test_a_small_run_writes_every_variant(
 
     monkeypatch.setattr(ablations, "write_results", note)
     options = {
-        "--data": "data", "--text": tiny_tower, "--config": "small.toml", "--steps": 3, "--only": "full,company",
+        "--data": "data", "--text": tiny_tower, "--config": "small.toml", "--steps": 3, "--only": "full,orientation",
         "--singles": 3, "--pairs": 2, "--denoising-steps": 2, "--out": "results",
     }  # fmt: skip
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(ablations.main, [str(word) for option in options.items() for word in option])
     assert done.exit_code == 0, (done.output, done.exception)
-    assert seen == [["recordings", "full"], ["recordings", "full", "company"]]
+    assert seen == [["recordings", "full"], ["recordings", "full", "orientation"]]
     result = json.loads((tmp_path / "results.json").read_text())
     assert result["requests"] == [3, 2]
-    full, company = result["variants"]["full"], result["variants"]["company"]
-    assert company["without"] == ["distance", "orientation"]
+    full, company = result["variants"]["full"], result["variants"]["orientation"]
+    assert company["changed"] == ["loss.orientation=0"]
     assert full["steps"] == company["steps"] == 3
     assert full["held_out"]["simple"] > 0
     assert "to_full" not in full["figures"]["jerk_m_s3"]
     assert set(company["figures"]["jerk_m_s3"]["to_full"]) == {"relative", "low", "high", "negligible"}
     assert company["figures"]["facing_deg"]["samples"] == 2
     assert result["variants"]["recordings"]["figures"]["facing_deg"]["mean"] == pytest.approx(0.0, abs=1e-9)
-    assert "| distance and orientation |" in (tmp_path / "results.md").read_text()
+    assert "| orientation |" in (tmp_path / "results.md").read_text()
+
+    options |= {"--study": "recipe", "--only": "full,wide,linear", "--out": "recipe"}
+    done = CliRunner().invoke(ablations.main, [str(word) for option in options.items() for word in option])
+    assert done.exit_code == 0, (done.output, done.exception)
+    recipe = json.loads((tmp_path / "recipe.json").read_text())["variants"]
+    assert recipe["wide"]["parameters"] > recipe["full"]["parameters"] == recipe["linear"]["parameters"]
+    assert "| linear noise schedule |" in (tmp_path / "recipe.md").read_text()
