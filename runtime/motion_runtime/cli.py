@@ -36,10 +36,10 @@ UNITS = ("auto", "m", "cm", "mm", "ft", "in")
 # What a run of jobs takes from the command line; everything else stands in the job file.
 WITH_JOBS = (
     "jobs", "out", "bundle", "provider", "precision", "formats", "preview", "no_preview", "overwrite", "keep_going",
-    "dry_run",
+    "dry_run", "as_json", "quiet", "verbose",
 )  # fmt: skip
 # What a run of jobs has no use for, nor its file.
-OF_ONE_RUN = ("view", "open_view", "as_json", "quiet", "verbose")
+OF_ONE_RUN = ("view", "open_view")
 
 
 def _point(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -207,6 +207,9 @@ def main(
     # Before numpy is loaded: its products are small here, and threads of their own would stand in the network's way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     preview = "none" if no_preview else preview
+    if as_json + quiet + verbose > 1:
+        raise click.UsageError("expected one of --json, --quiet and --verbose, got several; choose one")
+    saying = "json" if as_json else "quiet" if quiet else "verbose" if verbose else "text"
     if preview == "mp4":
         from motion_runtime.formats.video import with_video
 
@@ -222,14 +225,14 @@ def main(
             provider=provider,
             precision=precision,
             preview=preview in ("body", "stick"),
+            style="stick" if preview == "stick" else "body",
             formats=formats,
             keep_going=keep_going,
             overwrite=overwrite,
             dry_run=dry_run,
+            saying=saying,
         )
         return
-    if as_json + quiet + verbose > 1:
-        raise click.UsageError("expected one of --json, --quiet and --verbose, got several; choose one")
     if not prompts:
         raise click.UsageError("expected --prompt or --jobs, got neither; say what happens")
     if scene_path is None and (up, units, labels) != ("auto", "auto", None):
@@ -284,5 +287,5 @@ def main(
         open_view=open_view,
         overwrite=overwrite,
         dry_run=dry_run,
-        saying="json" if as_json else "quiet" if quiet else "verbose" if verbose else "text",
+        saying=saying,
     )

@@ -136,7 +136,9 @@ def run(
     if dry_run or saying == "verbose":
         shape = generator.check(request)
         plan = describe_plan(generator, request, num_samples, out, names, scene_path, shape)
-        click.echo(json.dumps(plan, indent=2, ensure_ascii=False) if saying == "json" else "\n".join(plan_lines(plan)))
+        if saying != "quiet":
+            told = [json.dumps(plan, indent=2, ensure_ascii=False)] if saying == "json" else plan_lines(plan)
+            click.echo("\n".join(told))
         if dry_run:
             return
     # One folder for all samples, renamed into place at the very end: an interrupted run leaves nothing behind.

@@ -122,6 +122,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path: Path) -> Non
 def test_quiet_json_and_verbose(tmp_path: Path) -> None:
     quiet = run(*QUICK, "--prompt", "walks", "--out", tmp_path / "a", "--quiet")
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
+    assert run(*QUICK, "--prompt", "walks", "--out", tmp_path / "e", "--quiet", "--dry-run").output == ""
     said = json.loads(run(*QUICK, "--prompt", "walks", "--out", tmp_path / "b", "--json").stdout)
     assert said["samples"] == [str(tmp_path / "b" / "sample_000")]
     assert (Path(said["samples"][0]) / "motion.npz").is_file()

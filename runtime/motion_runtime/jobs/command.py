@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,13 +17,14 @@ from motion_preprocessing.errors import InputError, MotionError, OutputError
 from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import check_by_cameras, parse_formats
 from motion_runtime.generator import Generator
-from motion_runtime.jobs.fields import INDEX_FILE
 from motion_runtime.jobs.finished import DAMAGED, FINISHED, NEW, Settings, clear_unfinished, state_of, write_index
 from motion_runtime.jobs.lock import only_run
 from motion_runtime.jobs.make import Outcome, make_jobs
 from motion_runtime.jobs.plan import Planned, plan_jobs
 from motion_runtime.jobs.rooms import Rooms
-from motion_runtime.jobs.throughput import Throughput, in_time, shown
+from motion_runtime.jobs.throughput import Throughput, shown
+from motion_runtime.jobs.told import Teller
+from motion_runtime.preview import BODY
 
 
 def run_jobs(
@@ -34,10 +35,12 @@ def run_jobs(
     provider: str = "auto",
     precision: str = "auto",
     preview: bool = False,
+    style: str = BODY,
     formats: str = "npz,bvh",
     keep_going: bool = True,
     overwrite: bool = False,
     dry_run: bool = False,
+    saying: str = "text",
 ) -> None:
     """Make every job of a file, those excepted that an earlier run into the same folder has finished.
 
@@ -48,33 +51,33 @@ def run_jobs(
         provider: 'auto', 'cpu', 'openvino', 'cuda' or 'tensorrt'.
         precision: 'auto', 'fp32', 'fp16', 'int8' or 'bf16'.
         preview: Draw pictures as well.
+        style: 'body' or 'stick': how people are drawn in them.
         formats: Names of `formats.names.FORMATS`, separated by commas; motion.npz is always written.
         keep_going: Skip a job that fails; False = stop there.
         overwrite: Make jobs again that were made with other settings.
-        dry_run: Only check the file and say how much it asks for.
+        dry_run: Only check the file and say how much it asks for, and in which other words its prompts are read.
+        saying: 'text', 'json' (one object on stdout), 'quiet' (warnings and errors only) or 'verbose'.
 
     Raises:
         MotionError: A line is bad, the folder is not to be written to, or a job failed; what is finished stays.
     """
+    teller = Teller(saying)
     names = parse_formats(formats)
     check_programs(names)
     generator = Generator.load(bundle, provider, precision)
     chosen = generator.provider
     rooms = Rooms()
-    with Progress(console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as bar:
+    console = Console(stderr=True)
+    hidden = not (console.is_terminal and teller.shows_progress)
+    with Progress(console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("checking", total=None)
         planned = plan_jobs(path, generator, rooms, lambda done, all_: bar.update(task, completed=done, total=all_))
     if any("cameras" in each.job.fields for each in planned):
         check_by_cameras(names)
+    teller.plan(planned, generator, rooms, out, names, dry_run=dry_run)
     if dry_run:
-        motions = sum(each.job.samples for each in planned)
-        length_s = sum(each.job.samples * each.seconds for each in planned)
-        click.echo(
-            f"{counted(len(planned), 'job')}, {counted(motions, 'motion')}, {round(length_s, 1):g} s in all; "
-            "every line is good, nothing was made"
-        )
         return
-    settings = Settings(generator.bundle.sha256, chosen.name, chosen.precision, names, preview)
+    settings = Settings(generator.bundle.sha256, chosen.name, chosen.precision, names, preview, style)
     with as_output_error(out):
         out.mkdir(parents=True, exist_ok=True)
     with only_run(out):
@@ -88,8 +91,9 @@ def run_jobs(
             return f"{made} of {asked} made and kept, the same command goes on from there"
 
         try:
-            with kept_when_stopped(done):
-                _make(left, generator, rooms, out, settings, throughput, failed, keep_going=keep_going)
+            with kept_when_stopped(done), shown(throughput, quiet=not teller.shows_progress) as show:
+                outcomes = make_jobs(left, generator, rooms, out, settings)
+                _follow(outcomes, throughput, show, failed, keep_going=keep_going)
         except MotionError as error:
             _index_what_is_there(out, planned)
             raise type(error)(f"{error}; {done()}") from None
@@ -97,41 +101,18 @@ def run_jobs(
             _index_what_is_there(out, planned)
             raise
         write_index(out, planned)
-    _summarise(path, out, planned, left, throughput, failed, f"{chosen.name} in {chosen.precision} ({chosen.reason})")
+    teller.summary(out, planned, left, throughput, failed, generator)
+    if failed:
+        raise InputError(
+            f"expected every job of {path} to be made, got {len(failed)} that failed (line "
+            f"{failed[0].planned.job.line} is the first); the others are finished, correct these lines and start again"
+        )
 
 
 def _index_what_is_there(out: Path, planned: Sequence[Planned]) -> None:
     """Write the index of a run that ends early; where even that cannot be written, the next run does."""
     with suppress(OutputError):
         write_index(out, planned)
-
-
-def _summarise(
-    path: Path,
-    out: Path,
-    planned: Sequence[Planned],
-    left: Sequence[Planned],
-    throughput: Throughput,
-    failed: Sequence[Outcome],
-    where: str,
-) -> None:
-    """Say what was made and how fast.
-
-    Raises:
-        InputError: Jobs failed.
-    """
-    finished = len(planned) - len(left)
-    made = len(left) - len(failed)
-    click.echo(f"{made} of {counted(len(planned), 'job')} made" + (f", {finished} from before" if finished else ""))
-    if throughput.motions:
-        took = in_time(throughput.elapsed_s)
-        click.echo(f"{counted(throughput.motions, 'motion')} in {took} on {where}: {throughput.rate}")
-    click.echo(f"{out / INDEX_FILE}  a line a motion: its folder, labels, settings and quality figures")
-    if failed:
-        raise InputError(
-            f"expected every job of {path} to be made, got {len(failed)} that failed (line "
-            f"{failed[0].planned.job.line} is the first); the others are finished, correct these lines and start again"
-        )
 
 
 def _left(planned: Sequence[Planned], out: Path, settings: Settings, overwrite: bool) -> list[Planned]:
@@ -155,31 +136,31 @@ def _left(planned: Sequence[Planned], out: Path, settings: Settings, overwrite: 
     return sorted(left, key=lambda each: each.order)
 
 
-def _make(
-    left: Sequence[Planned],
-    generator: Generator,
-    rooms: Rooms,
-    out: Path,
-    settings: Settings,
+def _follow(
+    outcomes: Iterable[Outcome],
     throughput: Throughput,
+    show: Callable[[], None],
     failed: list[Outcome],
     *,
     keep_going: bool,
 ) -> None:
-    """Make jobs, show how fast, and name those that fail."""
-    with shown(throughput) as show:
-        for outcome in make_jobs(left, generator, rooms, out, settings):
-            throughput.add(outcome.planned, made=outcome.error is None)
-            show()
-            job = outcome.planned.job
-            for warning in outcome.warnings:
-                click.echo(f"warning: line {job.line}, {job.name}: {warning}", err=True)
-            if outcome.error is None:
-                continue
-            failed.append(outcome)
-            click.echo(f"failed: line {job.line}, {job.name}: {outcome.error}", err=True)
-            if not keep_going:
-                raise InputError(
-                    f"expected every job to be made, got a failed one in line {job.line}; mend it, or leave "
-                    "--stop-on-failure away"
-                )
+    """Show how fast jobs are made, and name those that fail.
+
+    Raises:
+        InputError: One failed, and none is to be made after it.
+    """
+    for outcome in outcomes:
+        throughput.add(outcome.planned, made=outcome.error is None)
+        show()
+        job = outcome.planned.job
+        for warning in outcome.warnings:
+            click.echo(f"warning: line {job.line}, {job.name}: {warning}", err=True)
+        if outcome.error is None:
+            continue
+        failed.append(outcome)
+        click.echo(f"failed: line {job.line}, {job.name}: {outcome.error}", err=True)
+        if not keep_going:
+            raise InputError(
+                f"expected every job to be made, got a failed one in line {job.line}; mend it, or leave "
+                "--stop-on-failure away"
+            )

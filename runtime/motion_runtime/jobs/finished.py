@@ -15,6 +15,7 @@ from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import OutputError
 from motion_runtime.jobs.fields import INDEX_FILE
 from motion_runtime.jobs.plan import Planned
+from motion_runtime.preview import BODY
 from motion_runtime.writer import OWN_FILES
 
 JOB_FILE: Final = "job.json"
@@ -33,6 +34,7 @@ class Settings:
     precision: str
     formats: tuple[str, ...]
     preview: bool
+    style: str = BODY
 
     def made_of(self, planned: Planned) -> dict[str, Any]:
         """Everything that a job's bytes follow from, as JSON values."""
@@ -44,7 +46,7 @@ class Settings:
             "provider": self.provider,
             "precision": self.precision,
             "formats": list(self.formats),
-            "preview": self.preview,
+            "preview": self.style if self.preview and self.style != BODY else self.preview,
         }
 
 

@@ -215,6 +215,7 @@ def finish(
                 request.scene,
                 info,
                 preview=settings.preview,
+                style=settings.style,
                 formats=settings.formats,
                 name=f"{job.name}/{name}",
                 cameras=cameras,

@@ -39,6 +39,8 @@ class Planned:
     """Denoising work, for the time left: frames of all windows, people and steps multiplied."""
     files: dict[str, str]
     """sha256 of each file that its motion depends on, by its path from the job file."""
+    read_as: tuple[tuple[str, str], ...] = ()
+    """Its prompts that are read in other words, with these."""
 
     @property
     def order(self) -> tuple[tuple[int, int], RoomKey, int]:
@@ -117,7 +119,9 @@ def _plan(job: Job, request: GenerationRequest, generator: Generator, digests: d
     frames = sum(window.frames for window in generator.windows_of(request))
     steps = generator.bundle.manifest.default.steps if request.steps is None else request.steps
     cost = float(job.samples * frames * shape.people * steps)
-    return Planned(job, (shape.people, shape.frames), request.seconds, cost, files)
+    prompts = zip(request.prompt_of_each, request.as_read.prompt_of_each, strict=True)
+    read_as = tuple((prompt, read) for prompt, read in prompts if read != prompt)
+    return Planned(job, (shape.people, shape.frames), request.seconds, cost, files, read_as)
 
 
 def _note_prompts(

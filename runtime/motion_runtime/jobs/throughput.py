@@ -79,8 +79,11 @@ def in_time(seconds: float) -> str:
 
 
 @contextmanager
-def shown(throughput: Throughput) -> Iterator[Callable[[], None]]:
-    """Yield what to call after every job: it shows the figures on stderr."""
+def shown(throughput: Throughput, *, quiet: bool = False) -> Iterator[Callable[[], None]]:
+    """Yield what to call after every job: it shows the figures on stderr, or nothing where it is to be quiet."""
+    if quiet:
+        yield lambda: None
+        return
     console = Console(stderr=True)
     if console.is_terminal:
         columns = (BarColumn(), TextColumn("{task.description}"))

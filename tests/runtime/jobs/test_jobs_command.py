@@ -244,6 +244,74 @@ def test_a_dry_run_checks_and_makes_nothing(tmp_path: Path) -> None:
     assert run(tmp_path, "--dry-run").exit_code == 2
 
 
+def test_a_dry_run_says_how_prompts_are_read_where_that_differs(tmp_path: Path) -> None:
+    write_jobs(
+        tmp_path,
+        {"prompt": "a person keels over", "seconds": 1},
+        {"prompt": "a person walks", "seconds": 1},
+        {"prompt": ["a person keels over", "a person walks"], "seconds": 1},
+        {"prompt": "a person keels over", "seconds": 1, "plain": False},
+    )
+    told = run(tmp_path, "--dry-run").stdout
+    assert told.startswith("line 1: a person keels over\n  read as   a person falls to the floor\n4 jobs, 4 motions")
+    write_jobs(tmp_path, *({"prompt": f"a person keels over {n} times", "seconds": 1} for n in range(2, 25)))
+    assert "\nand 3 prompts more in other words; --verbose shows all\n23 jobs" in run(tmp_path, "--dry-run").stdout
+
+
+def test_quiet_json_and_verbose_are_as_for_one_motion(tmp_path: Path) -> None:
+    ward = os.path.relpath(WARD, tmp_path)
+    jobs = [
+        {"name": "one", "prompt": "a person keels over", "scene": ward, "seconds": 0.5, "steps": 1, "num_samples": 2},
+        {"name": "two", "prompt": ["walks", "waves"], "person": ["staff", "patient"], "seconds": 1, "steps": 1},
+    ]
+    write_jobs(tmp_path, *jobs)
+    planned = json.loads(run(tmp_path, "--dry-run", "--json").stdout)
+    assert (planned["motions"], planned["seconds"]) == (3, 2.0)
+    first, second = planned["jobs"]
+    assert (first["line"], first["name"], first["samples"], first["scene"]) == (1, "one", 2, ward)
+    assert first["people"][0]["read_as"] == "a person falls to the floor"
+    assert "chair 2" in first["objects"]
+    assert [person["class"] for person in second["people"]] == ["staff", "patient"]
+    assert run(tmp_path, "--dry-run", "--quiet").stdout == ""
+    verbose = run(tmp_path, "--dry-run", "-v").stdout.splitlines()
+    assert verbose[0] == "line 1: one"
+    assert "  read as   a person falls to the floor" in verbose
+    assert any(line.startswith("  person 2  patient") for line in verbose[verbose.index("line 2: two") :])
+    assert verbose[-1].startswith("2 jobs, 3 motions")
+    assert not (tmp_path / "out").exists()
+
+    made = run(tmp_path, "--formats", "npz", "--json")
+    assert made.exit_code == 0, made.output
+    assert made.stderr == ""
+    said = json.loads(made.stdout)
+    assert (said["jobs"], said["made"], said["from_before"], said["failed"], said["motions"]) == (2, 2, 0, [], 3)
+    assert said["provider"] == {"name": "cpu", "precision": "fp32"}
+    assert len(Path(said["index"]).read_text(encoding="utf-8").splitlines()) == 3
+    quiet = run(tmp_path, "--formats", "npz", "-q")
+    assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
+
+
+def test_json_names_the_jobs_that_failed(tmp_path: Path, failing: None) -> None:
+    write_jobs(tmp_path, *JOBS)
+    result = run(tmp_path, "--json")
+    assert result.exit_code == 2
+    said = json.loads(result.stdout)
+    assert said["made"] == 2
+    assert [(row["line"], row["name"]) for row in said["failed"]] == [(2, "short")]
+    assert said["failed"][0]["error"] in result.stderr
+
+
+def test_pictures_of_jobs_are_of_sticks_where_that_is_asked(tmp_path: Path) -> None:
+    write_jobs(tmp_path, {"name": "one", "prompt": "walks", "seconds": 0.5, "steps": 1})
+    for style in ("body", "stick"):
+        assert run(tmp_path, "--formats", "npz", "--preview", style, out=style).exit_code == 0
+    sheets = [tmp_path / style / "one" / "sample_000" / "contact_sheet.png" for style in ("body", "stick")]
+    assert sheets[0].read_bytes() != sheets[1].read_bytes()
+    assert run(tmp_path, "--formats", "npz", "--preview", "stick", out="stick").stdout.startswith("0 of 1 job made")
+    refused = run(tmp_path, "--formats", "npz", "--preview", "body", out="stick")
+    assert "another 'preview'" in one_line(refused)
+
+
 def test_thousands_of_bad_lines_do_not_fill_the_screen(tmp_path: Path) -> None:
     write_jobs(tmp_path, *({"prompt": 1} for _ in range(100)))
     result = run(tmp_path)
@@ -394,7 +462,7 @@ def test_somebodys_files_are_never_replaced(tmp_path: Path) -> None:
         (("--jobs", "j.jsonl", "--seconds", "2"), "got --seconds beside --jobs"),
         (("--jobs", "j.jsonl", "--prompt", "walks"), "got --prompt beside --jobs"),
         (("--jobs", "j.jsonl", "--view"), "got --view beside --jobs; leave it away"),
-        (("--jobs", "j.jsonl", "--json"), "got --json beside --jobs; leave it away"),
+        (("--jobs", "j.jsonl", "--json", "-q"), "one of --json, --quiet and --verbose"),
         ((), "expected --prompt or --jobs, got neither"),
     ],
 )
