@@ -1,11 +1,12 @@
-"""What it does to motion that a body goes only as far as its feet carry it, generated and recorded.
+"""What it does to motion that bodies go only as far as their feet carry them and standing feet stay, made and recorded.
 
     python benchmarks/feet.py --out benchmarks/results/feet [--bundle B] [--seeds 8] [--data DATASET]
 
-Protocol. The prompts of quality.py, each with several seeds, without and with the correction; metrics as in steps.py,
-brackets hold the 95 % interval of the relative difference over motions that share their noise. With --data the same
-correction is laid over the held-out recordings, whose feet hardly slide: what it does there it does wrongly. Shown are
-the way of the pelvis and the foot-skate ratio, without and with.
+Protocol. The prompts of quality.py, each with several seeds, without and with both corrections (`editing.feet_carry`,
+`feet_stand`); metrics as in steps.py, brackets hold the 95 % interval of the relative difference over motions that
+share their noise. With --data they are laid over the held-out recordings, whose feet hardly slide: what they do there
+they do wrongly. Shown are the way of the pelvis and the foot-skate ratio without and with the first, how far a standing
+foot goes without and with the second, and by how much that moves knees and feet on average.
 """
 
 from __future__ import annotations
@@ -18,17 +19,22 @@ import click
 import numpy as np
 from machine import describe as describe_machine
 from machine import in_words
-from motion_figures import FIGURES, cell, differences, mean, measure
+from motion_figures import FIGURES, cell, differences, drift_cm, mean, measure
+from numpy.typing import NDArray
 from quality import PROMPTS
 from recorded import write_results
 
+from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.metrics import foot_skate_ratio
 from motion_preprocessing.pose_vector import POSITIONS
-from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
+from motion_preprocessing.stitch import unpack
 from motion_runtime import GenerationRequest, Generator
 from motion_runtime.editing.feet_carry import FeetCarry
+from motion_runtime.feet_stand import feet_stand
 
 FRAMES = 600
+_LEGS = [JOINT_INDEX[f"{side}_{name}"] for side in ("left", "right") for name in ("knee", "ankle", "foot")]
 SPLITS = ("validation", "test")
 
 
@@ -55,14 +61,14 @@ def main(bundle: Path | None, seeds: int, seconds: float, data: Path | None, out
     compared = differences(settings[True], settings[False])
     machine = describe_machine()
     lines = [
-        "# Ways as long as the steps",
+        "# Ways as long as the steps, and feet that stand",
         "",
         f"{len(PROMPTS) * seeds} motions of {seconds:g} s, bundle {generator.bundle.sha256[:12]}; {in_words(machine)}.",
         "",
         "| generated | " + " | ".join(label for label, _ in FIGURES.values()) + " | asked and seen |",
         "|---" * (len(FIGURES) + 2) + "|",
     ]
-    for feet, name in ((False, "as the network has it"), (True, "as far as the feet carry")):
+    for feet, name in ((False, "as the network has it"), (True, "as the feet carry and stand")):
         cells = [cell(mean(settings[feet].figures[key]), compared[key] if feet else None) for key in FIGURES]
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {settings[feet].seen.mean():.0%} |")
     result: dict[str, Any] = {
@@ -73,11 +79,12 @@ def main(bundle: Path | None, seeds: int, seconds: float, data: Path | None, out
     }
     if data is not None:
         result["recorded"] = rows = recorded(data)
-        lines += ["", "| recorded, held out | clips | way, m/s | with the correction | foot-skate ratio | with it |"]
-        lines.append("|---" * 6 + "|")
+        heads = ["recorded, held out", "clips", "way, m/s", "as feet carry", "foot-skate ratio", "as feet carry"]
+        heads += ["drift, cm", "as feet stand", "legs moved, cm"]
+        lines += ["", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
         lines += [
             f"| {row['action']} | {row['clips']} | {row['way']:.2f} | {row['carried']:.2f} | {row['skate']:.3f} "
-            f"| {row['skate_carried']:.3f} |"
+            f"| {row['skate_carried']:.3f} | {row['drift']:.1f} | {row['drift_standing']:.1f} | {row['moved']:.2f} |"
             for row in rows
         ]
     write_results(out, result, "\n".join(lines) + "\n")
@@ -97,10 +104,13 @@ def recorded(folder: Path) -> list[dict[str, Any]]:
             carried = joints.copy()
             carried[..., :2] += FeetCarry(record.fps).shift_m(joints)[:, None]
             skate = [foot_skate_ratio(one, record.fps) for one in (joints, carried)]
-            found.setdefault(record.action, []).append((len(joints) / record.fps, _way(joints), _way(carried), *skate))
+            legs = _standing(np.asarray(record.pose[:FRAMES], dtype=np.float32), record.fps)
+            found.setdefault(record.action, []).append(
+                (len(joints) / record.fps, _way(joints), _way(carried), *skate, *legs)
+            )
     rows = []
     for action, values in found.items():
-        seconds, way, after, skate, skate_after = np.array(values).T
+        seconds, way, after, skate, skate_after, drift, drift_after, moved = np.array(values).T
         rows.append(
             {
                 "action": action,
@@ -109,9 +119,23 @@ def recorded(folder: Path) -> list[dict[str, Any]]:
                 "carried": float(after.sum() / seconds.sum()),
                 "skate": float(np.nanmean(skate)),
                 "skate_carried": float(np.nanmean(skate_after)),
+                "drift": mean(drift),
+                "drift_standing": mean(drift_after),
+                "moved": mean(moved),
             }
         )
     return sorted(rows, key=lambda row: -row["way"])
+
+
+def _standing(pose: NDArray[np.float32], fps: float) -> tuple[float, float, float]:
+    """Drift of standing feet, cm, before and after, and how far knees, ankles and feet are moved for it."""
+    rotations, root = (np.asarray(value, dtype=np.float64) for value in unpack(pose))
+    before, after = (
+        np.asarray(forward_kinematics(turned, root)[0])
+        for turned in (rotations, feet_stand(rotations[None], root[None], fps)[0])
+    )
+    moved = np.linalg.norm(after[:, _LEGS] - before[:, _LEGS], axis=-1)
+    return drift_cm(before, fps), drift_cm(after, fps), 100 * float(moved.mean())
 
 
 def _way(joints: np.ndarray) -> float:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.describe import describe
 from motion_preprocessing.metrics import evaluate_motion
+from motion_preprocessing.motion_features import runs
+from motion_preprocessing.skeleton import FEET
+from motion_runtime.editing.feet_carry import stances
 
 if TYPE_CHECKING:  # comparing settings needs no bundle and no ONNX Runtime
     from motion_runtime import GenerationRequest, Generator
@@ -26,6 +29,7 @@ FIGURES: Final = {
     "penetration_mm": ("penetration, mm", 0.1),
     "float_mm": ("float, mm", 0.1),
     "jerk_mean_m_s3": ("jerk, m/s^3", 0.0),
+    "drift_cm": ("drift of a standing foot, cm", 0.05),
 }
 """Name, and what is too little to count: two per cent of a tenth of a millimetre means nothing."""
 RESAMPLES: Final = 2000
@@ -87,13 +91,29 @@ def measure(
         motion = generator.generate(request)
         spent += time.process_time() - started
         metrics = evaluate_motion(motion.joints_m, motion.fps, local_rotations=motion.local_rotations)
+        drift = np.array([drift_cm(joints, motion.fps) for joints in motion.joints_m])
+        known = {"drift_cm": mean(drift) if np.isfinite(drift).any() else np.nan}
         for name, values in rows.items():
-            values.append(getattr(metrics, name))
-        seen.append(
-            all(did(p, describe(joints, motion.fps, rng).events) for p, joints in enumerate(motion.joints_m))
-        )
+            values.append(known[name] if name in known else getattr(metrics, name))
+        seen.append(all(did(p, describe(joints, motion.fps, rng).events) for p, joints in enumerate(motion.joints_m)))
     figures = {name: np.array(values) for name, values in rows.items()}
     return Setting(figures, np.array(seen), spent / len(requests), branches)
+
+
+def stances_of(joints_m: NDArray[np.floating[Any]], fps: float) -> list[NDArray[np.float64]]:
+    """Places (N, 2) of the ball of a foot, in metres, over each of its stances (`feet_carry.stances`)."""
+    joints = np.asarray(joints_m, dtype=np.float64)
+    standing = stances(joints, fps)
+    return [joints[first:last, ball, :2] for ball, on in zip(FEET, standing.T, strict=True) for first, last in runs(on)]
+
+
+def drift_cm(joints_m: NDArray[np.floating[Any]], fps: float) -> float:
+    """How far feet go while they stand, in centimetres; NaN for joints (T, 22, 3) without a stance.
+
+    Mean over the stances of the longer side of the box that the ball of the foot stays in.
+    """
+    sides = [np.ptp(places, axis=0).max() for places in stances_of(joints_m, fps)]
+    return 100 * float(np.mean(sides)) if sides else float("nan")
 
 
 def difference(

@@ -118,7 +118,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--amounts/--no-amounts", default=True, show_default=True, help="'Two metres', '90 degrees' are kept to.")
 @click.option("--plain/--no-plain", default=True, show_default=True, help="'Keels over' is read as 'falls', and so on.")
 @click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats, sinks or falls too fast.")
-@click.option("--feet/--no-feet", default=True, show_default=True, help="Who walks goes as far as their steps reach.")
+@click.option("--feet/--no-feet", default=True, show_default=True, help="Feet that stand do not slide.")
 @click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies is put on a seat or a bed.")
 @click.option("--solid/--no-solid", default=True, show_default=True, help="Who is inside of things is moved out.")
 @click.option("--hands/--no-hands", default=True, show_default=True, help="Who helps somebody has the hands on them.")

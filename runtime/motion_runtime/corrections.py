@@ -32,6 +32,7 @@ On bodies (`of_bodies`), on rotations from here on, so that bones keep their len
     above_floor        who lies in the floor is raised onto it, before heights are held against those of things
     elsewhere          ways through things go elsewhere: deeper than turns and seats can mend
     settle             whole motions go where they touch the fewest things: what rigid moves can do, turns need not
+    feet_stand         legs bend so that standing feet stay where they are, now that bodies do
     keep_off           what is inside of things even so is turned out of them, the pelvis shifted a little
     laid_on            hands, now that both bodies stay where they are
     meet               what is known is met exactly: last, so that nothing moves it any more
@@ -59,6 +60,7 @@ from motion_runtime.editing.stand_at import StandAt
 from motion_runtime.editing.stand_before_fall import StandBeforeFall
 from motion_runtime.editing.stay_inside import StayInside
 from motion_runtime.elsewhere import elsewhere
+from motion_runtime.feet_stand import feet_stand
 from motion_runtime.flips import without_flips
 from motion_runtime.free_fall import at_most_gravity
 from motion_runtime.keep_off import keep_off
@@ -167,15 +169,18 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
         rotations, root = without_flips(rotations, root, fps)
     if request.ground and made.known is None:
         rotations, root = above_floor(rotations, root, fps)
-    if room is not None and request.solid:
-        if made.known is None:
-            bounds = room.bounds if request.walls else None
-            if made.roams:
-                rotations, root = elsewhere(rotations, root, room.solids, bounds, fps)
-            # Who uses several things is on none of them if the whole is moved for one.
-            uses = [one[0] if len(one) == 1 else None for one in made.uses]
-            rotations, root = settle(rotations, root, uses, room.solids, bounds, fps, together=made.together)
-        rotations, root = keep_off(rotations, root, room.solids, fps)
+    solids = room.solids if room is not None and request.solid else None
+    if room is not None and solids is not None and made.known is None:
+        bounds = room.bounds if request.walls else None
+        if made.roams:
+            rotations, root = elsewhere(rotations, root, solids, bounds, fps)
+        # Who uses several things is on none of them if the whole is moved for one.
+        uses = [one[0] if len(one) == 1 else None for one in made.uses]
+        rotations, root = settle(rotations, root, uses, solids, bounds, fps, together=made.together)
+    if request.feet:
+        rotations = feet_stand(rotations, root, fps)
+    if solids is not None:
+        rotations, root = keep_off(rotations, root, solids, fps)
     if made.grips:
         rotations = laid_on(rotations, root, made.grips, fps)
     if made.known is not None:

