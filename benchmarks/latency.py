@@ -37,10 +37,10 @@ import torch
 from recorded import write_results
 from torch import Tensor
 
-from motion_preprocessing.errors import ProviderError
+from motion_preprocessing.errors import BundleError, ProviderError
 from motion_runtime import GenerationRequest, Generator
 from motion_runtime.bench.report import draw_bars, draw_steps
-from motion_runtime.bench.step import GUIDANCE, interleaved, step_inputs
+from motion_runtime.bench.step import BRANCHES, GUIDANCE, interleaved, step_inputs
 from motion_runtime.bench.whole import PROMPT, measure_cold
 from motion_runtime.bundle import Bundle
 from motion_runtime.guidance import ALL_STEPS
@@ -108,11 +108,8 @@ def measure_steps(
             contenders: dict[str, Callable[[], Any]] = {TORCH: lambda tensors=tensors: network.step(tensors)}
             if compiled and _compiles(network, tensors):
                 contenders[COMPILED] = lambda tensors=tensors: network.compiled_step(tensors)
-            for variant in (PLAIN, FUSED):
-                spec = bundle.find(STEP, variant, people, frames, branches=2)
-                if spec is None:
-                    continue
-                session = GraphSession(bundle.path(spec.file), spec, provider)
+            sessions = step_sessions(bundle, people, frames, provider)
+            for variant, session in sessions.items():
                 contenders[f"ONNX Runtime, {variant} graph"] = lambda s=session, i=inputs: s.run(i)
             row = {
                 "people": people,
@@ -122,9 +119,27 @@ def measure_steps(
             }
             if compare:
                 expected = network.step(tensors).numpy()
-                row["max_abs_difference"] = float(np.abs(session.run(inputs)[0] - expected).max())
+                row["max_abs_difference"] = float(np.abs([*sessions.values()][-1].run(inputs)[0] - expected).max())
             rows.append(row)
     return rows
+
+
+def step_sessions(bundle: Bundle, people: int, frames: int, provider: Provider) -> dict[str, GraphSession]:
+    """The guided step's kernels of a shape, by variant.
+
+    Raises:
+        BundleError: The bundle's kernels are of other numbers of branches: it was exported without guidance, say.
+    """
+    found = {variant: bundle.find(STEP, variant, people, frames, BRANCHES) for variant in (PLAIN, FUSED)}
+    sessions = {
+        name: GraphSession(bundle.path(spec.file), spec, provider) for name, spec in found.items() if spec is not None
+    }
+    if not sessions:
+        raise BundleError(
+            f"expected step kernels of {BRANCHES} guidance branches, got those of "
+            f"{', '.join(map(str, bundle.manifest.branches))} for {bundle.folder}; export them too"
+        )
+    return sessions
 
 
 def _compiles(network: Network, tensors: dict[str, Tensor]) -> bool:
@@ -244,6 +259,7 @@ def main(
     """Measure latency."""
     bundle = Bundle.open(folder)
     provider = choose_provider("cpu", threads)
+    step_sessions(bundle, bundle.manifest.people[0], bundle.manifest.frames[0], provider)  # else minutes are lost
     torch.set_num_threads(provider.threads)
     network = Network(bundle, checkpoint)
     description = machine.describe()

@@ -85,7 +85,7 @@ class Generator:
         self.provider = provider
         self._schedule = NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
         self._tokenizer = PromptTokenizer.load(bundle.path(manifest.text.tokenizer), manifest.text.context_length)
-        self._sessions: dict[tuple[str, int, int, int, int, str], GraphSession] = {}
+        self._sessions: dict[tuple[str, int, int, int, int | None, str], GraphSession] = {}
         self._least_scene = min(graph.scene_tokens for graph in manifest.graphs if graph.role == STEP)
         self._calibrated: Calibrated | None = None
         if manifest.calibration is not None:
@@ -300,7 +300,7 @@ class Generator:
             if number not in embedded:
                 keep_text, keep_scene = KEPT[number]
                 inputs = condition_inputs(whole, text, classes, groups, keep_text=keep_text, keep_scene=keep_scene)
-                prefix, person = self._session(CONDITION, shape.people, scene_tokens=whole.scene_tokens).run(inputs)
+                prefix, person = self._session(CONDITION, shape.people).run(inputs)
                 embedded[number] = prefix[:, : shape.people + shape.scene_tokens], person
             return embedded[number]
 
@@ -401,10 +401,10 @@ class Generator:
         people: int = 0,
         frames: int = 0,
         branches: int = 0,
-        scene_tokens: int = 0,
+        scene_tokens: int | None = None,
         provider: Provider | None = None,
     ) -> GraphSession:
-        """A graph's session, loaded when first needed."""
+        """A graph's session, loaded when first needed; `scene_tokens` None = as many as there may be."""
         provider = provider or self.provider
         key = (role, people, frames, branches, scene_tokens, provider.precision)
         with self._loading:

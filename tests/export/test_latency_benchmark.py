@@ -7,12 +7,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
 from PIL import Image
 
 from motion_export.bundle_writer import Model, write_bundle
+from motion_preprocessing.errors import BundleError
+from motion_runtime.bundle import Bundle
+from motion_runtime.manifest import FUSED, PLAIN
+from motion_runtime.session import Provider
 from motion_train import config as configuration
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "latency.py"
@@ -42,3 +49,25 @@ def test_benchmark_records_every_contender(toy_model: Model, tmp_path: Path) -> 
     text = (tmp_path / "out" / "x.md").read_text()
     assert "PyTorch eager, two calls" in text
     assert result["machine"]["cpu"] in text
+
+
+def test_outputs_are_compared_on_kernels_that_are_there(
+    exported: Bundle, benchmark_script: Callable[[str], ModuleType]
+) -> None:
+    latency = benchmark_script("latency")
+    provider = Provider("cpu", "asked for", 1)
+
+    class Nothing:
+        @staticmethod
+        def step(inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+            return torch.zeros_like(inputs["x"])
+
+    rows = latency.measure_steps(exported, Nothing(), provider, 1, compare=True, compiled=False)
+    assert [row["people"] for row in rows] == [1, 2]
+    assert all(row["max_abs_difference"] > 0 for row in rows)
+    assert [*latency.step_sessions(exported, 1, 10, provider)] == [PLAIN, FUSED]
+    single = tuple(graph for graph in exported.manifest.graphs if graph.branches != 2)
+    manifest = dataclasses.replace(exported.manifest, graphs=single, branches=(1, 3))
+    unguided = dataclasses.replace(exported, manifest=manifest)
+    with pytest.raises(BundleError, match="expected step kernels of 2 guidance branches, got those of 1, 3"):
+        latency.measure_steps(unguided, Nothing(), provider, 1, compare=True, compiled=False)

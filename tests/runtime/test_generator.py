@@ -293,10 +293,21 @@ def test_a_network_that_gives_nan_is_an_error(monkeypatch: pytest.MonkeyPatch, p
     """Corrections in the loop, that of hands among them, have no motion to correct then."""
     generator = Generator.load(TOY, "cpu")
     generator.generate(request(*prompts))
-    session = generator._session("step", len(prompts), 20, 2)
+    session = generator._session("step", len(prompts), 20, 2, 0)
     monkeypatch.setattr(session, "bind", lambda fixed: lambda inputs: (inputs["x"] * np.nan, inputs["x"] * np.nan))
     with pytest.raises(BundleError, match="expected numbers, got NaN or infinity from the network"):
         generator.generate(request(*prompts))
+
+
+def test_a_session_takes_as_much_of_a_room_as_there_may_be_where_nothing_is_said() -> None:
+    """As `Bundle.find` and `GraphSession.load` do."""
+    generator = Generator.load(TOY, "cpu")
+    whole = generator.bundle.manifest.scene_tokens
+    assert whole > 0
+    assert generator._session("condition", 1).spec.scene_tokens == whole
+    assert generator._session("step", 1, 20, 2).spec.scene_tokens == whole
+    assert generator._session("step", 1, 20, 2, 0).spec.scene_tokens == 0
+    assert generator._session("text_encoder").spec.scene_tokens == 0
 
 
 def test_a_bundle_of_another_pose_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,7 +134,8 @@ def measure_steps(
 ) -> list[dict[str, Any]]:
     """Time a guided step of each shape in every provider."""
     sizes = Sizes.of(bundle)
-    branches = max(count for count in bundle.manifest.branches if count <= BRANCHES)
+    have = bundle.manifest.branches
+    branches = max((count for count in have if count <= BRANCHES), default=min(have))
     rows = []
     for people, frames in shapes:
         tick(f"{people} x {frames} frames")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from motion_preprocessing.errors import InputError
 from motion_runtime.bench.cli import main
 from motion_runtime.bench.limits import measure_limits
 from motion_runtime.bench.report import table
-from motion_runtime.bench.step import Sizes, interleaved, operations, step_inputs, weight_bytes
+from motion_runtime.bench.step import Sizes, interleaved, measure_steps, operations, step_inputs, weight_bytes
 from motion_runtime.bundle import Bundle
 from motion_runtime.manifest import expected_tensors
+from motion_runtime.session import Provider
 
 TOY = Path(__file__).parents[1] / "toy_bundle"
 QUICK = ("--bundle", str(TOY), "--provider", "cpu", "--precision", "fp32", "--threads", "1", "--rounds", "2")
@@ -112,6 +114,15 @@ def test_inputs_fit_the_kernels() -> None:
         given = step_inputs(bundle, 2, 40, branches)
         assert {tensor.name: tensor.shape for tensor in wanted} == {name: given[name].shape for name in given}
         assert given["coefficients"][4:].sum() == pytest.approx(1.0)
+
+
+def test_a_bundle_of_three_branches_alone_is_measured_by_them() -> None:
+    bundle = Bundle.open(TOY)
+    bundle = replace(bundle, manifest=replace(bundle.manifest, branches=(3,)))
+    provider = Provider("cpu", "asked for", 1)
+    (row,) = measure_steps(bundle, {"cpu fp32": provider}, [(1, 20)], 1, lambda _: None)
+    assert row["branches"] == 3
+    assert row["times"]["cpu fp32"]["min_s"] > 0
 
 
 def test_contenders_take_turns() -> None:
