@@ -31,6 +31,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from machine import describe, in_words
+from recorded import write_results
 
 from motion_preprocessing.camera_floor import FloorWarning
 from motion_preprocessing.captures.evaluate import score
@@ -324,9 +325,7 @@ def main() -> None:
     record = {"command": command, "config": asdict(config), "machine": machine, **summary}
     print("\n" + "\n".join(lines) + "\n")
     if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        given.out.with_suffix(".md").write_text("# Captures\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        write_results(given.out, record, "# Captures\n\n" + "\n".join(lines) + "\n")
         if len(entries) == len(jobs):
             given.out.with_suffix(".partial.jsonl").unlink()
     print(json.dumps(record))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from machine import describe, in_words
+from recorded import write_results
 
 from motion_preprocessing.camera_floor import METHODS, FloorWarning, find_camera_floor
 from motion_preprocessing.errors import InputError
@@ -105,10 +106,8 @@ def main() -> None:
         f"{in_words(machine)}"
     )
     table = "\n".join(lines)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     page = f"# Floor\n\n`{command}`\n\n{caption}\n\n{table}\n"
-    (arguments.out / "floor.md").write_text(page, encoding="utf-8")
-    (arguments.out / "floor.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_results(arguments.out / "floor", result, page)
     print(f"{caption}\n\n{table}")
     worst = max(cell["orthogonal_mean_deg"] for cell in cells)
     print(json.dumps({"benchmark": "floor", "orthogonal_worst_mean_deg": worst}))

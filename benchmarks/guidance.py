@@ -10,7 +10,6 @@ detectors find what the prompt asked for: what guidance is for. Intervals are sh
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from machine import describe as describe_machine
 from machine import in_words
 from motion_figures import FIGURES, Setting, cell, differences, mean, measure
 from quality import PROMPTS
+from recorded import write_results
 from steps import real_means
 
 from motion_runtime import GenerationRequest, Generator
@@ -105,9 +105,7 @@ def main(
         "protocol": __doc__, "motions": len(PROMPTS) * seeds, "seconds": seconds, "scale": guided.text, "steps": count,
         "bundle": generator.bundle.sha256, "machine": machine, "rows": rows, "real": real,
     }  # fmt: skip
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    write_results(out, result, text + "\n")
     click.echo(text)
 
 

@@ -15,7 +15,6 @@ Bone lengths of written motion are exact by construction; the drift of the netwo
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from recorded import write_results
 
 from motion_preprocessing.describe import Event, describe
 from motion_preprocessing.metrics import (
@@ -160,10 +160,8 @@ def main(
     result["network_bone_drift_percent"] = float(np.mean(drifts))
     lines += ["", "| prompt | asked and seen |", "|---|---|"]
     lines += [f"| {' / '.join(prompt for prompt, _ in PROMPTS[name])} | {share:.0%} |" for name, share in rows.items()]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     text = "\n".join(lines)
-    out.with_suffix(".md").write_text(f"{text}\n", encoding="utf-8")
+    write_results(out, result, text + "\n")
     click.echo(text)
 
 

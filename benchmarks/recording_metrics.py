@@ -9,12 +9,12 @@ Recordings are measured by kind; what was simulated stands beside them, falls an
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from recorded import write_results
 
 from motion_preprocessing import pose_vector
 from motion_preprocessing.dataset import MotionDataset
@@ -102,7 +102,6 @@ def main() -> None:
         shortest = min(len(person) for person in people)
         pairs.append(evaluate_motion(np.stack([person[:shortest] for person in people]), dataset.fps))
     spreads = {group: summarise(measured) for group, measured in windows.items()}
-    arguments.out.mkdir(parents=True, exist_ok=True)
     result = {
         "fps": dataset.fps,
         "kinds": table,
@@ -110,15 +109,13 @@ def main() -> None:
         "windows": {group: {name: vars(s) for name, s in spread.items()} for group, spread in spreads.items()},
         "pairs": {name: vars(s) for name, s in summarise(pairs).items() if name.startswith("person_")},
     }
-    text = json.dumps(result, indent=1, default=float).replace("NaN", "null")
-    (arguments.out / "recording_metrics.json").write_text(text + "\n", encoding="utf-8")
     lines = ["# What recordings score", "", f"{dataset.fps:g} frames a second; means weighted by length.", "", HEADER]
     lines += [line(kind, table[kind]) for kind in table]
     lines += ["", f"Windows of {arguments.window} frames (shorter clips whole):"]
     lines += ["mean (5 % .. median .. 95 %), each counting once.", ""]
     lines += ["| figure | " + " | ".join(spreads) + " |", "|---" * (len(spreads) + 1) + "|"]
     lines += [f"| {name} | " + " | ".join(cell(s[name]) for s in spreads.values()) + " |" for name in SHOWN]
-    (arguments.out / "recording_metrics.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_results(arguments.out / "recording_metrics", result, "\n".join(lines) + "\n")
     print("\n".join(lines))
 
 

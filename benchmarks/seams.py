@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 import numpy as np
 from numpy.typing import NDArray
+from recorded import write_results
 
 from motion_preprocessing.metrics import jerk_m_s3
 from motion_runtime import GenerationRequest, Generator, Motion
@@ -94,9 +95,7 @@ def main(bundle: Path | None, seeds: int, out: Path) -> None:
         "protocol": __doc__, "bundle": generator.bundle.sha256, "seeds": seeds, "rows": rows,
         "recordings": dict(zip(keys, real, strict=True)),
     }  # fmt: skip
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(result, indent=1, default=float) + "\n", encoding="utf-8")
-    out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    write_results(out, result, text + "\n")
     click.echo(text)
 
 

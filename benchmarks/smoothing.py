@@ -24,6 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from machine import describe, in_words
+from recorded import write_results
 
 from motion_preprocessing.smoothing.motion import smooth_joints
 from motion_preprocessing.smoothing.trend import SmoothingConfig, smooth_paths
@@ -108,9 +109,7 @@ def main() -> None:
         f"| error after | {result['error_smoothed_mm']:.1f} mm |\n"
         f"| error after, best squared norms | {result['error_squared_norms_mm']:.1f} mm |\n"
     )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "smoothing.md").write_text(text, encoding="utf-8")
-    (arguments.out / "smoothing.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_results(arguments.out / "smoothing", result, text)
     print(text)
     print(json.dumps({"benchmark": "smoothing", "core_hours_for_100k": result["core_hours_for_100k"]}))
 

@@ -24,6 +24,7 @@ from machine import describe as describe_machine
 from machine import in_words
 from motion_figures import FIGURES, Difference, Setting, cell, differences, mean, measure
 from quality import PROMPTS
+from recorded import write_results
 
 from motion_runtime import GenerationRequest, Generator
 from motion_runtime.sampler import SAMPLERS
@@ -107,9 +108,7 @@ def main(
         "guidance_interval": generator.guidance_of(wanted[0][0]).interval,
     }  # fmt: skip
     text = table(measured, result)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    write_results(out, result, text + "\n")
     click.echo(text)
 
 

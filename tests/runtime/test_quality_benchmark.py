@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,20 +16,12 @@ from motion_preprocessing.describe import Event
 from motion_runtime import Generator
 from motion_runtime.prediction import Prediction
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "quality.py"
 TOY = Path(__file__).with_name("toy_bundle")
 
 
 @pytest.fixture(scope="module")
-def quality() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("quality_benchmark", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def quality(benchmark_script: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_script("quality")
 
 
 def event(kind: str, amount: float = 0.0, side: str = "", manner: str = "") -> Event:
