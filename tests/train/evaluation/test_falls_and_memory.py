@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from motion_preprocessing.canonical import move_points
-from motion_train.evaluation.falls import fall_physics
+from motion_preprocessing.skeleton import WORLD_FROM_BODY, rest_joints
+from motion_train.evaluation.falls import fall_physics, lies
 from motion_train.evaluation.memory import nearest_m, snippet
 
 FPS = 20.0
@@ -48,6 +50,19 @@ def test_what_is_wrong_is_named(motion: np.ndarray, broken: set[str]) -> None:
 def test_nobody_falls() -> None:
     assert fall_physics(falling(1.0, drop_m=0.4), FPS) is None
     assert fall_physics(falling(1.0)[::-1], FPS) is None
+
+
+@pytest.mark.parametrize(
+    ("roll_deg", "expected"),
+    [(0, "supine"), (55, "supine"), (65, "on the side"), (-90, "on the side"), (115, "on the side"), (125, "prone"),
+     (180, "prone")],
+)  # fmt: skip
+@pytest.mark.parametrize("heading_deg", [0, 70])
+def test_how_somebody_lies(roll_deg: float, expected: str, heading_deg: float) -> None:
+    body = rest_joints() @ WORLD_FROM_BODY.T  # stands facing +x
+    on_the_back = Rotation.from_euler("y", -90, degrees=True)
+    turned = Rotation.from_euler("xz", [roll_deg, heading_deg], degrees=True) * on_the_back
+    assert lies(np.tile(turned.apply(body), (30, 1, 1)), FPS) == expected
 
 
 def test_the_nearest_training_snippet() -> None:

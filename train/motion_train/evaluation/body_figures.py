@@ -16,7 +16,7 @@ from motion_preprocessing.metrics import MotionMetrics, evaluate_motion, jerk_m_
 from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.skeleton import JOINT_COUNT
 from motion_train.evaluation.estimate import Estimate, estimate, mean_of, share_of
-from motion_train.evaluation.falls import FallPhysics, fall_physics
+from motion_train.evaluation.falls import LYING, FallPhysics, fall_physics, lies
 from motion_train.evaluation.making import Made
 from motion_train.evaluation.memory import nearest_m, snippet, training_snippets
 from motion_train.evaluation.real import RealSet
@@ -115,6 +115,14 @@ def fall_figures(made: Sequence[Made], real: Sequence[tuple[NDArray[np.floating[
     ]  # fmt: skip
     rows.append(Row(FALLS, "fall_plausible", "all of these", "%", share(model, "plausible"), share(own, "plausible"),
                     note="of those that fall; " + note))  # fmt: skip
+    fell = [lies(m.joints_m[0], m.fps) for m, fall in zip(made, model, strict=True) if fall and fall.ends_low]
+    lay = [lies(joints, fps) for (joints, fps), fall in zip(real, own, strict=True) if fall and fall.ends_low]
+    rows += [
+        Row(FALLS, f"fall_ends_{way.replace(' ', '_')}", f"ends {way}", "%",
+            *(share_of([one == way for one in ends], rng, replications) for ends in (fell, lay)),
+            note="of the falls that end low; " + note)
+        for way in LYING
+    ]  # fmt: skip
     return rows
 
 

@@ -13,12 +13,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.motion_features import measure
+
 Floats = NDArray[np.floating[Any]]
 GRAVITY_M_S2: Final = 9.81
 LOW_PELVIS_M: Final = 0.35
 _ONSET_DROP_M: Final = 0.05
 _DESCENDING_M_S: Final = 0.3
 _STOPPED_M_S: Final = 0.3
+LYING: Final = ("prone", "on the side", "supine")
+"""Ways to lie."""
+_ON_THE_SIDE: Final = 0.5
+"""Sine of the chest's slope, 30 degrees from the vertical plane, up to which somebody lies on the side."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +84,9 @@ def fall_physics(joints_m: Floats, fps: float) -> FallPhysics | None:
         ends_low=bool(height[-1] < LOW_PELVIS_M),
         settles=bool(len(rest) > round(fps) and (still < 0.1).all()),
     )
+
+
+def lies(joints_m: Floats, fps: float) -> str:
+    """How who fell comes to lie, one of `LYING`: where the chest of (T, 22, 3) faces in the last half second."""
+    up = float(np.median(measure(np.asarray(joints_m, dtype=np.float64), fps).chest_up[-max(1, round(0.5 * fps)) :]))
+    return LYING[1] if abs(up) < _ON_THE_SIDE else LYING[2] if up > 0 else LYING[0]
