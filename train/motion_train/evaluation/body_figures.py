@@ -117,12 +117,10 @@ def fall_figures(made: Sequence[Made], real: Sequence[tuple[NDArray[np.floating[
                     note="of those that fall; " + note))  # fmt: skip
     fell = [lies(m.joints_m[0], m.fps) for m, fall in zip(made, model, strict=True) if fall and fall.ends_low]
     lay = [lies(joints, fps) for (joints, fps), fall in zip(real, own, strict=True) if fall and fall.ends_low]
-    rows += [
-        Row(FALLS, f"fall_ends_{way.replace(' ', '_')}", f"ends {way}", "%",
-            *(share_of([one == way for one in ends], rng, replications) for ends in (fell, lay)),
-            note="of the falls that end low; " + note)
-        for way in LYING
-    ]  # fmt: skip
+    for way in LYING:
+        ours, theirs = (share_of([end == way for end in ends], rng, replications) for ends in (fell, lay))
+        name = f"fall_ends_{way.replace(' ', '_')}"
+        rows.append(Row(FALLS, name, f"ends {way}", "%", ours, theirs, note="of the falls that end low; " + note))
     return rows
 
 
