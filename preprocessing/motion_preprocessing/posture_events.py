@@ -28,10 +28,16 @@ FALL_SPEED_M_S: Final = 1.1  # downward speed of pelvis or neck at its peak; sit
 FALL_DROP_M: Final = 0.30  # of the pelvis
 WALK_ON_S: Final = 0.4  # how long a walk carries on into a fall
 BED_FALL_SPEED_M_S: Final = 0.6  # lower, for a start in bed
+NECK_DROP_M: Final = 0.2  # who goes from hands and knees onto the floor has the neck down already
+SINKING_M_S: Final = 0.85  # who stood, and whose pelvis never gets this fast, lets themselves down
+CAUGHT_S: Final = 2.0  # for so long whoever has caught themselves may still go down, as part of the same fall
 
 
 def falls(f: Features) -> list[Event]:
-    """Fast drops that end on the floor: pelvis under .45 m and neck under .6 m, within 1.5 s of the fastest moment."""
+    """Fast drops that end on the floor: pelvis under .45 m and neck under .6 m, within 1.5 s of the fastest moment.
+
+    Who goes to hands and knees lets the pelvis sink, and who goes down from there has the neck near the floor already.
+    """
     pelvis, neck = f.joints_m[:, PELVIS, 2], f.joints_m[:, NECK, 2]
     neck_speed = np.gradient(neck) * f.fps if f.frames > 1 else np.zeros(1)
     down = np.maximum(-f.vertical_m_s, -neck_speed)
@@ -47,10 +53,16 @@ def falls(f: Features) -> list[Event]:
         while start > 0 and down[start - 1] > 0.12:
             start -= 1
         before = slice(max(0, start - f.count(0.3)), start + 1)
-        from_bed = bool((f.tilt_deg[before] > 50).any() and 0.3 < pelvis[start] < 0.8)
+        leaning = bool((f.tilt_deg[before] > 50).any() and 0.3 < pelvis[start] < 0.8)
+        lay = leaning and bool((f.posture[before] == LYING).any())
         stop = min(f.frames - 1, end + f.count(0.2))
         drop = pelvis[start] - pelvis[stop]
-        if drop < (0.2 if from_bed else FALL_DROP_M) or (not from_bed and down[peak] < FALL_SPEED_M_S):
+        if drop < (0.2 if leaning else FALL_DROP_M) or neck[start] - neck[stop] < NECK_DROP_M:
+            continue
+        if not leaning and down[peak] < FALL_SPEED_M_S:
+            continue
+        since = max(0, start - f.count(CAUGHT_S))
+        if not lay and -f.vertical_m_s[since : stop + 1].min() < SINKING_M_S:
             continue
         if found and start <= found[-1].end_s * f.fps + f.count(0.5):
             continue
@@ -64,7 +76,7 @@ def falls(f: Features) -> list[Event]:
         ahead = float(shift @ [np.cos(yaw), np.sin(yaw)] - carried[0])
         left = float(shift @ [-np.sin(yaw), np.cos(yaw)] - carried[1])
         way = way_name(ahead, left) if np.hypot(ahead, left) > 0.3 else ""
-        found.append(spanning(f, "fall", start, stop, down[peak], way, "bed" if from_bed else ""))
+        found.append(spanning(f, "fall", start, stop, down[peak], way, "bed" if leaning else ""))
     return found
 
 

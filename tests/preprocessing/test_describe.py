@@ -452,6 +452,34 @@ def test_going_down_slowly_is_lying_down_and_no_fall():
     assert "get_up" in kinds(joints[::-1])
 
 
+def on_all_fours(down, rest_m: float) -> np.ndarray:
+    """Onto hands and knees and, as `down` goes to 1, on from there to the floor, propped on the elbows."""
+    body = Body(6.0)
+    sunk = body.ramp(1.0, 2.3)
+    flat = down(body)
+    for side in ("left", "right"):
+        body.bend(f"{side}_hip", "x", -90 * sunk + 70 * flat)
+        body.bend(f"{side}_knee", "x", 90 * sunk - 80 * flat)
+    body.lean("x", 94 * sunk - 27 * flat)
+    body.position[:, 2] = STAND_M - (STAND_M - 0.44) * sunk - (0.44 - rest_m) * flat
+    return body.joints()
+
+
+def test_who_goes_from_hands_and_knees_onto_the_floor_falls_not():
+    joints = on_all_fours(lambda body: np.clip((body.time_s - 4.0) / 0.4, 0, 1), 0.13)
+    pelvis, neck = joints[:, JOINT_INDEX["pelvis"], 2], joints[:, JOINT_INDEX["neck"], 2]
+    assert -np.diff(pelvis).min() * FPS > 0.6  # as fast as a fall out of bed ...
+    assert np.ptp(neck[80:]) < 0.2  # ... of which the neck knows nothing
+    assert "fall" not in kinds(joints)
+    assert "fall" not in labels(joints)
+
+
+def test_who_sinks_onto_hands_and_knees_falls_not_however_fast_the_trunk_is():
+    joints = on_all_fours(lambda body: np.zeros(body.frames), 0.44)
+    assert -np.diff(joints[:, JOINT_INDEX["neck"], 2]).min() * FPS > 1.1
+    assert "fall" not in kinds(joints)
+
+
 @pytest.mark.parametrize("take_off", [1.8, 2.5, 3.0])
 def test_a_parabola_is_a_jump_of_its_height(take_off):
     event = only(hop(take_off), "jump")

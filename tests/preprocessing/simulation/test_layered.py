@@ -190,11 +190,13 @@ def test_errands_are_seen_as_what_they_are(kind: str, seen: set[str], recorded: 
     assert good >= 2
 
 
-def test_lying_down_that_looks_like_a_fall_is_left_out(recorded: Walks) -> None:
+def test_only_lying_down_that_looks_like_a_fall_is_left_out(recorded: Walks) -> None:
     made = [keypose.make("floor_lie", np.random.default_rng([11, seed]), recorded) for seed in range(4)]
-    looks = ["fall" in kinds(m.joints_m) for m in made]
-    assert [("falls" in keypose.faults(m)) for m in made] == looks
-    assert len(set(looks)) == 2
+    assert not any("fall" in kinds(m.joints_m) or "falls" in keypose.faults(m) for m in made)
+    hurried = [replace(m, joints_m=m.joints_m[::3]) for m in made]
+    looks = ["fall" in kinds(m.joints_m) for m in hurried]
+    assert [("falls" in keypose.faults(m)) for m in hurried] == looks
+    assert any(looks)
 
 
 def test_hands_are_laid_on_the_other_person_without_a_jump_and_from_outside() -> None:
