@@ -32,6 +32,7 @@ from motion_runtime.motion_places import motion_places
 from motion_runtime.room_units import label_table, load_room
 from motion_runtime.viewer.samples import room_of_run
 from motion_runtime.views.camera_file import read_cameras
+from motion_runtime.views.hardly_seen import WhoIsSeen, hardly_any_floor
 
 OWN_FILES: Final = files_of(tuple(FORMATS))
 _SHOW_ROOM: Final = frozenset({"glb", "mp4", "fbx", "usd"})
@@ -84,11 +85,18 @@ def convert(
         scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=saying == "text")
         _warn_of_other_rooms(scene_path, list(places.values()))
     cameras = () if cameras_path is None else read_cameras(cameras_path, scene)
+    seen = WhoIsSeen()
+    for warning in hardly_any_floor(cameras, scene):
+        click.echo(f"warning: {warning}", err=True)
     with atomic_folder(out, overwrite=True) as folder:
         for name, path in _progress(places.items(), saying):
             place = folder if len(places) == 1 else folder / name
             place.mkdir(parents=True, exist_ok=True)
-            Export(read_motion(path), name, scene, body, cameras=cameras).write(place, names)
+            export = Export(read_motion(path), name, scene, body, cameras=cameras)
+            export.write(place, names)
+            seen.add(export.seen)
+    for warning in seen.warnings():
+        click.echo(f"warning: {warning}", err=True)
     if saying == "json":
         files = [str(file) for file in sorted(out.rglob("*")) if file.is_file()]
         click.echo(json.dumps({"out": str(out), "motions": list(places), "files": files}, ensure_ascii=False))

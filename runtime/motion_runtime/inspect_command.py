@@ -75,10 +75,14 @@ def inspect(
             found["picture"] = str(place)
         if cameras_path is not None:
             from motion_runtime.views.camera_file import read_cameras
+            from motion_runtime.views.hardly_seen import hardly_any_floor
             from motion_runtime.views.room_picture import draw_room_picture
 
             found["cameras"] = {}
-            for camera in read_cameras(cameras_path, scene):
+            cameras = read_cameras(cameras_path, scene)
+            for warning in hardly_any_floor(cameras, scene):
+                click.echo(f"warning: {warning}", err=True)
+            for camera in cameras:
                 place = (picture or Path()).parent / f"{path.stem}_{camera.name}.png"
                 draw_room_picture(place, camera, scene)
                 found["cameras"][camera.name] = str(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -43,6 +43,7 @@ from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
 from motion_runtime.viewer.view_command import announce
 from motion_runtime.views.camera_file import read_cameras
+from motion_runtime.views.hardly_seen import WhoIsSeen, hardly_any_floor
 from motion_runtime.writer import OWN_FILES, write_sample
 
 SAMPLE_PREFIX: Final = "sample_"
@@ -131,6 +132,7 @@ def run(
         scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=ask)
         request = replace(request, scene=scene)
     cameras = () if cameras_path is None else read_cameras(cameras_path, request.scene)
+    _warn(hardly_any_floor(cameras, request.scene))
     _warn_of_prompts(generator, request)
     loaded_s = time.perf_counter() - started
     if dry_run or saying == "verbose":
@@ -145,6 +147,7 @@ def run(
     elapsed_s = []
     shown: list[Shown] = []
     planned: list[Motion] = []
+    seen = WhoIsSeen()
     with atomic_folder(out, overwrite=True) as folder:
         for index in range(num_samples):
             sample = generator.staged(replace(request, sample=index))
@@ -158,7 +161,7 @@ def run(
                 click.echo(f"warning: sample {index} {too_far(run_info)}", err=True)
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             place = folder / f"{SAMPLE_PREFIX}{index:03d}"
-            write_sample(
+            views = write_sample(
                 place,
                 motion,
                 request.scene,
@@ -168,6 +171,7 @@ def run(
                 formats=names,
                 cameras=cameras,
             )
+            seen.add(views)
             if request.scene is not None and preview and index < _PLAN_SAMPLES:
                 planned.append(motion)
             if view and index < MAX_SAMPLES:
@@ -176,6 +180,7 @@ def run(
             draw_room_plan(folder / PLAN_FILE, request.scene, planned)
         if view:
             write_view(folder / VIEW_FILE, shown, request.scene, title=out.resolve().name)
+    _warn(seen.warnings())
     if saying == "json":
         samples = [str(out / f"{SAMPLE_PREFIX}{index:03d}") for index in range(num_samples)]
         where = {"name": generator.provider.name, "precision": generator.provider.precision}
@@ -185,6 +190,11 @@ def run(
         _summarise(generator, out, elapsed_s, preview)
     if view and saying in ("text", "verbose"):
         announce(out / VIEW_FILE, open_view)
+
+
+def _warn(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(f"warning: {line}", err=True)
 
 
 def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:

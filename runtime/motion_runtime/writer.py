@@ -22,6 +22,7 @@ from motion_runtime.preview import BODY, render_contact_sheet, render_preview
 if TYPE_CHECKING:
     from motion_preprocessing.bodies.body_model import BodyModel
     from motion_preprocessing.scene import Scene
+    from motion_runtime.views.sight import View
     from motion_runtime.views.view_camera import ViewCamera
 
 __all__ = ["FORMAT_VERSION", "OWN_FILES", "motion_from_rotations", "read_motion", "write_motion", "write_sample"]
@@ -45,7 +46,7 @@ def write_sample(
     body: BodyModel | None = None,
     name: str = "",
     cameras: tuple[ViewCamera, ...] = (),
-) -> None:
+) -> tuple[View, ...]:
     """Write a sample's folder, whole or not at all.
 
     Args:
@@ -60,6 +61,9 @@ def write_sample(
         body: A body of the SMPL family for the formats that show or name one; None = the built-in one.
         name: What label tables call the clip; '' = the folder's name.
         cameras: Those of one's own, for formats that hold what a camera sees.
+
+    Returns:
+        What these cameras see; nothing where no format holds it.
 
     Raises:
         MissingExtraError: A format needs another program, which is not found.
@@ -86,3 +90,4 @@ def write_sample(
         if preview:
             render_contact_sheet(temporary / "contact_sheet.png", motion, scene, style=style)
         (temporary / "run.json").write_text(info, encoding="utf-8")
+    return export.seen

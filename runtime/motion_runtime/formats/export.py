@@ -67,6 +67,12 @@ class Export:
             return look(self.motion, self.cameras, self.scene, skin)
         return look(self.motion, (camera_for(self.motion).as_view(),), None, skin)
 
+    @property
+    def seen(self) -> tuple[View, ...]:
+        """What the cameras of one's own see, as far as what was written holds it."""
+        looked: tuple[View, ...] = self.__dict__.get("views", ())
+        return looked if self.cameras else ()
+
     def write(self, folder: Path, formats: Sequence[str]) -> None:
         """Write files into an existing folder.
 

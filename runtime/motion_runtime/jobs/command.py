@@ -25,6 +25,7 @@ from motion_runtime.jobs.rooms import Rooms
 from motion_runtime.jobs.throughput import Throughput, shown
 from motion_runtime.jobs.told import Teller
 from motion_runtime.preview import BODY
+from motion_runtime.views.hardly_seen import WhoIsSeen
 
 
 def run_jobs(
@@ -149,7 +150,9 @@ def _follow(
     Raises:
         InputError: One failed, and none is to be made after it.
     """
+    seen = WhoIsSeen()
     for outcome in outcomes:
+        seen.add_all(outcome.seen)
         throughput.add(outcome.planned, made=outcome.error is None)
         show()
         job = outcome.planned.job
@@ -164,3 +167,5 @@ def _follow(
                 f"expected every job to be made, got a failed one in line {job.line}; mend it, or leave "
                 "--stop-on-failure away"
             )
+    for warning in seen.warnings():
+        click.echo(f"warning: {warning}", err=True)

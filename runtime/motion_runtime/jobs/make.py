@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock
@@ -27,6 +27,7 @@ from motion_runtime.jobs.rooms import Rooms
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.prediction import Prediction
 from motion_runtime.run_command import SAMPLE_PREFIX, describe_run, too_far
+from motion_runtime.views.hardly_seen import WhoIsSeen
 from motion_runtime.writer import write_sample
 
 BACKLOG: Final = 2
@@ -44,6 +45,8 @@ class Outcome:
     """Why it was not made."""
     warnings: tuple[str, ...] = ()
     """What is to be said of its samples."""
+    seen: WhoIsSeen = field(default_factory=WhoIsSeen)
+    """By the job's cameras."""
 
 
 class _Stopped(Exception):
@@ -72,7 +75,7 @@ class _Making:
 
     def __init__(self, planned: Planned) -> None:
         self.planned = planned
-        self.future: Future[tuple[str, ...]] = Future()
+        self.future: Future[Outcome] = Future()
         self._made: dict[int, tuple[GenerationRequest, Prediction]] = {}
         self._lock = Lock()
 
@@ -129,13 +132,13 @@ def make_jobs(
     def write(making: _Making, made: Sequence[tuple[GenerationRequest, Prediction]], by: Generator) -> None:
         try:
             stop.check()
-            warnings = finish(making.planned, made, by, out, settings)
+            outcome = finish(making.planned, made, by, out, settings)
         except BaseException as error:
             if isinstance(error, FATAL):
                 stop.set(error)  # whoever waits hears of what broke first
             making.fail(error)
         else:
-            making.future.set_result(warnings)
+            making.future.set_result(outcome)
 
     waiting: deque[_Making] = deque()
     with ThreadPoolExecutor(streams, "job") as threads:
@@ -174,13 +177,13 @@ def make_jobs(
 def _outcome(making: _Making) -> Iterator[Outcome]:
     """What became of a job; nothing where the run's end stopped it."""
     try:
-        warnings = making.future.result()
+        outcome = making.future.result()
     except (_Stopped, *FATAL):
         return
     except MotionError as error:
         yield Outcome(making.planned, error)
     else:
-        yield Outcome(making.planned, warnings=warnings)
+        yield outcome
 
 
 def finish(
@@ -189,11 +192,8 @@ def finish(
     generator: Generator,
     out: Path,
     settings: Settings,
-) -> tuple[str, ...]:
+) -> Outcome:
     """Fit bodies to what the network said of a job's samples and write its folder; uses nothing but the CPU.
-
-    Returns:
-        What is to be warned of.
 
     Raises:
         MotionError: It could not be written.
@@ -201,6 +201,7 @@ def finish(
     job = planned.job
     cameras = job.cameras(made[0][0].scene)
     warnings: list[str] = []
+    seen = WhoIsSeen()
     with atomic_folder(out / job.name, overwrite=True) as folder:
         index: list[dict[str, Any]] = []
         for request, prediction in made:
@@ -209,7 +210,7 @@ def finish(
             # No times in it: the same job gives the same bytes.
             info = describe_run(generator, request, motion, scene_path, job.fields.get("labels"))
             name = f"{SAMPLE_PREFIX}{request.sample:03d}"
-            write_sample(
+            views = write_sample(
                 folder / name,
                 motion,
                 request.scene,
@@ -220,10 +221,11 @@ def finish(
                 name=f"{job.name}/{name}",
                 cameras=cameras,
             )
+            seen.add(views, job.fields.get("cameras", ""))
             if too_far(info):
                 warnings.append(f"{name} {too_far(info)}")
             figures = {key: info[key] for key in ("metrics", "edits_missed_by") if key in info}
             row = {"job": job.name, "folder": f"{job.name}/{name}", **info["request"], **figures}
             index.append(row | {"motion_sha256": sha256_of(folder / name / "motion.npz")})
         write_job_file(folder, planned, settings.made_of(planned), index)
-    return tuple(warnings)
+    return Outcome(planned, warnings=tuple(warnings), seen=seen)

@@ -19,11 +19,12 @@ from motion_runtime.jobs.job_file import Fault, read_job_file
 from motion_runtime.jobs.rooms import RoomKey, Rooms
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
+from motion_runtime.views.hardly_seen import hardly_any_floor
 
 SHOWN_FAULTS: Final = 20
 """Bad lines that are named; thousands of lines are often wrong in the same way."""
 _SHOWN_PROMPTS: Final = 5
-"""Prompts that are warned about by their words, of each kind."""
+"""Prompts and cameras that are warned about one by one, of each kind."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
     unusable: dict[RoomKey, str] = {}
     cut: dict[str, int] = {}
     strange: dict[str, int] = {}
+    blind: dict[str, int] = {}
+    looked: set[tuple[RoomKey | None, str]] = set()
     # By room, so that each is loaded once whatever the order of the lines.
     for number, job in enumerate(sorted(jobs, key=lambda job: (job.room or ("", "", "", ""), job.line)), start=1):
         try:
@@ -75,11 +78,16 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
             faults.append(Fault(job.line, str(error)))
         else:
             _note_prompts(generator, request, job.line, cut, strange)
+            if "cameras" in job.fields and (job.room, job.fields["cameras"]) not in looked:
+                looked.add((job.room, job.fields["cameras"]))
+                for warning in hardly_any_floor(job.cameras(request.scene), request.scene):
+                    blind.setdefault(f"{warning} ({job.fields['cameras']})", job.line)
         tick(number, len(jobs))
     if faults:
         _refuse(path, faults)
     _warn([f"the prompt of line {n} is cut after '...{said}': it is too long" for said, n in cut.items()])
     _warn([f"the prompt of line {n}, {shortened(said)}, {NOT_UNDERSTOOD}" for said, n in strange.items()])
+    _warn([f"line {n}: {said}" for said, n in blind.items()], "camera")
     return sorted(planned, key=lambda each: each.job.line)
 
 
@@ -136,12 +144,12 @@ def _note_prompts(
             strange.setdefault(part.text, line)
 
 
-def _warn(lines: Sequence[str]) -> None:
-    """Say the first few on stderr, and of how many prompts more the same is true."""
+def _warn(lines: Sequence[str], of: str = "prompt") -> None:
+    """Say the first few on stderr, and of how many prompts (or what they are of) more the same is true."""
     for line in lines[:_SHOWN_PROMPTS]:
         click.echo(f"warning: {line}", err=True)
     if len(lines) > _SHOWN_PROMPTS:
-        click.echo(f"warning: the same of {counted(len(lines) - _SHOWN_PROMPTS, 'prompt')} more", err=True)
+        click.echo(f"warning: the same of {counted(len(lines) - _SHOWN_PROMPTS, of)} more", err=True)
 
 
 def _refuse(path: Path, faults: Sequence[Fault]) -> None:

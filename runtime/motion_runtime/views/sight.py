@@ -154,8 +154,7 @@ class _Eye:
         self.pixels, self.depth = camera.project(points_m)
         self.inside = camera.holds(self.pixels)
         self.in_front = distances(camera, points_m) - margins_m
-        scale = BODIES_PX / _COARSER / max(camera.width, camera.height)
-        coarse = max(1, round(camera.width * scale)), max(1, round(camera.height * scale))
+        coarse = coarse_size(camera)
         self.screen = _Screen.of(camera, (coarse[0] * _COARSER, coarse[1] * _COARSER))
         self.step = np.array([camera.width / self.screen.width, camera.height / self.screen.height])
         self.room = np.full(self.screen.width * self.screen.height, np.inf, dtype=np.float32)
@@ -197,6 +196,12 @@ class _Eye:
             for part in (slice(len(COCO_NAMES)), slice(len(COCO_NAMES), None))
         )
         return View(self.camera, of_coco, of_ntu, self.whole, self.visible, self.area, self.share)
+
+
+def coarse_size(camera: ViewCamera) -> tuple[int, int]:
+    """Width and height that the room is drawn in, pixels."""
+    scale = BODIES_PX / _COARSER / max(camera.width, camera.height)
+    return max(1, round(camera.width * scale)), max(1, round(camera.height * scale))
 
 
 def distances(camera: ViewCamera, points_m: AnyArray) -> Array:

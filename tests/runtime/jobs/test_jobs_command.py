@@ -361,10 +361,10 @@ def test_a_full_disk_in_the_middle_loses_nothing(
     write_jobs(tmp_path, *JOBS)
     real = make_module.write_sample
 
-    def full(folder: Path, motion: Any, *rest: Any, **values: Any) -> None:
-        real(folder, motion, *rest, **values)
+    def full(folder: Path, motion: Any, *rest: Any, **values: Any) -> Any:
         if motion.seed == 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(folder, motion, *rest, **values)
 
     with monkeypatch.context() as patch:
         patch.setattr(make_module, "write_sample", full)
