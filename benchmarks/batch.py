@@ -7,7 +7,8 @@ that guidance has: the work of B requests in one call, shared weights included. 
 interleaved; a round times each once, in a rotating order. Given is the time a REQUEST, the minimum over the rounds, as
 wall time and as CPU time of the process (which a busy machine distorts less), and its ratio to B = 1: below 1 a batch
 pays. With --cuda the same network in PyTorch as a CUDA graph, fp32 and autocast to fp16, where there is a GPU; ONNX
-Runtime's own CUDA provider is not measured here. Prints one JSON line last.
+Runtime's own CUDA provider is not measured here. Whole jobs with and without batches are measured by `motion-bench
+--bulk 64`, of a bundle that was exported with `motion-export --batch`. Prints one JSON line last.
 """
 
 from __future__ import annotations

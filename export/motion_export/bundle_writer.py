@@ -15,19 +15,21 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from motion_export import graphs
 from motion_export.fusion import fuse_attention
 from motion_export.inputs import Drawing
-from motion_export.kernels import ConditionKernel, StepKernel, TextKernel, traceable
+from motion_export.kernels import BatchedStepKernel, ConditionKernel, StepKernel, TextKernel, traceable
 from motion_export.motion_gate import MOTIONS, Embed
-from motion_export.precisions import VARIANTS_OF, check_precisions, converted_to, precision_providers
+from motion_export.precisions import BATCHED, VARIANTS_OF, check_precisions, converted_to, precision_providers
 from motion_export.text_graph import trace_text
 from motion_export.weights import WeightsFile
 from motion_preprocessing.atomic_output import atomic_folder
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import InputError
 from motion_runtime.bundle import MANIFEST_FILE, Bundle
+from motion_runtime.guidance import Guidance
 from motion_runtime.manifest import (
     CONDITION,
     FORMAT_VERSION,
@@ -46,18 +48,23 @@ from motion_runtime.manifest import (
     to_dict,
     to_json,
 )
+from motion_runtime.sampler import plan_steps
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.tokenizer import PAD_ID
 from motion_train.denoiser import Denoiser
 from motion_train.text_tower import TextTower
 
 BRANCHES: Final = (1, 2, 3)
+MAX_BATCH: Final = 64
+"""Requests in a batch: a device is full long before."""
 TOKENIZER_FILE: Final = "tokenizer.json"
 CREDITS_FILE: Final = "CREDITS.txt"
 _ONNX_IR: Final = 8
 """The first runtimes that know opset 17 read this version of the file format."""
 
 Report = Callable[[str], None]
+Shape = tuple[int, int, int, int]
+"""Persons, frames, guidance branches and scene groups."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,7 @@ def write_bundle(
     people: tuple[int, ...],
     frames: tuple[int, ...],
     branches: tuple[int, ...] = BRANCHES,
+    batch: int = 1,
     precisions: tuple[str, ...] = (FP32,),
     motions: int = MOTIONS,
     embed: Embed | None = None,
@@ -133,6 +141,7 @@ def write_bundle(
         people: Person counts P to make kernels for.
         frames: Frame counts T to make kernels for.
         branches: Numbers of guidance branches K to make kernels for.
+        batch: Requests B to make further kernels for, of as many branches as sampling takes by default; 1 = none.
         precisions: Arithmetic of the step kernels, of `motion_runtime.manifest.PRECISIONS`; fp32 is always with them.
         motions: How many motions a reduced precision is compared over.
         embed: An evaluator's embedding, by which they are compared too.
@@ -149,15 +158,16 @@ def write_bundle(
         ProviderError: bf16 was asked for, and OpenVINO or the CPU's instructions for it are missing.
         OutputError: The folder exists or cannot be written.
     """
-    _check_shapes(model, people, frames, branches)
+    _check_shapes(model, people, frames, branches, batch)
     providers = precision_providers(precisions)
     manifest = _describe(model, people, frames, branches)
     with atomic_folder(out, overwrite=overwrite) as folder:
-        specs = _write_graphs(model, manifest, tuple(providers), folder, report)
+        specs = _write_graphs(model, manifest, tuple(providers), batch, folder, report)
         _write_texts(model, manifest, folder)
         manifest = replace(
             manifest,
-            graphs=tuple(specs),
+            graphs=tuple(spec for spec in specs if spec.batch == 1),
+            batched=tuple(spec for spec in specs if spec.batch > 1),
             files={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
         )
         drawing = Drawing(
@@ -182,7 +192,9 @@ def write_bundle(
     return Bundle.open(out)
 
 
-def _check_shapes(model: Model, people: tuple[int, ...], frames: tuple[int, ...], branches: tuple[int, ...]) -> None:
+def _check_shapes(
+    model: Model, people: tuple[int, ...], frames: tuple[int, ...], branches: tuple[int, ...], batch: int
+) -> None:
     identities = model.denoiser.config.identities
     if not people or not all(1 <= count <= identities for count in people):
         raise InputError(f"expected person counts from 1 to {identities}, got {list(people)} for --people; change them")
@@ -190,6 +202,8 @@ def _check_shapes(model: Model, people: tuple[int, ...], frames: tuple[int, ...]
         raise InputError(f"expected frame counts from 2 to 10000, got {list(frames)} for --frames; change them")
     if not branches or not all(count in BRANCHES for count in branches):
         raise InputError(f"expected branches among {list(BRANCHES)}, got {list(branches)} for the kernels; change them")
+    if not 1 <= batch <= MAX_BATCH:
+        raise InputError(f"expected 1 to {MAX_BATCH} requests in a batch, got {batch} for --batch; change it")
 
 
 def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...], branches: tuple[int, ...]) -> Manifest:
@@ -236,11 +250,13 @@ def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...], br
 
 
 def _write_graphs(
-    model: Model, manifest: Manifest, precisions: tuple[str, ...], folder: Path, report: Report
+    model: Model, manifest: Manifest, precisions: tuple[str, ...], batch: int, folder: Path, report: Report
 ) -> list[GraphSpec]:
     """Trace every graph and convert the step kernels; their weights go to one file."""
     denoiser = traceable(model.denoiser)
-    drawing = Drawing(model.denoiser, manifest, NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps))
+    schedule = NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
+    drawing = Drawing(model.denoiser, manifest, schedule)
+    together = _default_branches(manifest, schedule) if batch > 1 else ()
     specs: list[GraphSpec] = []
     with WeightsFile(folder) as weights:
 
@@ -248,46 +264,61 @@ def _write_graphs(
             proto: onnx.ModelProto,
             role: str,
             variant: str = PLAIN,
-            shape: tuple[int, int, int, int] = (0, 0, 0, 0),
+            shape: Shape = (0, 0, 0, 0),
             precision: str = FP32,
+            batch: int = 1,
         ) -> None:
-            inputs, outputs = expected_tensors(manifest, role, *shape)
+            inputs, outputs = expected_tensors(manifest, role, *shape, batch)
             stem = role + "".join(f"_{letter}{size}" for letter, size in zip("ptk", shape[:3], strict=True) if size)
+            stem += f"_b{batch}" * (batch > 1)
             stem += "_no_room" * (role == STEP and shape[3] == 0)
             kind = f".{precision}" * (precision != FP32) + f".{variant}" * (variant != PLAIN)
             file = f"{stem}{kind}.onnx"
-            specs.append(GraphSpec(file, role, variant, precision, *shape, inputs, outputs))
+            specs.append(GraphSpec(file, role, variant, precision, *shape, inputs, outputs, batch))
             proto.ir_version = _ONNX_IR
             weights.move_out(proto)
             (folder / file).write_bytes(proto.SerializeToString(deterministic=True))
             report(f"{file}: {len(proto.graph.node)} nodes")
 
+        def write_step(kernel: nn.Module, example: Mapping[str, NDArray[Any]], shape: Shape, batch: int = 1) -> None:
+            _, outputs = expected_tensors(manifest, STEP, *shape, batch)
+            plain = graphs.trace(kernel, _tensors(example), [tensor.name for tensor in outputs], STEP)
+            fused = fuse_attention(plain)
+            for precision, variants in VARIANTS_OF.items():
+                if precision not in precisions or (batch > 1 and precision not in BATCHED):
+                    continue
+                for variant in variants:
+                    converted = converted_to(precision, plain if variant == PLAIN else fused)
+                    graphs.check(converted)
+                    write(converted, STEP, variant, shape, precision, batch)
+
         condition = ConditionKernel(denoiser)
         rng = np.random.default_rng(0)
         for people in manifest.people:
-            example = _tensors(drawing.condition(rng, people))
+            example = drawing.condition(rng, people)
             shape = (people, 0, 0, manifest.scene_tokens)
             names = [tensor.name for tensor in expected_tensors(manifest, CONDITION, *shape)[1]]
-            write(graphs.trace(condition, example, names, CONDITION), CONDITION, shape=shape)
+            write(graphs.trace(condition, _tensors(example), names, CONDITION), CONDITION, shape=shape)
             # Motion without a room needs none of its tokens, a sixth of a short sequence.
             rooms = sorted({0, manifest.scene_tokens})
             for count, k, groups in product(manifest.frames, manifest.branches, rooms):
                 shape = (people, count, k, groups)
-                example = _tensors(drawing.step(rng, *shape))
-                _, outputs = expected_tensors(manifest, STEP, *shape)
-                step = StepKernel(denoiser, k)
-                plain = graphs.trace(step, example, [tensor.name for tensor in outputs], STEP)
-                fused = fuse_attention(plain)
-                for precision, variants in VARIANTS_OF.items():
-                    if precision not in precisions:
-                        continue
-                    for variant in variants:
-                        converted = converted_to(precision, plain if variant == PLAIN else fused)
-                        graphs.check(converted)
-                        write(converted, STEP, variant, shape, precision)
+                write_step(StepKernel(denoiser, k), drawing.step(rng, *shape), shape)
+                if k in together:
+                    example = drawing.batched_step(rng, *shape, batch)
+                    write_step(BatchedStepKernel(denoiser, k, batch), example, shape, batch)
         text = trace_text(TextKernel(model.tower), _tensors(drawing.tokens(rng)))
         write(text, TEXT_ENCODER)
     return specs
+
+
+def _default_branches(manifest: Manifest, schedule: NoiseSchedule) -> set[int]:
+    """Branches that the kernels have which the default sampling runs, as `Generator` chooses them."""
+    default = manifest.default
+    guidance = Guidance(default.guidance, default.guidance, default.guidance_interval)
+    plan = plan_steps(schedule, default.sampler, default.steps, guidance=guidance)
+    needed = {len(step.branches) for step in plan}
+    return {min(k for k in manifest.branches if k >= count) for count in needed if count <= max(manifest.branches)}
 
 
 def _write_texts(model: Model, manifest: Manifest, folder: Path) -> None:

@@ -21,6 +21,7 @@ Examples:
   motion-export --checkpoint RUN --opset 17 --people 1 --frames 120 --out bundle/
   motion-export --checkpoint RUN --people 1,2,4 --frames 60,120,200 --out bundle/   (one weights file for all)
   motion-export --checkpoint RUN --precisions fp32,fp16,int8,bf16 --out bundle/
+  motion-export --checkpoint RUN --batch 8 --out bundle/   (kernels of 8 requests too, for motion-run --jobs on a GPU)
   motion-export --summary summary.json --into bundle/   (only what is told about it: its manifest is written anew)
   motion-run --bundle bundle/ --prompt "a person walks forward" --out walk/
 """
@@ -54,6 +55,10 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option(
     "--frames", callback=_counts, metavar="T[,T..]", help="Frame counts to make kernels for; default: the training's."
 )
+@click.option(
+    "--batch", type=click.IntRange(1, 64), default=1, show_default=True, metavar="B",
+    help="Make kernels of B requests too, which 'motion-run --jobs' takes on a GPU; 1 = none.",
+)  # fmt: skip
 @click.option(
     "--precisions", callback=_names, default="fp32", show_default=True, metavar="NAME[,NAME..]",
     help="Arithmetic of the step kernels: fp32, fp16, int8, bf16. All but fp32 must move like fp32 over --motions.",
@@ -98,6 +103,7 @@ def main(
     opset: int,
     people: tuple[int, ...],
     frames: tuple[int, ...] | None,
+    batch: int,
     precisions: tuple[str, ...],
     motions: int,
     evaluator: Path | None,
@@ -177,6 +183,7 @@ def main(
         out,
         people=people,
         frames=frames,
+        batch=batch,
         precisions=precisions,
         motions=motions,
         embed=embed,
@@ -184,7 +191,8 @@ def main(
         report=click.echo,
     )
     size = sum(path.stat().st_size for path in out.iterdir())
-    click.echo(f"{out}: {len(bundle.manifest.graphs)} graphs, {size / 1e6:.1f} MB, sha256 {bundle.sha256[:12]}")
+    count = len(bundle.manifest.graphs) + len(bundle.manifest.batched)
+    click.echo(f"{out}: {count} graphs, {size / 1e6:.1f} MB, sha256 {bundle.sha256[:12]}")
 
 
 def _read(path: Path | None) -> str | None:

@@ -105,13 +105,20 @@ class Drawing:
             **values,
         }
 
+    def batched_step(
+        self, rng: np.random.Generator, people: int, frames: int, branches: int, scene_tokens: int, batch: int
+    ) -> dict[str, Array]:
+        """Draw a step of each of so many requests, each of its own sampler and at its own noise level."""
+        drawn = [self.step(rng, people, frames, branches, scene_tokens) for _ in range(batch)]
+        return {name: np.stack([values[name] for values in drawn]) for name in drawn[0]}
+
     def comparison(self, spec: GraphSpec, tower: TextTower) -> tuple[Draw, Reference]:
         """Drawing and reference of a graph."""
         if spec.role == STEP:
-            return (
-                lambda rng: self.step(rng, spec.people, spec.frames, spec.branches, spec.scene_tokens),
-                self.step_reference,
-            )
+            shape = spec.people, spec.frames, spec.branches, spec.scene_tokens
+            if spec.batch > 1:
+                return lambda rng: self.batched_step(rng, *shape, spec.batch), self.batched_reference
+            return lambda rng: self.step(rng, *shape), self.step_reference
         if spec.role == CONDITION:
             return lambda rng: self.condition(rng, spec.people), self.condition_reference
         return self.tokens, lambda values: [_numpy(tower.encode(torch.from_numpy(values["tokens"])))]
@@ -129,6 +136,12 @@ class Drawing:
         x0 = np.sum([w * branch for w, branch in zip(weights, branches, strict=True)], axis=0)
         x_next = a * values["x"] + b * x0 + c * values["x0_prev"] + s * values["noise"]
         return [x_next.astype(np.float32), x0.astype(np.float32)]
+
+    def batched_reference(self, values: Mapping[str, Array]) -> Sequence[Floats]:
+        """Take the step of one request after the other: nothing of the batch is part of it."""
+        batch = len(values["x"])
+        each = [self.step_reference({name: value[row] for name, value in values.items()}) for row in range(batch)]
+        return [np.stack(outputs) for outputs in zip(*each, strict=True)]
 
     def _denoise(self, row: int, values: Mapping[str, Array]) -> NDArray[Any]:
         """Call the denoiser for one branch: x0 (1, P, T, D) in float64."""

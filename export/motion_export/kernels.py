@@ -11,6 +11,9 @@ The branches pass the network in one batch; they differ in their conditions only
                                                                                   Brooks et al. 2023, eq. 3
 
 The host computes (a, b, c, s, w_1 .. w_K) in float64, so DDPM, DDIM and DPM-Solver++(2M) share one graph.
+
+A kernel of a batch takes a step of B requests in one call. Each has noise level, coefficients and conditions of its
+own, so that they need not be at the same step, nor of the same sampler.
 """
 
 from __future__ import annotations
@@ -86,6 +89,58 @@ class StepKernel(nn.Module):
         x0 = weights.reshape(-1, 1, 1, 1) * predicted  # (K, P, T, D)
         if self.branches > 1:
             x0 = x0.sum(0, keepdim=True)  # (1, P, T, D)
+        return a * x + b * x0 + c * x0_prev + s * noise, x0
+
+
+class BatchedStepKernel(nn.Module):
+    """`StepKernel` for B requests: its inputs and outputs are those of B kernels, stacked along a first axis."""
+
+    def __init__(self, denoiser: Denoiser, branches: int, batch: int) -> None:
+        """Wrap `denoiser`, which `traceable` made, for K = `branches` of each of B = `batch` requests."""
+        super().__init__()
+        self.denoiser = denoiser
+        self.branches = branches
+        self.batch = batch
+
+    def forward(
+        self,
+        x: Tensor,
+        x0_prev: Tensor,
+        noise: Tensor,
+        t: Tensor,
+        coefficients: Tensor,
+        prefix: Tensor,
+        person: Tensor,
+        key_bias: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Take one step of each request.
+
+        Args:
+            x: (B, 1, P, T, D).
+            x0_prev: (B, 1, P, T, D).
+            noise: (B, 1, P, T, D).
+            t: (B, 1).
+            coefficients: (B, 4 + K).
+            prefix: (B, K, P + S, d).
+            person: (B, K, P, d).
+            key_bias: (B, K, 1 + P + S + P*T).
+
+        Returns:
+            x' and x0, both (B, 1, P, T, D).
+        """
+        batch, branches = self.batch, self.branches
+        *update, weights = torch.split(coefficients, [1, 1, 1, 1, branches], dim=1)  # (B, 1) each, (B, K)
+        a, b, c, s = (value.reshape(batch, 1, 1, 1, 1) for value in update)
+        if branches > 1:  # as in `StepKernel`
+            repeated, times = torch.cat([x] * branches, 1), torch.cat([t] * branches, 1)  # (B, K, P, T, D), (B, K)
+        else:
+            repeated, times = x, t
+        # Not `flatten`: it is traced as a computation of shapes, which a recording of launches cannot hold.
+        rows = (value.reshape(batch * branches, *value.shape[2:])  # (B*K, ..)
+                for value in (repeated, times, prefix, person, key_bias))  # fmt: skip
+        predicted = self.denoiser.denoise(*rows)  # (B*K, P, T, D)
+        predicted = predicted.reshape(batch, branches, *predicted.shape[1:])
+        x0 = (weights.reshape(batch, branches, 1, 1, 1) * predicted).sum(1, keepdim=True)  # (B, 1, P, T, D)
         return a * x + b * x0 + c * x0_prev + s * noise, x0
 
 

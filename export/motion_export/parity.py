@@ -34,7 +34,7 @@ class Parity:
     """Differences between a graph in ONNX Runtime and PyTorch."""
 
     inputs: int
-    """Random inputs that were tried."""
+    """Random inputs that were tried, at least; a batch counts as many as it has requests."""
     tolerance: float
     """Largest absolute difference allowed, counted as `TOLERANCE` says."""
     max_abs: float
@@ -77,7 +77,7 @@ def measure(
     rng = np.random.default_rng(seed)
     worst = 0.0
     unoptimised = 0.0
-    for index in range(inputs):
+    for index in range(calls(spec, inputs)):
         values = draw(rng)
         expected = reference(values)
         share = shares(spec, values)
@@ -87,6 +87,11 @@ def measure(
             label = f"input {index}, without graph optimisation"
             unoptimised = _compare(expected, found, spec, tolerance, share, label)
     return Parity(inputs, tolerance, worst, unoptimised)
+
+
+def calls(spec: GraphSpec, inputs: int) -> int:
+    """Calls of a graph that go through so many inputs, a batch of them in each."""
+    return -(-inputs // spec.batch)
 
 
 def _run_unoptimised(path: Path, spec: GraphSpec, values: Mapping[str, Array]) -> Sequence[Array]:
@@ -105,9 +110,11 @@ def shares(spec: GraphSpec, values: Mapping[str, Array]) -> NDArray[np.float64]:
     """
     if spec.role != STEP:
         return np.ones(1)
-    unit = max(1.0, float(np.abs(values["coefficients"][4:]).sum()))
-    used = values["key_bias"][0, -spec.people * spec.frames :] == 0
-    return np.asarray(used.reshape(1, spec.people, spec.frames, 1) / unit, dtype=np.float64)
+    unit = np.maximum(1.0, np.abs(values["coefficients"][..., 4:]).sum(-1).astype(np.float64))  # () or (B,)
+    used = values["key_bias"][..., 0, -spec.people * spec.frames :] == 0  # (P*T,) or (B, P*T)
+    return np.asarray(
+        used.reshape(*unit.shape, 1, spec.people, spec.frames, 1) / unit[..., None, None, None, None], dtype=np.float64
+    )
 
 
 def _compare(
@@ -153,7 +160,7 @@ def measure_reduced(
     session = GraphSession(path, spec, provider)
     rng = np.random.default_rng(seed)
     difference, size = 0.0, 0.0
-    for _ in range(INPUTS):
+    for _ in range(calls(spec, INPUTS)):
         values = draw(rng)
         used = shares(spec, values) > 0  # frames of nobody hold whatever rounding makes of nothing, and are never read
         for want, got in zip(reference(values), session.run(values), strict=True):

@@ -24,6 +24,8 @@ from motion_train.text_tower import TextTower
 
 VARIANTS_OF: Final = {FP32: (PLAIN, FUSED), FP16: (PLAIN, FUSED), INT8: (FUSED,)}
 """Graphs to write of each stored precision: int8 runs in ONNX Runtime on the CPU only, which takes the fused ones."""
+BATCHED: Final = (FP32, FP16)
+"""Precisions that kernels of a batch are written in, those of devices: on a CPU a batch does not pay."""
 _CONVERT: Final[dict[str, Callable[[onnx.ModelProto], onnx.ModelProto]]] = {FP16: to_half, INT8: quantise}
 
 
@@ -78,8 +80,8 @@ def check_precisions(
     parity: dict[str, Parity] = {}
     shares: dict[str, list[float]] = {precision: [] for precision in providers}
     answers: dict[tuple[Any, ...], _Remembered] = {}
-    for spec in bundle.manifest.graphs:
-        key = (spec.role, spec.people, spec.frames, spec.branches, spec.scene_tokens)
+    for spec in (*bundle.manifest.graphs, *bundle.manifest.batched):
+        key = (spec.role, spec.people, spec.frames, spec.branches, spec.scene_tokens, spec.batch)
         if key not in answers:
             answers.clear()  # graphs of one shape stand together
             answers[key] = _Remembered(*drawing.comparison(spec, tower))
@@ -93,7 +95,7 @@ def check_precisions(
             shares[spec.precision].append(share)
             report(f"{spec.file}: differs from PyTorch by {100 * share:.2g} % (relative RMS)")
         # Error grows with the branches that guidance takes apart: the most of them show the largest.
-        most = spec.branches == max(bundle.manifest.branches)
+        most = spec.branches == max(bundle.manifest.branches) and spec.batch == 1
         if BF16 in providers and most and (spec.role, spec.variant, spec.precision) == (STEP, PLAIN, FP32):
             draw, reference = answers[key].restarted()
             shares[BF16].append(measure_reduced(path, spec, draw, reference, provider=providers[BF16]))

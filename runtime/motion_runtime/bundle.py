@@ -72,18 +72,19 @@ class Bundle:
         scene_tokens: int | None = None,
         *,
         precision: str = "fp32",
+        batch: int = 1,
     ) -> GraphSpec | None:
-        """Find the graph of a role, variant, shape and precision.
+        """Find the graph of a role, variant, shape, precision and number of requests.
 
         The shape is of persons, frames, guidance branches and scene groups; None = as many of these as there may be.
         """
         if scene_tokens is None:
             scene_tokens = 0 if role == TEXT_ENCODER else self.manifest.scene_tokens
-        wanted = (role, variant, people, frames, branches, scene_tokens, precision)
-        for graph in self.manifest.graphs:
+        wanted = (role, variant, people, frames, branches, scene_tokens, precision, batch)
+        for graph in self.manifest.graphs if batch == 1 else self.manifest.batched:
             key = (
                 graph.role, graph.variant, graph.people, graph.frames, graph.branches, graph.scene_tokens,
-                graph.precision,
+                graph.precision, graph.batch,
             )  # fmt: skip
             if key == wanted:
                 return graph

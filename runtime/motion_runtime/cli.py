@@ -35,8 +35,8 @@ UNITS = ("auto", "m", "cm", "mm", "ft", "in")
 
 # What a run of jobs takes from the command line; everything else stands in the job file.
 WITH_JOBS = (
-    "jobs", "out", "bundle", "provider", "precision", "formats", "preview", "no_preview", "overwrite", "keep_going",
-    "dry_run", "as_json", "quiet", "verbose",
+    "jobs", "out", "bundle", "provider", "precision", "batch", "formats", "preview", "no_preview", "overwrite",
+    "keep_going", "dry_run", "as_json", "quiet", "verbose",
 )  # fmt: skip
 # What a run of jobs has no use for, nor its file.
 OF_ONE_RUN = ("view", "open_view")
@@ -129,6 +129,8 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--bundle", type=click.Path(path_type=Path), help="Model bundle; default: the built-in one.")
 @click.option("--provider", default="auto", show_default=True, help="auto, cpu, openvino, cuda or tensorrt.")
 @click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16, int8 or bf16 (OpenVINO).")
+@click.option("--batch/--no-batch", default=None,
+              help="Jobs share calls of the network.  [default: on a GPU, if the bundle can]")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make, one sub-folder a sample.")
 @click.option("--preview", type=click.Choice(["body", "stick", "mp4", "none"]), is_flag=False, flag_value="body",
               help="Pictures as well, of bodies or sticks, or a video.  [default: body; none with --jobs]")  # fmt: skip
@@ -187,6 +189,7 @@ def main(
     bundle: Path | None,
     provider: str,
     precision: str,
+    batch: bool | None,
     out: Path,
     preview: str | None,
     no_preview: bool,
@@ -227,12 +230,15 @@ def main(
             preview=preview in ("body", "stick"),
             style="stick" if preview == "stick" else "body",
             formats=formats,
+            batch=batch,
             keep_going=keep_going,
             overwrite=overwrite,
             dry_run=dry_run,
             saying=saying,
         )
         return
+    if batch is not None:
+        raise click.UsageError("expected --jobs beside --batch and --no-batch, got none; leave them away")
     if not prompts:
         raise click.UsageError("expected --prompt or --jobs, got neither; say what happens")
     if scene_path is None and (up, units, labels) != ("auto", "auto", None):

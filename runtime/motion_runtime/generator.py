@@ -43,7 +43,7 @@ from motion_runtime.editing.windows import (
     with_guides,
 )
 from motion_runtime.guidance import KEPT, Guidance
-from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER
+from motion_runtime.manifest import CONDITION, PLAIN, STEP, TEXT_ENCODER
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.one_by_one import one_by_one
 from motion_runtime.person_classes import no_such_class
@@ -54,6 +54,7 @@ from motion_runtime.sampler import Step, StepKernel, plan_steps
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider, choose_provider
 from motion_runtime.staging import staged
+from motion_runtime.step_batcher import StepBatcher
 from motion_runtime.tokenizer import PromptTokenizer
 from motion_runtime.window_maker import Model, WindowMaker
 
@@ -85,13 +86,14 @@ class Generator:
         self.provider = provider
         self._schedule = NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps)
         self._tokenizer = PromptTokenizer.load(bundle.path(manifest.text.tokenizer), manifest.text.context_length)
-        self._sessions: dict[tuple[str, int, int, int, int | None, str], GraphSession] = {}
+        self._sessions: dict[tuple[str, int, int, int, int | None, str, int], GraphSession] = {}
         self._least_scene = min(graph.scene_tokens for graph in manifest.graphs if graph.role == STEP)
         self._calibrated: Calibrated | None = None
         if manifest.calibration is not None:
             self._calibrated = Calibrated(manifest.calibration, manifest.normaliser, manifest.fps)
         self._room: Room | None = None
         self._shows_rooms = True
+        self._batcher: StepBatcher | None = None
         self._embeddings: dict[str, Floats] = {}
         self._loading = RLock()
 
@@ -168,6 +170,21 @@ class Generator:
         """Another generator over the same sessions, for another thread; only ONNX Runtime's on a CPU may be shared."""
         other = copy(self)
         other._room = None
+        return other
+
+    @property
+    def batch(self) -> int:
+        """Requests that the bundle's step kernels of a batch take, in the provider's precision; 1 = it has none."""
+        manifest, precision = self.bundle.manifest, self.provider.stored_precision
+        return manifest.batch if any(graph.precision == precision for graph in manifest.batched) else 1
+
+    def batched(self, batcher: StepBatcher) -> Generator:
+        """A twin for another thread, on any provider: its steps meet those of others, and one thread runs them all.
+
+        The other graphs are ONNX Runtime's on every provider, whose sessions several threads may run.
+        """
+        other = self.twin()
+        other._batcher = batcher
         return other
 
     def without_scene_tokens(self) -> Generator:
@@ -310,10 +327,11 @@ class Generator:
             if key not in bound:
                 prefix, person = (np.concatenate(parts) for parts in zip(*map(branch, branches), strict=True))
                 conditions = {"prefix": prefix, "person": person, "key_bias": np.tile(bias, (len(branches), 1))}
-                session = self._session(
-                    STEP, shape.people, shape.frames, len(branches), shape.scene_tokens, provider=provider
-                )
-                bound[key] = session.bind(conditions)
+                session = self._step_session(shape, len(branches), provider)
+                if self._batcher is None:
+                    bound[key] = session.bind(conditions)
+                else:
+                    bound[key] = self._batcher.bind(session, conditions)
             return bound[key]
 
         def kernel(x: Floats, x0_prev: Floats, noise: Floats, step: Step) -> tuple[Floats, Floats]:
@@ -395,6 +413,15 @@ class Generator:
                 self._embeddings[prompt] = embedding
             return self._embeddings[prompt]
 
+    def _step_session(self, shape: KernelShape, branches: int, provider: Provider) -> GraphSession:
+        """A step kernel's session: of a batch, where steps meet in one and the bundle has such a kernel."""
+        size = shape.people, shape.frames, branches, shape.scene_tokens
+        batch = 1 if self._batcher is None else self.batch
+        precision = provider.stored_precision
+        if batch > 1 and self.bundle.find(STEP, PLAIN, *size, precision=precision, batch=batch) is None:
+            batch = 1
+        return self._session(STEP, *size, provider=provider, batch=batch)
+
     def _session(
         self,
         role: str,
@@ -403,13 +430,14 @@ class Generator:
         branches: int = 0,
         scene_tokens: int | None = None,
         provider: Provider | None = None,
+        batch: int = 1,
     ) -> GraphSession:
         """A graph's session, loaded when first needed; `scene_tokens` None = as many as there may be."""
         provider = provider or self.provider
-        key = (role, people, frames, branches, scene_tokens, provider.precision)
+        key = (role, people, frames, branches, scene_tokens, provider.precision, batch)
         with self._loading:
             if key not in self._sessions:
                 self._sessions[key] = GraphSession.load(
-                    self.bundle, role, provider, people, frames, branches, scene_tokens
+                    self.bundle, role, provider, people, frames, branches, scene_tokens, batch
                 )
             return self._sessions[key]

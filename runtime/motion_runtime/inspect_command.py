@@ -145,6 +145,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "fps": manifest.fps,
         "seconds": round(max(manifest.frames) / manifest.fps, 2),
         "branches": list(manifest.branches),
+        "batch": manifest.batch,
         "precisions": list(manifest.precisions),
         "sampler": manifest.default.sampler,
         "steps": manifest.default.steps,
@@ -201,12 +202,13 @@ def _bundle_lines(found: dict[str, Any]) -> list[str]:
 
     low, high = found["guidance_interval"]
     when = "" if (low, high) == (0, 1) else f" in steps {low:.0%} to {high:.0%}"
+    together = "" if found["batch"] == 1 else f", {found['batch']} requests in a call"
     lines = [
         f"{found['folder']}: {found['name']}, format {found['format_version']}, {found['megabytes']} MB, "
         f"sha256 {found['sha256'][:12]}",
         f"  people      {', '.join(map(str, found['people']))} ({', '.join(found['person_classes'])})",
         f"  length      up to {found['seconds']:g} s a window at {found['fps']:g} frames a second",
-        f"  precisions  {', '.join(found['precisions'])}",
+        f"  precisions  {', '.join(found['precisions'])}{together}",
         f"  sampling    {found['sampler']}, {found['steps']} steps, guidance {found['guidance']:g}{when}, "
         f"{' and '.join(map(str, found['branches']))} branches",
         f"  reads       {found['prompt_tokens']} tokens of a prompt, {found['scene_tokens']} groups of a room's points",

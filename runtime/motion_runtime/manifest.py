@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -67,6 +67,8 @@ class GraphSpec:
     """Inputs in the graph's order."""
     outputs: tuple[TensorSpec, ...]
     """Outputs in the graph's order."""
+    batch: int = 1
+    """Requests B that a step kernel takes a step of in one call."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +178,7 @@ class Manifest:
     identities: int
     """Rows of the identity table: more persons than this cannot be told apart."""
     graphs: tuple[GraphSpec, ...]
-    """Every ONNX file."""
+    """Every ONNX file but those of `batched`."""
     normaliser: Normaliser
     """Mean and standard deviation of the pose vector."""
     schedule: ScheduleSpec
@@ -205,15 +207,34 @@ class Manifest:
     """What the network's answers are multiplied by; None = they are taken as they are."""
     summary: Mapping[str, str] = field(default_factory=dict)
     """What people should know of the model, by subject: data, training, metrics, limits ...; not part of its name."""
+    batched: tuple[GraphSpec, ...] = ()
+    """Step kernels of several requests. Apart from `graphs`, whose kernels they only stand in for: who does not know of
+    them, as older releases, does without."""
+
+    @property
+    def batch(self) -> int:
+        """Requests that a kernel of `batched` takes; 1 = there are none."""
+        return max((graph.batch for graph in self.batched), default=1)
 
 
 def expected_tensors(
-    manifest: Manifest, role: str, people: int = 0, frames: int = 0, branches: int = 0, scene_tokens: int = 0
+    manifest: Manifest,
+    role: str,
+    people: int = 0,
+    frames: int = 0,
+    branches: int = 0,
+    scene_tokens: int = 0,
+    batch: int = 1,
 ) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Inputs and outputs that the format asks of a graph of some size.
 
     The step kernel guides inside: its conditions have a row for each of K branches, its last K coefficients weigh them.
+    A kernel of a batch has the tensors of B kernels, stacked along a first axis.
     """
+    if batch > 1:
+        single = expected_tensors(manifest, role, people, frames, branches, scene_tokens)
+        inputs, outputs = (tuple(replace(each, shape=(batch, *each.shape)) for each in kind) for kind in single)
+        return inputs, outputs
     m = manifest
     prefix = people + scene_tokens
     tokens = 1 + prefix + people * frames
@@ -255,8 +276,11 @@ def to_dict(manifest: Manifest) -> dict[str, Any]:
     for key in ("mean", "std"):
         # float32 numbers in the fewest digits that read back the same, not as their float64 expansions.
         values["normaliser"][key] = [float(str(number)) for number in values["normaliser"][key]]
-    if not manifest.summary:
-        del values["summary"]
+    for key in ("summary", "batched"):
+        if not values[key]:
+            del values[key]
+    for graph in values["graphs"]:
+        del graph["batch"]
     return values
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
@@ -120,6 +121,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         precisions=dict(top.table("precisions").values) if "precisions" in top.values else {FP32: {}},
         calibration=None if top.values.get("calibration") is None else _calibration(top.table("calibration")),
         summary=top.table("summary").words() if "summary" in top.values else {},
+        batched=_batched(top) if "batched" in top.values else (),
     )
     _check_names(manifest, where)
     _check_sizes(manifest, where)
@@ -131,6 +133,14 @@ def _calibration(reader: Reader) -> Calibration:
     hertz, levels = reader.numbers("hertz"), tuple(map(int, reader.numbers("levels")))
     size = len(levels), len(hertz)
     return Calibration(hertz, levels, *(reader.matrix(part, *size) for part in ("arms", "raised_arms", "others")))
+
+
+def _batched(top: Reader) -> tuple[GraphSpec, ...]:
+    """Step kernels of several requests."""
+    return tuple(
+        replace(_graph(reader, 0), role=reader.choice("role", (STEP,)), batch=reader.integer("batch", least=2))
+        for reader in top.tables("batched")
+    )
 
 
 def _graph(reader: Reader, scene_tokens: int) -> GraphSpec:
@@ -168,7 +178,7 @@ def _check_names(manifest: Manifest, where: str) -> None:
             )
         if not _SHA256.fullmatch(digest):
             raise BundleError(f"expected a sha256 in hex, got '{digest}' for '{name}' of {where}; restore the bundle")
-    for name in (manifest.text.tokenizer, *(graph.file for graph in manifest.graphs)):
+    for name in (manifest.text.tokenizer, *(graph.file for graph in (*manifest.graphs, *manifest.batched))):
         if name not in manifest.files:
             raise BundleError(f"expected '{name}' among the files, got no entry for it in {where}; restore the bundle")
 
@@ -194,9 +204,9 @@ def _check_shapes(manifest: Manifest, where: str) -> None:
     mean, std = manifest.normaliser.mean, manifest.normaliser.std
     if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
         raise BundleError(f"expected finite means and deviations above 0, got others in {where}; restore the bundle")
-    for graph in manifest.graphs:
+    for graph in (*manifest.graphs, *manifest.batched):
         expected = expected_tensors(
-            manifest, graph.role, graph.people, graph.frames, graph.branches, graph.scene_tokens
+            manifest, graph.role, graph.people, graph.frames, graph.branches, graph.scene_tokens, graph.batch
         )
         for kind, wanted, given in zip(("inputs", "outputs"), expected, (graph.inputs, graph.outputs), strict=True):
             if wanted != given:
@@ -222,6 +232,14 @@ def _check_shapes(manifest: Manifest, where: str) -> None:
         needed.add((CONDITION, FP32, people, 0, 0, manifest.scene_tokens))
         for precision, frames, branches, groups in product(stored, manifest.frames, manifest.branches, sorted(rooms)):
             needed.add((STEP, precision, people, frames, branches, groups))
+    # What stands in for another kernel is of its shape, and there is one size of batch.
+    needed |= {
+        (STEP, graph.precision, graph.people, graph.frames, graph.branches, graph.scene_tokens)
+        for graph in manifest.batched
+    }
+    sizes = sorted({graph.batch for graph in manifest.batched})
+    if len(sizes) > 1:
+        raise BundleError(f"expected one size of batch, got {sizes} for the kernels of {where}; restore the bundle")
     missing = sorted(needed - present)
     if missing:
         role, precision, people, frames, branches, groups = missing[0]

@@ -27,8 +27,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (
         "Model",
         (
-            "bundle", "provider", "precision", "sampler", "steps", "guidance", "guidance_text", "guidance_scene",
-            "guidance_interval", "plain", "calibrate", "low_pass",
+            "bundle", "provider", "precision", "batch", "sampler", "steps", "guidance", "guidance_text",
+            "guidance_scene", "guidance_interval", "plain", "calibrate", "low_pass",
         ),
     ),
     ("Output", ("out", "formats", "cameras_path", "preview", "no_preview", "view", "open_view", "overwrite")),

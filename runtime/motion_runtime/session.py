@@ -13,7 +13,7 @@ from motion_runtime.backends.loaded import load_graph
 from motion_runtime.backends.obstacles import one_line
 from motion_runtime.backends.provider import CPU, PROVIDERS, Provider, choose_provider
 from motion_runtime.bundle import Bundle
-from motion_runtime.manifest import BF16, FP32, PLAIN, STEP, GraphSpec, TensorSpec
+from motion_runtime.manifest import FP32, PLAIN, STEP, GraphSpec, TensorSpec
 
 __all__ = ["PROVIDERS", "GraphSession", "Provider", "choose_provider"]
 
@@ -52,6 +52,7 @@ class GraphSession:
         frames: int = 0,
         branches: int = 0,
         scene_tokens: int | None = None,
+        batch: int = 1,
     ) -> GraphSession:
         """Load the graph of a role and shape from a bundle, in the precision and variant that suit the provider.
 
@@ -60,9 +61,11 @@ class GraphSession:
         Raises:
             BundleError: The bundle has no such graph.
         """
-        precision = provider.precision if role == STEP and provider.precision != BF16 else FP32
+        precision = provider.stored_precision if role == STEP else FP32
         for variant in (provider.variant, PLAIN):
-            spec = bundle.find(role, variant, people, frames, branches, scene_tokens, precision=precision)
+            spec = bundle.find(
+                role, variant, people, frames, branches, scene_tokens, precision=precision, batch=batch
+            )  # fmt: skip
             if spec is not None:
                 return cls(bundle.path(spec.file), spec, provider)
         room = "" if scene_tokens is None else f" and {scene_tokens} groups of a room's points"

@@ -149,6 +149,7 @@ def test_older_checkpoints_export_with_what_is_missing(old_run: Path, tmp_path: 
         (["--people", "0"], 2, "person counts"),
         (["--people", "one"], 2, "write 1,2"),
         (["--frames", "1"], 2, "frame counts"),
+        (["--batch", "0"], 2, "--batch"),
         (["--sampler", "euler"], 2, "ddpm, ddim, dpm++"),
         (["--steps", "0"], 2, "steps"),
         (["--text-tower", "nowhere"], 2, "nowhere"),

@@ -27,6 +27,7 @@ from motion_train.tokenizer_build import tokenizer_json, vocabulary_size
 FOLDER = Path(__file__).with_name("toy_bundle")
 FPS = 20.0
 MERGES = 60
+BATCH = 3
 
 
 def standing_pose() -> np.ndarray:
@@ -72,4 +73,4 @@ def toy_model() -> Model:
 
 if __name__ == "__main__":
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
-    write_bundle(toy_model(), out, people=(1, 2), frames=(20, 40), overwrite=True, report=click.echo)
+    write_bundle(toy_model(), out, people=(1, 2), frames=(20, 40), batch=BATCH, overwrite=True, report=click.echo)

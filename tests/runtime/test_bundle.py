@@ -159,6 +159,7 @@ def without(values: dict[str, Any], stem: str) -> None:
 
 def before_there_were_kernels_without_a_room(values: dict[str, Any]) -> None:
     without(values, "_no_room")
+    del values["batched"]
     for graph in values["graphs"]:
         del graph["scene_tokens"]
 
@@ -169,6 +170,50 @@ def test_a_bundle_of_before_there_were_kernels_without_a_room_makes_the_same_mot
     request = GenerationRequest(("a person walks",), seconds=1.0)
     assert (old.check(request).scene_tokens, new.check(request).scene_tokens) == (4, 0)
     np.testing.assert_allclose(old.generate(request).joints_m, new.generate(request).joints_m, atol=1e-5)
+
+
+def test_a_bundle_of_before_there_were_batches_is_read(copy: Path) -> None:
+    new = Bundle.open(copy)
+    assert new.manifest.batch == 3
+    spec = new.find("step", "fused", 2, 40, 2, batch=3)
+    assert spec is not None
+    assert (spec.file, spec.batch, spec.inputs[0].shape) == ("step_p2_t40_k2_b3.fused.onnx", 3, (3, 1, 2, 40, 258))
+    assert new.find("step", "fused", 2, 40, 1, batch=3) is None  # guides by default
+    rewrite(copy, lambda values: values.pop("batched"))
+    old = Bundle.open(copy)
+    assert (old.manifest.batch, old.manifest.batched) == (1, ())
+    assert old.manifest.graphs == new.manifest.graphs
+    assert "batched" not in to_dict(old.manifest)
+
+
+def first_batched(values: dict[str, Any]) -> dict[str, Any]:
+    graph: dict[str, Any] = values["batched"][0]
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda v: v.update(batched=1), "'batched'"),
+        (lambda v: first_batched(v).pop("batch"), "'batch'"),
+        (lambda v: first_batched(v).update(batch=1), "'batch'"),
+        (lambda v: first_batched(v).update(batch=4), "[4, 1, 1, 20, 258]"),
+        (lambda v: first_batched(v).update(role="condition"), "'role'"),
+        (lambda v: first_batched(v).update(file="elsewhere.onnx"), "elsewhere.onnx"),
+        (lambda v: first_batched(v).update(precision="fp16"), "fp16 step graph"),  # none of one request
+        (lambda v: without(v, "step_p1_t20_k2"), "1 people, 20 frames, 2 branches"),
+        (
+            lambda v: [
+                first_batched(v).update(batch=2),
+                *(each["shape"].__setitem__(0, 2) for kind in ("inputs", "outputs") for each in first_batched(v)[kind]),
+            ],
+            "one size of batch, got [2, 3]",
+        ),
+    ],
+)
+def test_wrong_kernels_of_batches(copy: Path, edit: Edit, said: str) -> None:
+    rewrite(copy, edit)
+    assert said in refused(copy)
 
 
 @pytest.mark.parametrize(

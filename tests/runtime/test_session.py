@@ -237,6 +237,20 @@ def test_cuda_agrees_with_the_cpu(bundle: Bundle, cuda: Provider) -> None:
 
 
 @pytest.mark.gpu
+def test_cuda_takes_a_step_of_a_batch(bundle: Bundle, cuda: Provider) -> None:
+    """Requests of different lengths; four calls, more than both turns need to be recorded and replayed."""
+    requests = [step_inputs(bundle, 2, 40, 2, frames) for frames in (20, 33, 40)]
+    together = {name: np.stack([request[name] for request in requests]) for name in requests[0]}
+    on_cuda = GraphSession.load(bundle, STEP, cuda, 2, 40, 2, batch=3)
+    on_cpu = GraphSession.load(bundle, STEP, CPU, 2, 40, 2)
+    for _ in range(4):
+        found = on_cuda.run(together)
+    for row, request in enumerate(requests):
+        for a, b in zip(found, on_cpu.run(request), strict=True):
+            np.testing.assert_allclose(a[row], b, atol=1e-4)
+
+
+@pytest.mark.gpu
 def test_cuda_keeps_the_poses_and_replays_its_recordings(bundle: Bundle, cuda: Provider) -> None:
     """Six steps, each from the last one's results: more than both turns need to be recorded and replayed."""
     inputs = step_inputs(bundle, 2, 40, 2, 33)

@@ -52,6 +52,11 @@ class Provider:
         return replace(self, precision=FP32) if fine else self
 
     @property
+    def stored_precision(self) -> str:
+        """Precision of the files that its step kernels are loaded from: bf16 is computed from fp32's."""
+        return FP32 if self.precision == BF16 else self.precision
+
+    @property
     def variant(self) -> str:
         """Which kind of graph it runs best: the com.microsoft operators exist in ONNX Runtime's own providers only."""
         return FUSED if self.name in (CPU, CUDA) else PLAIN

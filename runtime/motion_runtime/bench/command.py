@@ -2,7 +2,8 @@
 
 Protocol. Steps of one shape run in ONE process, interleaved: every round times each provider and precision once, in a
 rotating order, so that noise of the machine meets all alike. A cold start is a new process with a warm file cache. Bulk
-is what `motion-run --jobs` does, files included, with the provider and precision that it would choose.
+is what `motion-run --jobs` does, files included, with the provider and precision that it would choose; where the bundle
+has kernels of a batch for these, once without and once with them, each with sessions of its own to load.
 """
 
 from __future__ import annotations
@@ -78,6 +79,10 @@ def bench(
     if bulk:
         _say(f"{bulk} motions")
         result["bulk"] = measure_bulk(Generator(bundle, chosen), bulk, seconds)
+        batched = Generator(bundle, chosen)
+        if batched.batch > 1:
+            _say(f"{bulk} motions, {batched.batch} requests in a call")
+            result["bulk_batched"] = measure_bulk(batched, bulk, seconds, batched.batch)
     text = json.dumps(result, indent=1) + "\n"
     if json_path is not None and str(json_path) != "-":
         with atomic_file(json_path) as path:

@@ -58,7 +58,7 @@ def _cell(row: Mapping[str, Any], name: str, limits: Mapping[str, Any] | None) -
 
 def _whole_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
-    cold, bulk = result.get("cold"), result.get("bulk")
+    cold = result.get("cold")
     if cold:
         labels = {"first_step_s": ("new process to the end of the first step, s", ".2f"),
                   "motion_s": (f"new process to {result['motion_seconds']:g} s of motion, s", ".2f"),
@@ -68,10 +68,11 @@ def _whole_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
             for key, (label, form) in labels.items()
             if key in cold
         ]
-    if bulk:
+    for bulk in (result[key] for key in ("bulk", "bulk_batched") if key in result):
+        together = "" if bulk["batch"] == 1 else f", {bulk['batch']} requests in a call"
         rows.append(
             (
-                f"{bulk['motions']:.0f} motions of {bulk['seconds']:g} s in bulk on {result['chosen']}",
+                f"{bulk['motions']:.0f} motions of {bulk['seconds']:g} s in bulk on {result['chosen']}{together}",
                 f"{bulk['motions_per_s']:.2f} motions/s, {bulk['motion_seconds_per_s']:.1f} s of motion a second",
             )
         )

@@ -72,8 +72,15 @@ def measure_cold(
     }
 
 
-def measure_bulk(generator: Generator, motions: int, seconds: float) -> dict[str, float]:
-    """Make motions as `motion-run --jobs` does, into a folder that is thrown away; loading kernels is timed too."""
+def measure_bulk(generator: Generator, motions: int, seconds: float, batch: int = 1) -> dict[str, float]:
+    """Make motions as `motion-run --jobs` does, into a folder that is thrown away; loading kernels is timed too.
+
+    Args:
+        generator: What makes them.
+        motions: How many.
+        seconds: Length of each.
+        batch: Requests that share a call of the step kernel.
+    """
     fps = generator.bundle.manifest.fps
     kernel = generator.bundle.smallest_kernel(1, round(seconds * fps))
     jobs = [
@@ -84,8 +91,9 @@ def measure_bulk(generator: Generator, motions: int, seconds: float) -> dict[str
         for number in range(motions)
     ]  # fmt: skip
     settings = Settings(
-        generator.bundle.sha256, generator.provider.name, generator.provider.precision, ("npz", "bvh"), False
-    )
+        generator.bundle.sha256, generator.provider.name, generator.provider.precision, ("npz", "bvh"), False,
+        batch=batch,
+    )  # fmt: skip
     with TemporaryDirectory() as folder:
         start = time.perf_counter()
         outcomes = list(make_jobs(jobs, generator, Rooms(), Path(folder), settings))
@@ -93,5 +101,5 @@ def measure_bulk(generator: Generator, motions: int, seconds: float) -> dict[str
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error
-    return {"motions": motions, "seconds": seconds, "motions_per_s": motions / elapsed,
+    return {"motions": motions, "seconds": seconds, "batch": batch, "motions_per_s": motions / elapsed,
             "motion_seconds_per_s": motions * seconds / elapsed}  # fmt: skip

@@ -13,7 +13,8 @@ from rich.progress import Progress
 from motion_preprocessing.atomic_output import as_output_error
 from motion_preprocessing.command import kept_when_stopped
 from motion_preprocessing.counted import counted
-from motion_preprocessing.errors import InputError, MotionError, OutputError
+from motion_preprocessing.errors import BundleError, InputError, MotionError, OutputError
+from motion_runtime.backends.provider import CUDA, TENSORRT
 from motion_runtime.formats.export import check_programs
 from motion_runtime.formats.names import check_by_cameras, parse_formats
 from motion_runtime.generator import Generator
@@ -38,6 +39,7 @@ def run_jobs(
     preview: bool = False,
     style: str = BODY,
     formats: str = "npz,bvh",
+    batch: bool | None = None,
     keep_going: bool = True,
     overwrite: bool = False,
     dry_run: bool = False,
@@ -54,6 +56,7 @@ def run_jobs(
         preview: Draw pictures as well.
         style: 'body' or 'stick': how people are drawn in them.
         formats: Names of `formats.names.FORMATS`, separated by commas; motion.npz is always written.
+        batch: Have the steps of several motions share a call; None = on a device, if the bundle has kernels for it.
         keep_going: Skip a job that fails; False = stop there.
         overwrite: Make jobs again that were made with other settings.
         dry_run: Only check the file and say how much it asks for, and in which other words its prompts are read.
@@ -67,6 +70,7 @@ def run_jobs(
     check_programs(names)
     generator = Generator.load(bundle, provider, precision)
     chosen = generator.provider
+    size = _batch(generator, batch)
     rooms = Rooms()
     console = Console(stderr=True)
     hidden = not (console.is_terminal and teller.shows_progress)
@@ -78,7 +82,7 @@ def run_jobs(
     teller.plan(planned, generator, rooms, out, names, dry_run=dry_run)
     if dry_run:
         return
-    settings = Settings(generator.bundle.sha256, chosen.name, chosen.precision, names, preview, style)
+    settings = Settings(generator.bundle.sha256, chosen.name, chosen.precision, names, preview, style, size)
     with as_output_error(out):
         out.mkdir(parents=True, exist_ok=True)
     with only_run(out):
@@ -102,12 +106,29 @@ def run_jobs(
             _index_what_is_there(out, planned)
             raise
         write_index(out, planned)
-    teller.summary(out, planned, left, throughput, failed, generator)
+    teller.summary(out, planned, left, throughput, failed, generator, size)
     if failed:
         raise InputError(
             f"expected every job of {path} to be made, got {len(failed)} that failed (line "
             f"{failed[0].planned.job.line} is the first); the others are finished, correct these lines and start again"
         )
+
+
+def _batch(generator: Generator, asked: bool | None) -> int:
+    """How many requests share a call of the step kernel.
+
+    Raises:
+        BundleError: They are to, and the bundle has no kernel for that.
+    """
+    if asked and generator.batch == 1:
+        precision = generator.provider.precision
+        raise BundleError(
+            f"expected step kernels of several requests in {precision}, got none in the bundle "
+            f"{generator.bundle.folder.name} for --batch; leave it away, try --precision fp32, or export with: "
+            "motion-export --batch 8"
+        )
+    on_device = generator.provider.name in (CUDA, TENSORRT)
+    return generator.batch if asked or (asked is None and on_device) else 1
 
 
 def _index_what_is_there(out: Path, planned: Sequence[Planned]) -> None:

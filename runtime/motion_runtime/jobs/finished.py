@@ -35,6 +35,8 @@ class Settings:
     formats: tuple[str, ...]
     preview: bool
     style: str = BODY
+    batch: int = 1
+    """Requests that share a call of the step kernel: a kernel of a batch may round otherwise."""
 
     def made_of(self, planned: Planned) -> dict[str, Any]:
         """Everything that a job's bytes follow from, as JSON values."""
@@ -47,6 +49,8 @@ class Settings:
             "precision": self.precision,
             "formats": list(self.formats),
             "preview": self.style if self.preview and self.style != BODY else self.preview,
+            # As jobs have it that were made before there were batches: nothing.
+            "batch": self.batch if self.batch > 1 else None,
         }
 
 

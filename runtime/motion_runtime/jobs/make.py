@@ -1,8 +1,10 @@
-"""Makes jobs: several at a time on a CPU, one after the other on a device, host work always beside the network.
+"""Makes jobs: several at a time on a CPU or in batches, else one after the other; host work beside the network.
 
 On a CPU a step kernel does not become N times as fast by N threads: they wait for each other at every layer. So each
 core makes motions of its own, by one thread from the prompt to the files. A device runs one kernel at a time, and is
-fed by one thread; bodies are fitted and files written by another.
+fed by one thread; bodies are fitted and files written by another. Where the bundle has kernels of a batch for it, there
+are as many threads as two batches have requests, each of which makes motions as on a CPU, while their steps meet in one
+call (`step_batcher`).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -27,9 +30,12 @@ from motion_runtime.jobs.rooms import Rooms
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.prediction import Prediction
 from motion_runtime.run_command import SAMPLE_PREFIX, describe_run, too_far
+from motion_runtime.step_batcher import StepBatcher
 from motion_runtime.views.hardly_seen import WhoIsSeen
 from motion_runtime.writer import write_sample
 
+BATCHES: Final = 2
+"""Batches of motions that are under way: while some are staged or written, others fill a call."""
 BACKLOG: Final = 2
 """Jobs that may wait for a free thread: more would only fill the memory where writing is slower than the network."""
 FATAL: Final = (OutputError, ProviderError)
@@ -103,14 +109,19 @@ def make_jobs(
         ProviderError: The device failed.
     """
     provider = generator.provider
-    several = provider.name == CPU
-    streams = max(1, min(provider.threads, sum(each.job.samples for each in planned))) if several else 1
+    batcher = StepBatcher() if settings.batch > 1 else None
+    several = batcher is not None or provider.name == CPU
+    at_once = provider.threads if batcher is None else BATCHES * settings.batch
+    streams = max(1, min(at_once, sum(each.job.samples for each in planned))) if several else 1
     stop = _Stop()
     free: SimpleQueue[Generator] = SimpleQueue()
     if several:
-        single = Generator(generator.bundle, replace(provider, threads=1))
+        if batcher is None:
+            maker = Generator(generator.bundle, replace(provider, threads=1))
+        else:
+            maker = generator.batched(batcher)
         for _ in range(streams):
-            free.put(single.twin())
+            free.put(maker.twin())
 
     def sample(making: _Making, request: GenerationRequest) -> None:
         """One motion, in a thread of its own."""
@@ -120,6 +131,8 @@ def make_jobs(
             if not making.future.done() and (made := making.add(*predict(request, by))):
                 write(making, made, by)
         except BaseException as error:
+            if isinstance(error, FATAL):
+                stop.set(error)
             making.fail(error)
         finally:
             free.put(by)
@@ -127,7 +140,8 @@ def make_jobs(
     def predict(request: GenerationRequest, by: Generator) -> tuple[GenerationRequest, Prediction]:
         # Staged here: run.json says what the model was told, and nobody is put into the room again to say it.
         request = by.staged(request)
-        return request, by.predict(request, lambda *_: stop.check())
+        with nullcontext() if batcher is None else batcher.making():
+            return request, by.predict(request, lambda *_: stop.check())
 
     def write(making: _Making, made: Sequence[tuple[GenerationRequest, Prediction]], by: Generator) -> None:
         try:
@@ -141,7 +155,7 @@ def make_jobs(
             making.future.set_result(outcome)
 
     waiting: deque[_Making] = deque()
-    with ThreadPoolExecutor(streams, "job") as threads:
+    with batcher or nullcontext(), ThreadPoolExecutor(streams, "job") as threads:
         try:
             for each in planned:
                 making = _Making(each)

@@ -77,8 +77,9 @@ class Teller:
         throughput: Throughput,
         failed: Sequence[Outcome],
         generator: Generator,
+        batch: int,
     ) -> None:
-        """Say what was made and how fast."""
+        """Say what was made and how fast, with so many requests in a call of the step kernel."""
         before = len(planned) - len(left)
         made = len(left) - len(failed)
         provider = generator.provider
@@ -96,7 +97,8 @@ class Teller:
                     ],
                     "motions": throughput.motions,
                     "elapsed_s": round(throughput.elapsed_s, 3),
-                    "provider": {"name": provider.name, "precision": provider.precision},
+                    "provider": {"name": provider.name, "precision": provider.precision}
+                    | ({"batch": batch} if batch > 1 else {}),
                 }
             )
         if not self.shows_progress:
@@ -105,6 +107,7 @@ class Teller:
         if throughput.motions:
             took = in_time(throughput.elapsed_s)
             where = f"{provider.name} in {provider.precision} ({provider.reason})"
+            where += f", {batch} requests in a call" * (batch > 1)
             click.echo(f"{counted(throughput.motions, 'motion')} in {took} on {where}: {throughput.rate}")
         click.echo(f"{out / INDEX_FILE}  a line a motion: its folder, labels, settings and quality figures")
 

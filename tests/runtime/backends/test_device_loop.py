@@ -96,6 +96,20 @@ def test_two_requests_in_turns_do_not_disturb_each_other(graph: OrtGraph) -> Non
             np.testing.assert_array_equal(np.asarray(a), b)
 
 
+def test_steps_of_batches_whose_requests_change() -> None:
+    """As a batch is run on a device: nothing is kept from call to call, every input is given."""
+    bundle = Bundle.open(TOY)
+    spec = bundle.find(STEP, FUSED, 1, 20, 2, batch=3)
+    assert spec is not None
+    batched = OrtGraph(bundle.path(spec.file), CPU, "cpu")
+    loop = loop_over(batched)
+    for seed in range(4):
+        fixed, moving = drawn(batched, seed)
+        found = [np.asarray(output) for output in loop.bind({})({**fixed, **moving})]
+        for ours, theirs in zip(found, batched.run({**fixed, **moving}), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_x_given_as_x0_too(graph: OrtGraph) -> None:
     fixed, moving = drawn(graph, 4)
     step = loop_over(graph).bind(fixed)

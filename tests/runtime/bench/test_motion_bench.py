@@ -40,8 +40,13 @@ def test_everything_is_measured_and_told(tmp_path: Path) -> None:
     assert 0 < found["cold"]["first_step_s"]["min"] < found["cold"]["motion_s"]["min"]
     assert found["cold"]["peak_mb"]["min"] > 10
     assert found["bulk"]["motion_seconds_per_s"] == pytest.approx(found["bulk"]["motions_per_s"])  # a second each
+    assert (found["bulk"]["batch"], found["bulk_batched"]["batch"]) == (1, 3)
+    assert found["bulk_batched"]["motions_per_s"] > 0
     assert result.stdout == table(found)
-    for words in ("1 x 20 frames", "| cpu fp32 |", "2 motions of 1 s in bulk on cpu", found["machine"]["cpu"]):
+    for words in (
+        "1 x 20 frames", "| cpu fp32 |", "2 motions of 1 s in bulk on cpu", "fp32, 3 requests in a call |",
+        found["machine"]["cpu"],
+    ):  # fmt: skip
         assert words in result.stdout
     with Image.open(tmp_path / "b.png") as picture:
         assert picture.format == "PNG"
