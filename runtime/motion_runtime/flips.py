@@ -3,9 +3,13 @@
 Half a turn is hard for a network that errs little by little: between two ways of facing it draws what is in the middle
 of both, a body without breadth, left and right of which then change places. Its joints hardly move, but the body that
 is fitted to them is flipped in a frame or two, arms and all. So the turn is stretched: around the jump, over as many
-frames as it takes at a speed that people reach, the orientation follows the shortest way from what is before to what is
-after by the smooth step s(u) = u^2 (3 - 2 u), which is 1.5 times as fast as its mean at most. The joints' centre stays
-where the network has it, but that a body which rolls over is raised by what would be lower than it was.
+frames as it takes at a speed that people reach, the orientation goes from what is before to what is after by the smooth
+step s(u) = u^2 (3 - 2 u), which is 1.5 times as fast as its mean at most. The joints' centre stays where the network
+has it, but that a body which rolls over is raised by what would be lower than it was.
+
+There are several ways round: by an angle a about an axis, and by a + 2 pi k. The one is taken that is nearest to what
+the body turns about that axis in the frames that are no jumps. For most it is the shortest, but who turns fast when
+they are flipped would turn back by it all that they have turned.
 """
 
 from __future__ import annotations
@@ -18,12 +22,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.motion_features import runs
-from motion_preprocessing.rotations import (
-    geodesic_angle,
-    matrix_from_quaternion,
-    quaternion_from_matrix,
-    quaternion_slerp,
-)
+from motion_preprocessing.rotations import geodesic_angle, matrix_from_rotation_vector, rotation_vector_from_matrix
 from motion_runtime.low_pass import low_pass
 
 Array = NDArray[np.float64]
@@ -32,6 +31,8 @@ FASTEST_RAD_S: Final = 10.5
 """600 degrees a second: of 1,358 clips, dances and cartwheels and falls among them, four ever turn faster."""
 _STEEPEST: Final = 1.5
 """Largest slope of the smooth step."""
+_NO_TURN_RAD: Final = 1e-6
+"""Less has no axis."""
 _RAISED_S: Final = 0.1
 """A Gaussian over what a body is raised by, so that rolling over is no leap."""
 
@@ -60,11 +61,20 @@ def stretched(orientations: Array, fps: float) -> tuple[Array, list[tuple[int, i
     """Stretch the jumps of orientations (T, 3, 3); also gives the frames [first, last] between which each was."""
     most = FASTEST_RAD_S / fps
     jumps = np.asarray(geodesic_angle(orientations[1:], orientations[:-1])) > most  # (T - 1,)
+    if not jumps.any():
+        return orientations.copy(), []
+    steps = np.asarray(rotation_vector_from_matrix(orientations[1:] @ orientations[:-1].swapaxes(-1, -2)))
+    own = np.concatenate([np.zeros((1, 3)), np.cumsum(np.where(jumps[:, None], 0.0, steps), axis=0)])  # (T, 3)
+    longest = (len(orientations) - 1) * most / _STEEPEST
+
+    def way(first: int, last: int) -> Array:
+        return _way_round(orientations[first], orientations[last], own[last] - own[first], longest)
+
     while True:
         windows = runs(jumps)  # from the frame before the first jump to the one after the last
         wider = jumps.copy()
         for first, last in windows:
-            angle = float(geodesic_angle(orientations[last], orientations[first]))
+            angle = float(np.linalg.norm(way(first, last)))
             if last - first < _STEEPEST * angle / most:
                 wider[max(first - 1, 0) : last + 1] = True
         if (wider == jumps).all():
@@ -72,11 +82,19 @@ def stretched(orientations: Array, fps: float) -> tuple[Array, list[tuple[int, i
         jumps = wider
     result = orientations.copy()
     for first, last in windows:
-        u = np.linspace(0.0, 1.0, last - first + 1)
-        ends = np.asarray(quaternion_from_matrix(orientations[[first, last]]))
-        way = quaternion_slerp(ends[:1], ends[1:], smooth_step(u))
-        result[first : last + 1] = matrix_from_quaternion(way)
+        part = smooth_step(np.linspace(0.0, 1.0, last - first + 1))[:, None]
+        result[first : last + 1] = matrix_from_rotation_vector(part * way(first, last)) @ orientations[first]
     return result, windows
+
+
+def _way_round(start: Array, end: Array, own: Array, longest_rad: float) -> Array:
+    """The turn (3,) from an orientation (3, 3) to another that is nearest to the body's own (3,), if there is time."""
+    shortest = np.asarray(rotation_vector_from_matrix(end @ start.T))
+    angle = float(np.linalg.norm(shortest))
+    if angle < _NO_TURN_RAD:
+        return shortest
+    turn = angle + 2 * np.pi * round((float(own @ shortest) / angle - angle) / (2 * np.pi))
+    return np.asarray(turn / angle * shortest) if abs(turn) <= longest_rad else shortest
 
 
 def _beside(rotations: Array, root_m: Array, turned: Array, fps: float) -> Array:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from motion_preprocessing.canonical import heading_rad
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.rotations import (
     about_z,
@@ -61,6 +62,38 @@ def test_a_flash_there_and_back_goes():
     yaw = np.zeros(40)
     yaw[20:22] = 2.5
     np.testing.assert_allclose(stretched(facing(yaw), FPS)[0], facing(np.zeros(40)), atol=1e-9)
+
+
+def turn_rad(orientations: np.ndarray) -> float:
+    """By how much a body that stays upright turns in all, counter-clockwise."""
+    return float(np.diff(np.unwrap(heading_rad(orientations))).sum())
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize("jump_rad", [2.2, 2.5, 2.9])
+def test_who_turns_when_they_are_flipped_turns_on_and_not_back(jump_rad, side):
+    """Four radians a second: over what the jump is stretched to, both together are more than half a turn."""
+    yaw = side * (4.0 * np.arange(60) / FPS + np.where(np.arange(60) < 30, 0.0, jump_rad))
+    result, ((first, last),) = stretched(facing(yaw), FPS)
+    assert abs(yaw[last] - yaw[first]) > math.pi
+    assert turn_rad(result) == pytest.approx(yaw[-1] - yaw[0], abs=1e-6)
+    assert steps(result).max() <= MOST * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("drift_rad", [0.2, -0.2])
+def test_a_flash_is_no_whole_turn_however_it_goes_on(drift_rad):
+    """Half a turn there and back, each by less than half in the same direction: the unwrapped heading turns once."""
+    yaw = np.where((np.arange(40) >= 20) & (np.arange(40) < 22), np.sign(drift_rad) * (math.pi - 0.1), 0.0)
+    yaw[21] += drift_rad
+    assert abs(turn_rad(facing(yaw))) == pytest.approx(2 * math.pi)
+    assert turn_rad(stretched(facing(yaw), FPS)[0]) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_where_there_is_no_time_for_the_long_way_the_short_one_is_gone():
+    yaw = 5.0 * np.arange(12) / FPS + np.where(np.arange(12) < 6, 0.0, 2.8)
+    result, _ = stretched(facing(yaw), FPS)
+    assert turn_rad(result) == pytest.approx(yaw[-1] - 2 * math.pi)
+    assert steps(result).max() <= MOST
 
 
 def test_nobody_turns_faster_whatever_the_network_says():

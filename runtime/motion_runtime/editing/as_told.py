@@ -24,6 +24,7 @@ from motion_preprocessing.pose_vector import root_orientation
 from motion_preprocessing.rotations import about_z
 from motion_runtime.amounts import Amounts
 from motion_runtime.editing.joints import joints_of, with_joints
+from motion_runtime.flips import stretched
 from motion_runtime.low_pass import low_pass
 
 Array = NDArray[np.float64]
@@ -112,5 +113,7 @@ def _lengths(joints: Array, fps: float) -> Array:
 
 
 def _turn(joints: Array, fps: float) -> float:
-    steps = np.diff(np.unwrap(heading_rad(root_orientation(joints))))
+    # As the finished body turns: by a flash there and back not at all, though that may look like a whole turn.
+    orientations, _ = stretched(root_orientation(joints), fps)
+    steps = np.diff(np.unwrap(heading_rad(orientations)))
     return float(low_pass(steps[:, None], _STEADY_S * fps).sum())

@@ -16,6 +16,7 @@ from motion_preprocessing.rotations import about_z
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
 from motion_runtime.amounts import Amounts
 from motion_runtime.editing.as_told import STRETCH, AsTold, way_and_turn
+from motion_runtime.flips import stretched
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 
@@ -87,6 +88,29 @@ def test_turns_are_as_large_as_told_and_ways_bend_along(degrees: float) -> None:
         np.testing.assert_allclose(np.diff(heading[:-1] - ways), np.radians(10.0) / FPS, atol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("own_deg_s", "jumps_deg", "degrees"),
+    [
+        (230.0, [(50, FRAMES, 160.0)], 1250.0),  # turns on where it is flipped
+        (-230.0, [(50, FRAMES, -160.0)], -1400.0),
+        (0.0, [(50, 51, 170.0), (51, 52, 190.0), (52, FRAMES, 360.0)], 90.0),  # is flipped on, and so back
+    ],
+)
+def test_a_turn_in_which_the_body_flips_is_as_large_as_told_when_it_no_longer_does(
+    own_deg_s: float, jumps_deg: list[tuple[int, int, float]], degrees: float
+) -> None:
+    yaw = np.radians(own_deg_s) * np.arange(FRAMES) / FPS
+    for first, end, jump in jumps_deg:
+        yaw[first:end] += np.radians(jump)
+    rotations = np.tile(np.eye(3), (FRAMES, JOINT_COUNT, 1, 1))
+    rotations[:, 0] = about_z(yaw) @ WORLD_FROM_BODY
+    x = np.asarray(encode(rotations, np.tile([0.0, 0.0, 1.0], (FRAMES, 1)), FPS))[None]
+    made = root_orientation(joints(told(x, exactly(degrees)))[0])
+    finished, _ = stretched(made, FPS)
+    heading = np.degrees(np.unwrap(heading_rad(finished)))
+    assert heading[-1] - heading[0] == pytest.approx(degrees, abs=3.0)
+
+
 @pytest.mark.parametrize(("own", "expected"), [(-40.0, 65.0), (30.0, 65.0), (80.0, 80.0), (200.0, 135.0)])
 def test_a_turn_within_what_is_told_stays(own: float, expected: float) -> None:
     amounts = Amounts(turn_rad=(np.radians(65.0), np.radians(135.0)))
@@ -148,4 +172,3 @@ def test_the_built_in_model_keeps_to_metres_and_degrees(default_bundle: Path) ->
     assert far == pytest.approx(5.0, abs=0.5)  # in two windows, and half as far as in that time otherwise
     turns = [turn_deg(m.joints_m[0]) for m in with_model(default_bundle, "a person turns left by 90 degrees")]
     assert np.median(turns) == pytest.approx(90.0, abs=12.0)
-
