@@ -25,7 +25,8 @@ motion neither is done: they move people as a whole, and would move them off it.
 
 On bodies (`of_bodies`), on rotations from here on, so that bones keep their lengths:
 
-    at_most_gravity    who falls faster than anybody can falls a little later: poses stay, only their times change
+    at_most_gravity    who falls faster than anybody can falls a little later: poses stay, only their times change,
+                       and with them those of whoever holds them
     at_rest            noise is taken off pose vectors, of which joints and rotations shake each by themselves
     fit_body           one body a pose; it is set in the room
     without_flips      bodies flip only once they are fitted; what follows would smear a flip over its neighbours
@@ -159,9 +160,10 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
     Returns:
         Rotations (P, T, 22, 3, 3), entry 0 the root's orientation in the room, and pelves (P, T, 3) in the room.
     """
-    vectors = made.pose_vectors
+    vectors, grips = made.pose_vectors, made.grips
     if request.ground and made.known is None:
-        vectors = at_most_gravity(vectors, fps).astype(np.float32)
+        slowed, grips = at_most_gravity(vectors, fps, grips)
+        vectors = slowed.astype(np.float32)
     rotations, root = fit_body(at_rest(vectors, fps, request.low_pass_s))
     rotations[..., 0, :, :] = made.placement.rotation @ rotations[..., 0, :, :]
     root = made.placement.to_room(root)
@@ -181,8 +183,8 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
         rotations = feet_stand(rotations, root, fps)
     if solids is not None:
         rotations, root = keep_off(rotations, root, solids, fps)
-    if made.grips:
-        rotations = laid_on(rotations, root, made.grips, fps)
+    if grips:
+        rotations = laid_on(rotations, root, grips, fps)
     if made.known is not None:
         rotations, root = meet(rotations, root, made.known, fps)
     return rotations, root

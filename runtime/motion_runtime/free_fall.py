@@ -9,10 +9,14 @@ them is too short: so that is what is changed. Going through a motion frame by f
 at most, g / fps^2 more than in the frame before; where it would sink further, the frame shows the earlier time of the
 motion at which it has sunk so far. What is lost of time is made up for once the body has come down, so that what is
 asked for later happens when it was asked for. Recordings stay as they are.
+
+People who hold each other share one time, which is as slow as the slowest of theirs: hands would else be up to 0.2 s
+ahead of what they hold.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +24,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
+from motion_runtime.editing.grips import Grip
 from motion_runtime.low_pass import low_pass
 
 Array = NDArray[np.float64]
@@ -54,19 +59,35 @@ def _masses() -> Array:
 MASSES: Final = _masses()
 
 
-def at_most_gravity(x: NDArray[np.floating[Any]], fps: float) -> Array:
+def at_most_gravity(
+    x: NDArray[np.floating[Any]], fps: float, grips: Sequence[Grip] = ()
+) -> tuple[Array, tuple[Grip, ...]]:
     """Slow motions down where the centre of mass sinks faster than it could.
 
     Args:
         x: Pose vectors (P, T, 258) in metres; z is up.
         fps: Frames a second.
+        grips: What hands hold, and when.
 
     Returns:
-        The vectors, of each person by themselves at other times of the motion; as they are where nobody falls too fast.
+        The vectors, of each person by themselves, or with whom they hold, at other times of the motion, and the grips
+        at these times; as they are where nobody falls too fast.
     """
-    given = np.asarray(x, dtype=np.float64)
-    people = [_at(person, times_of(heights_m(person), fps)) for person in given]
-    return np.stack(people) if people else given
+    made = np.array(x, dtype=np.float64)
+    times = np.tile(np.arange(made.shape[1], dtype=np.float64), (len(made), 1))
+    for people in _who_hold(len(made), grips):
+        times[people] = times_of(np.stack([heights_m(made[person]) for person in people]), fps)
+    for person, own in enumerate(times):
+        made[person] = _at(made[person], own)
+    return made, tuple(grip.at_times(times[grip.person]) for grip in grips)
+
+
+def _who_hold(persons: int, grips: Sequence[Grip]) -> list[list[int]]:
+    """Everybody, together with those whom they hold or are held by."""
+    group = list(range(persons))
+    for grip in grips:
+        group = [group[grip.person] if own == group[grip.other] else own for own in group]
+    return [[person for person in range(persons) if group[person] == name] for name in dict.fromkeys(group)]
 
 
 def heights_m(x: Array) -> Array:
@@ -78,27 +99,32 @@ def times_of(heights: Array, fps: float) -> Array:
     """Which time of the motion, in frames, each frame (T,) shows: 0, 1, 2 .. where nothing is too fast.
 
     Args:
-        heights: (T,) of the centre of mass, metres.
+        heights: (T,) of the centre of mass, metres; or (P, T) of people who share their time.
         fps: Frames a second.
     """
-    frames = len(heights)
+    curves = low_pass(np.atleast_2d(heights).T, _SMOOTH_S * fps).T
+    frames = curves.shape[1]
     times = np.arange(frames, dtype=np.float64)
-    curve = low_pass(heights[:, None], _SMOOTH_S * fps)[:, 0]
     most = GRAVITY_M_S2 / fps**2
-    if frames < 3 or (np.diff(curve, n=2) >= -_CLEARLY * most).all():
+    if frames < 3 or (np.diff(curves, n=2, axis=1) >= -_CLEARLY * most).all():
         return times
+
+    def at(time: float) -> Array:
+        return np.array([np.interp(time, np.arange(frames), curve) for curve in curves])
+
     slow = _DOWN_M_S / fps
-    sunk = 0.0  # in the frame before; who has risen is taken to be at the top
+    sunk = np.zeros(len(curves))  # in the frame before; who has risen is taken to be at the top
     for k in range(1, frames):
-        now = times[k - 1]
-        here, there = np.interp((now, now + 1), np.arange(frames), curve)
+        now = float(times[k - 1])
+        here, there = at(now), at(now + 1)
         lost = k - 1 - now
-        step = 1.0 + (min(_FASTER, lost) if abs(here - there) < slow else 0.0)
-        lowest = here - max(sunk, 0.0) - most
-        if k > 1 and np.interp(now + step, np.arange(frames), curve) < lowest:
-            step = _reached(curve, now, lowest) - now
+        step = 1.0 + (min(_FASTER, lost) if (np.abs(here - there) < slow).all() else 0.0)
+        lowest = here - np.maximum(sunk, 0.0) - most
+        if k > 1:
+            too_low = np.flatnonzero(at(now + step) < lowest)
+            step = min([step, *(_reached(curves[one], now, lowest[one]) - now for one in too_low)])
         times[k] = now + step
-        sunk = here - np.interp(times[k], np.arange(frames), curve)
+        sunk = here - at(times[k])
     return times
 
 

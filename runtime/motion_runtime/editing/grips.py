@@ -82,6 +82,11 @@ class Grip(NamedTuple):
         first, last = self.first + frames, self.last + frames
         return self._replace(person=people[self.person], other=people[self.other], first=first, last=last)
 
+    def at_times(self, times: Array) -> Grip:
+        """The same grip of a motion whose frames (T,) show other times of it, in frames and one after the other."""
+        first, last = np.searchsorted(times, (self.first, self.last)).tolist()
+        return self._replace(first=first, last=last)
+
     def places_m(self, joints_m: Array, world: Array) -> Array:
         """Where the palm belongs (T, 3), by everybody's joints (P, T, 22, 3) and world rotations (P, T, 22, 3, 3)."""
         return np.asarray(joints_m[self.other, :, self.joint] + world[self.other, :, self.joint] @ self.place_m)
