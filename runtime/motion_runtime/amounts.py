@@ -44,6 +44,17 @@ _TURNS: Final = re.compile(
     rf"{_NOT}\bturn(?:s|ing)? (?:to (?:the|his|her|their) )?(left|right)"
     r"(?! (?:hand|arm|leg|foot|side|over|onto|away|page|a?round|several|twice|again|a bit)\b)"
 )
+_ROUND: Final = re.compile(
+    rf"{_NOT}\bturn(?:s|ing)?(?: (?:him|her|them)sel(?:f|ves))?(?: right| half ?way)?"
+    r" (?:a?round|about|back(?! (?:to|towards?)\b))\b"
+    r"(?! (?:the|an?|his|her|their|its|\d|\w+ (?:times|corners?)|and a?round|or|in (?:a )?circles?"
+    rf"|several|many|once|twice|thrice|again|on)\b)({_SIDE})"
+)
+"""Who turns round by themselves, and not round something, nor something round."""
+_ROUND_DEG, _NEARLY_DEG = 180.0, 20.0
+"""By how much, and by how much more or less."""
+_DOWN: Final = re.compile(r"\b(?:fall|faint|collaps|trip|slip|stumbl|crawl|roll)\w*\b")
+"""Of who ends on the floor nobody says by how much they turned."""
 _TO_AND_FRO: Final = re.compile(
     r"\b(?:left|right|deg(?:rees?)?)(?:,| and| or| then)+(?: (?:turn(?:s|ing)?|to|the|his|her|their|by))*"
     r" (?:(?:left|right|back)\b|\d+(?:\.\d+)?[ -]?deg)"
@@ -92,11 +103,22 @@ def amounts_of(text: str) -> Amounts | None:
     several = _TO_AND_FRO.search(words) is not None
     turn, either = _radians(*turns[0].groups()) if len(turns) == 1 and not several else (None, False)
     if not turns and not several and not _OTHERWISE.search(words):
-        sides = _TURNS.findall(words)
-        turn = _roughly(sides[0]) if len(sides) == 1 else None
+        turn, either = _in_words(words)
     if way is None and turn is None:
         return None
     return Amounts(way, turn, either)
+
+
+def _in_words(words: str) -> tuple[tuple[float, float] | None, bool]:
+    """The turn that is said without degrees, and whether it may go either way; None where there are several."""
+    sides, rounds = _TURNS.findall(words), _ROUND.findall(words)
+    if len(sides) + len(rounds) != 1 or (rounds and _DOWN.search(words)):
+        return None, False
+    if sides:
+        return _roughly(sides[0]), False
+    turn, either = _radians("", str(_ROUND_DEG), rounds[0])
+    nearly = float(np.radians(_NEARLY_DEG))
+    return (None, False) if turn is None else ((turn[0] - nearly, turn[1] + nearly), either)
 
 
 def _metres(number: str, unit: str) -> float | None:

@@ -52,6 +52,11 @@ _HARD: Final = (
 """How people go down who fall: others go down the stairs, or over to somebody."""
 _ABED: Final = r"(?=$| ?[.,;!]| (?:and|then|while|again|until|for)\b| (?:in|on) (?:\w+ )?(?:\w+ )?(?:bed|sofa|couch)\b)"
 """People sleep in chairs too, but those are left alone."""
+_AT_AN_END: Final = (
+    r"(?=$| ?[.,;!]| (?:and|then|while|before|after|on the spot|in place|clockwise|counter|anti)\b"
+    r"| (?:to|towards) (?:the|his|her|their) (?:left|right)\b)"
+)
+"""Handles, cards and chairs are turned too."""
 
 RULES: Final = (
     # Falls. What has a cause keeps it: the model falls otherwise who trips than who faints.
@@ -251,6 +256,21 @@ RULES: Final = (
         ),
     ),
     Rule("*turn around", ("*pivot", "*swivel"), strict=True, ends=True),
+    # Degrees, which motions keep to.
+    Rule(
+        "*turn by 180 degrees",
+        (rf"*(?:make|do|perform|take|execute) an? (?:\w+ )?half[ -]?turn{_AT_AN_END}",),
+    ),
+    Rule(
+        "*turn by 360 degrees",
+        (
+            rf"*(?:make|do|perform|take|execute) an? (?:\w+ )?(?:full|complete|whole)[ -]?(?:turn|rotation|spin)"
+            rf"{_AT_AN_END}",
+            rf"*(?:spin|twirl|turn|rotate|pirouette)(?: a?round)? once(?: a?round)?{_AT_AN_END}",
+            rf"*(?:turn|spin) (?:all the way a?round|(?:in )?(?:a )?full circle){_AT_AN_END}",
+        ),
+        strict=True,
+    ),
     # Bending and crouching.
     Rule(
         "*bend over",

@@ -55,7 +55,7 @@ _GOES_ON: Final = (_PLACES - _words("up out about")) | _words(
     "and then while as because after before when with without again at near next beside by hard heavily fast like for"
     " until till between behind due under inside outside two three four five six seven eight nine ten half all twice"
     " once several very too straight suddenly during where or but unconscious dead so since home outdoors indoors alone"
-    " together upstairs"
+    " together upstairs clockwise anticlockwise counterclockwise counter"
 )
 """What goes on after a verb without an object."""
 _ENDS: Final = _words("and then while as because after before when again but or until suddenly")

@@ -75,6 +75,26 @@ def test_turns_without_a_number(text: str, least: float, most: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "degrees", "either"),
+    [
+        ("a person turns around", 180, True),
+        ("a person turns right around", 180, True),
+        ("a person turns back", 180, True),
+        ("an old man is turning himself round", 180, True),
+        ("a person walks to the door and turns around", 180, True),
+        ("a person turns around and walks back", 180, True),
+        ("a person turns around to the left", 180, False),
+        ("a person turns around clockwise", -180, False),
+    ],
+)
+def test_turning_round(text: str, degrees: float, either: bool) -> None:
+    found = amounts_of(text)
+    assert found is not None
+    assert found.turn_rad == pytest.approx((np.radians(degrees - 20), np.radians(degrees + 20)))
+    assert found.either_side == either
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "a person walks forward",
@@ -86,7 +106,6 @@ def test_turns_without_a_number(text: str, least: float, most: float) -> None:
         "a person turns 45 degrees left, then 90 degrees right",
         "a person turns left by 90 degrees and then turns right",
         "a person walks without turning left",
-        "a person turns right around",
         "a person turns left, then turns right",
         "a person turns slightly to the left",
         "a person turns left a bit",
@@ -94,8 +113,19 @@ def test_turns_without_a_number(text: str, least: float, most: float) -> None:
         "a patient turns to the left side in bed",
         "a person lies down and turns right",
         "a person turns the head to the left",
-        "a person turns around",
-        "a person turns around to the left",
+        "a person turns around in bed",
+        "a patient turns around and falls",
+        "a person turns the wheelchair around",
+        "a person turns around the corner",
+        "a person turns around a table",
+        "a person turns around and around",
+        "a person turns around three times",
+        "a person turns around in circles",
+        "a person turns back the covers",
+        "a person turns back to the bed",
+        "a person turns his head around",
+        "a person turns left and turns around",
+        "a person does not turn around",
         "a person walks two steps",
         "a person walks to the chair two metres away",
         "a person walks for two minutes",

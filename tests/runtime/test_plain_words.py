@@ -37,6 +37,10 @@ TOY = Path(__file__).with_name("toy_bundle")
         ("She suddenly passed out in the kitchen", "She suddenly faints and falls in the kitchen"),
         ("an old man slowly keels over backwards", "an old man slowly falls backwards"),
         ("a woman with a stick is keeling over", "a woman with a stick is falling to the floor"),
+        ("a person makes a half turn", "a person turns by 180 degrees"),
+        ("he does a full turn clockwise", "he turns by 360 degrees clockwise"),
+        ("a person walks and spins once", "a person walks and turns by 360 degrees"),
+        ("a nurse turns full circle to the left", "a nurse turns by 360 degrees to the left"),
         ("she had a nasty fall", "she falls to the floor"),
         ("a resident went over in the hall", "a resident falls in the hall"),
         ("a resident goes down heavily", "a resident falls to the floor heavily"),
@@ -133,6 +137,9 @@ def test_phrases_are_read_in_plain_words_in_the_form_they_have(prompt: str, read
         "a person who fell lies on the floor",
         "a person picks up a box",
         "a person kicks the ball",
+        "a nurse makes a half turn of the handle",
+        "a person turns the wheelchair around once",
+        "a person spins the wheel once",
     ],
 )
 def test_what_means_something_else_stays_letter_by_letter(prompt: str) -> None:
