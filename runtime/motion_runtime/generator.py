@@ -53,6 +53,7 @@ from motion_runtime.prediction import Prediction
 from motion_runtime.sampler import Step, StepKernel, plan_steps
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.session import GraphSession, Provider, choose_provider
+from motion_runtime.shared_rooms import SharedRooms
 from motion_runtime.staging import staged
 from motion_runtime.step_batcher import StepBatcher
 from motion_runtime.tokenizer import PromptTokenizer
@@ -92,6 +93,7 @@ class Generator:
         if manifest.calibration is not None:
             self._calibrated = Calibrated(manifest.calibration, manifest.normaliser, manifest.fps)
         self._room: Room | None = None
+        self._rooms: SharedRooms | None = None
         self._shows_rooms = True
         self._batcher: StepBatcher | None = None
         self._embeddings: dict[str, Floats] = {}
@@ -181,10 +183,12 @@ class Generator:
     def batched(self, batcher: StepBatcher) -> Generator:
         """A twin for another thread, on any provider: its steps meet those of others, and one thread runs them all.
 
-        The other graphs are ONNX Runtime's on every provider, whose sessions several threads may run.
+        The other graphs are ONNX Runtime's on every provider, whose sessions several threads may run. Its own twins
+        meet there too, and share the rooms that they are in: there are many of them, and few rooms.
         """
         other = self.twin()
         other._batcher = batcher
+        other._rooms = SharedRooms()
         return other
 
     def without_scene_tokens(self) -> Generator:
@@ -391,6 +395,8 @@ class Generator:
         """The request's room; what was worked out for the last one is kept, since samples mostly share it."""
         if request.scene is None:
             return None
+        if self._rooms is not None:
+            return self._rooms.of(request.scene)
         room = self._room  # read once: a job's bodies are fitted in another thread while the next job is predicted
         if room is None or room.scene is not request.scene:
             room = self._room = Room(request.scene)

@@ -15,12 +15,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from motion_preprocessing.errors import BundleError, ProviderError
+from motion_preprocessing.occupancy import FreeSpace
 from motion_runtime.cli import main
 from motion_runtime.generator import Generator
 from motion_runtime.jobs import command as command_module
 from motion_runtime.jobs import make as make_module
 from motion_runtime.manifest import STEP
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.room_bounds import RoomBounds, Supports
+from motion_runtime.room_solids import Solids
 from motion_runtime.session import GraphSession
 from motion_runtime.writer import read_motion
 
@@ -203,6 +206,22 @@ def test_a_device_that_fails_ends_the_run(tmp_path: Path, monkeypatch: pytest.Mo
     assert result.exit_code == ProviderError.exit_code
     assert "out of memory" in result.stderr
     assert "the same command goes on from there" in result.stderr.splitlines()[-1]
+
+
+def test_a_room_is_worked_out_once_for_all_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: Counter[str] = Counter()
+    for kind in (FreeSpace, RoomBounds, Supports, Solids):
+        real = kind.from_scene
+
+        def counting(*arguments: Any, real: Any = real, name: str = kind.__name__) -> Any:
+            found[name] += 1
+            return real(*arguments)
+
+        monkeypatch.setattr(kind, "from_scene", counting)
+    write_jobs(tmp_path, *({**JOBS[4], "name": f"room_{seed}", "seed": seed} for seed in range(8)))
+    result = run(tmp_path, "--batch")
+    assert result.exit_code == 0, result.output
+    assert found == dict.fromkeys(("FreeSpace", "RoomBounds", "Supports", "Solids"), 1)
 
 
 def test_a_bundle_without_such_kernels(tmp_path: Path, rows: Counter[int]) -> None:
