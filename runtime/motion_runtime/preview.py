@@ -7,7 +7,7 @@ with depth (`canvas.py`), seen by a fixed three-quarter camera (`framing.py`). E
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,7 @@ from motion_runtime.figure import figure, person_color, twins
 from motion_runtime.framing import choose_camera, fit_camera, framed_points
 from motion_runtime.motion import Motion
 from motion_runtime.room_view import RoomView, room_view
+from motion_runtime.wheelchair_view import RADIUS_M, Mesh, Wheelchair, wheelchairs_of
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
@@ -88,7 +89,7 @@ def preview_frames(
 ) -> Iterator[Pixels]:
     """Draw the frames (H, W, 3) of a preview one after the other; see `render_preview`."""
     joints = _checked_joints(motion)
-    bodies = _bodies(motion, style)
+    bodies, chairs = _bodies(motion, style), wheelchairs_of(motion, scene)
     room = room_view(scene) if scene is not None else None
     caption = _Caption(motion, size)
     margins = (14.0, 30.0, 14.0, caption.height + 12.0)
@@ -100,7 +101,7 @@ def preview_frames(
     for second in times:
         canvas = stage.copy()
         frame = int(round(second * motion.fps))
-        _draw_people(canvas, joints[:, frame], motion.person_classes, bodies, frame)
+        _draw_people(canvas, joints[:, frame], motion.person_classes, bodies, frame, chairs)
         picture = Image.fromarray(canvas.pixels())
         caption.draw(picture, float(second), motion.seconds)
         yield np.asarray(picture)
@@ -125,7 +126,7 @@ def render_contact_sheet(
         OutputError: The file could not be written.
     """
     joints = _checked_joints(motion)
-    bodies = _bodies(motion, style)
+    bodies, chairs = _bodies(motion, style), wheelchairs_of(motion, scene)
     room = room_view(scene) if scene is not None else None
     picked = np.linspace(0, motion.frames - 1, poses).round().astype(np.int64)
     size, margins = (_TILE, _TILE), (12.0, 26.0, 12.0, 12.0)
@@ -139,7 +140,7 @@ def render_contact_sheet(
     font = ImageFont.load_default(14)
     for tile, frame in enumerate(picked):
         canvas = _stage(cameras[tile], azimuth, room, joints[:, [frame]])
-        _draw_people(canvas, joints[:, frame], motion.person_classes, bodies, int(frame))
+        _draw_people(canvas, joints[:, frame], motion.person_classes, bodies, int(frame), chairs)
         picture = Image.fromarray(canvas.pixels())
         _tag(picture, f"{tile + 1}   {frame / motion.fps:.1f} s", 8, font)
         sheet.paste(picture, _tile_corner(tile, header))
@@ -193,8 +194,9 @@ def _draw_people(
     person_classes: tuple[str, ...],
     bodies: BodyView | None,
     frame: int,
+    chairs: Sequence[Wheelchair],
 ) -> None:
-    """Draw people (P, 22, 3) with their shadows, nearer ones over farther ones."""
+    """Draw people (P, 22, 3) and their wheelchairs with shadows, nearer ones over farther ones."""
     figures = [
         figure(person, person_color(name, twin))
         for person, name, twin in zip(joints, person_classes, twins(person_classes), strict=True)
@@ -205,13 +207,16 @@ def _draw_people(
         radius = np.tile(body.radii_m, 4)
         height = np.maximum(along[:, 2] - radius, 0.0)
         canvas.draw_shadow(along[:, :2], radius + 0.07 + 0.15 * height, 0.5 * np.exp(-height / 0.35))
+    for chair in chairs:
+        canvas.draw_shadow(chair.places_m[frame, None], np.array([RADIUS_M]), np.array([0.4]))
+    meshes: list[Mesh] = [chair.mesh(frame) for chair in chairs]
     if bodies is not None:
-        meshes = []
         for person in range(len(joints)):
             vertices = bodies.vertices(person, frame)
             meshes.append((vertices, bodies.normals(vertices), bodies.faces, bodies.colors[person]))
         canvas.draw_bodies(meshes)
         return
+    canvas.draw_bodies(meshes)
     canvas.draw_capsules(*(np.concatenate(parts) for parts in zip(*figures, strict=True)))
 
 
