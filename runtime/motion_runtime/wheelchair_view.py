@@ -128,7 +128,9 @@ def _box(
     turn: Array | None = None,
 ) -> Mesh:
     """A box of half sizes along the axes, turned about its centre."""
-    vertices, normals, faces = [], [], []
+    vertices: list[Array] = []
+    normals: list[Array] = []
+    faces: list[tuple[int, int, int]] = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
             one, two = np.eye(3)[(axis + 1) % 3], sign * np.eye(3)[(axis + 2) % 3]  # counter-clockwise from outside
