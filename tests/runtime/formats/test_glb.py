@@ -20,11 +20,13 @@ from motion_preprocessing.bodies.default_body import default_body
 from motion_preprocessing.bodies.model_files import body_model_from_fields
 from motion_preprocessing.errors import OutputError
 from motion_preprocessing.gltf import linear_from_srgb
-from motion_preprocessing.skeleton import JOINT_NAMES
+from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.skeleton import JOINT_INDEX, JOINT_NAMES, PARENTS
 from motion_runtime.figure import person_color
 from motion_runtime.formats.glb import glb_bytes, write_glb
+from motion_runtime.formats.keypoints import COCO_NAMES, coco_keypoints
 from motion_runtime.formats.room import Room
-from motion_runtime.formats.skin import skin_of
+from motion_runtime.formats.skin import built_in_skin, skin_of
 from motion_runtime.motion import Motion
 
 Walk = Callable[..., Motion]
@@ -124,6 +126,25 @@ def test_every_joint_of_an_smpl_body_lies_where_the_motion_has_it(tumble: Motion
         vertices, joints = read.skinned(0, frame)
         np.testing.assert_allclose(joints, y_up(tumble.joints_m[0, frame]), atol=3e-4)
         assert np.abs(vertices - joints[0]).max() < 1.5
+
+
+def test_the_built_in_bodys_legs_are_a_constant_way_further_out_than_the_joints(tumble: Motion) -> None:
+    """4.6 cm along the line between the hips, in every pose, as the documents say; all else lies on its joints."""
+    rest = built_in_skin().rest_joints_m
+    rotations = tumble.local_rotations.astype(np.float64)
+    joints, world = (np.asarray(each) for each in forward_kinematics(rotations, tumble.root_position_m))
+    drawn = joints.copy()
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            drawn[:, :, joint] = drawn[:, :, parent] + world[:, :, parent] @ (rest[joint] - rest[parent])
+    for joint, name in enumerate(JOINT_NAMES):
+        side, _, part = name.partition("_")
+        far = 0.046 * {"left": 1, "right": -1}[side] if part in ("hip", "knee", "ankle", "foot") else 0.0
+        expected = joints[:, :, joint] + far * world[:, :, 0, :, 0]
+        np.testing.assert_allclose(drawn[:, :, joint], expected, atol=3e-4, err_msg=name)
+    hips = [JOINT_INDEX["left_hip"], JOINT_INDEX["right_hip"]]
+    seen = coco_keypoints(tumble)[:, :, [COCO_NAMES.index("left_hip"), COCO_NAMES.index("right_hip")]]
+    np.testing.assert_allclose(seen, joints[:, :, hips], atol=1e-5)
 
 
 def test_without_the_animation_everybody_stands_in_t_pose_on_the_floor(read: Read, pair: Motion) -> None:
