@@ -99,7 +99,9 @@ def main(
                 "asked_and_seen": float(setting.seen.mean()),
             }
         )  # fmt: skip
-    lines.append("| recordings | | | " + " | ".join(f"{real[name]:.3g}" for name in FIGURES) + " | |")
+    lines.append(
+        "| recordings | | | " + " | ".join(f"{real[name]:.3g}" if name in real else "" for name in FIGURES) + " | |"
+    )
     text = "\n".join(lines)
     result = {
         "protocol": __doc__, "motions": len(PROMPTS) * seeds, "seconds": seconds, "scale": guided.text, "steps": count,

@@ -40,6 +40,13 @@ def test_a_difference_is_relative_paired_and_knows_what_is_too_little(modules: t
     assert np.isfinite(figures.difference(np.array([1.0, np.nan]), np.array([1.0, 2.0])).relative)
 
 
+def test_figures_that_recordings_were_not_measured_by_are_left_open(modules: tuple[ModuleType, ModuleType]) -> None:
+    steps, figures = modules
+    real = steps.real_means()
+    assert {"foot_skate_ratio", "jerk_mean_m_s3"} <= set(real) <= set(figures.FIGURES)
+    assert all(np.isfinite(value) for value in real.values())
+
+
 def test_coming_nearer_to_recordings_is_no_loss(modules: tuple[ModuleType, ModuleType]) -> None:
     steps, figures = modules
 
