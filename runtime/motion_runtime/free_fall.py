@@ -10,8 +10,8 @@ at most, g / fps^2 more than in the frame before; where it would sink further, t
 motion at which it has sunk so far. What is lost of time is made up for once the body has come down, so that what is
 asked for later happens when it was asked for. Recordings stay as they are.
 
-People who hold each other share one time, which is as slow as the slowest of theirs: hands would else be up to 0.2 s
-ahead of what they hold.
+People who hold each other share one time, which is as slow as the slowest of theirs: hands would else be ahead of what
+they hold.
 """
 
 from __future__ import annotations
