@@ -97,6 +97,11 @@ _STANDS_S: Final = 1.5
 _STOPS_M: Final = 0.25
 """Nobody walks to a bed as near as who sits down on it."""
 _LEAST_WAY_M: Final = 0.3
+_SITS_ON_BED: Final = re.compile(
+    r"\b(?:sit|sits|sitting|seated|tak(?:es?|ing) a seat|perch(?:es|ed|ing)?)(?: (?:down|\w+ly|back))*"
+    rf" (?:on ?to|on|at){_OF_BED}\b",
+    re.IGNORECASE,
+)
 _LYING_UP: Final = re.compile(
     r"^.*?\b(?:lies|lying|asleep|sleeps?|wakes?(?: up)?|sits up)\b.*?"
     rf"\b(?:gets|stands|rises|climbs)(?: (?:up|out|off))*(?: (?:from|out of|off|of){_OF_BED})?(?=[ ,.]|$)",
@@ -252,11 +257,12 @@ def rests_on(prompt: str) -> bool:
 def worded(prompt: str, thing: RoomObject, seconds: float, *, alone: bool = True) -> str:
     """What the model is to read of somebody who uses a thing: what it knows how to do.
 
-    It has seen people walk to chairs and sit down, but not to wheelchairs and sofas, and whoever it lets lie down after
-    a walk lies on the floor. It has seen people roll out of bed, and sit up in bed, but no one get out soon.
+    It has seen people walk to chairs and sit down, but not to wheelchairs, sofas and beds, and whoever it lets lie down
+    after a walk lies on the floor. It has seen people roll out of bed, and sit up in bed, but no one get out soon.
     """
     prompt = _FALLS_BESIDE.sub(r"\g<falls>", prompt)
     if thing.object_class == "bed":
+        prompt = _sits_on_bed(prompt)
         prompt = _up_from_bed(_OUT_OF_BED.sub(_TOLD_OUT_OF_BED, prompt), thing, seconds, alone=alone)
     if not alone or stance_of(prompt) is not Stance.AWAY or not rests_on(prompt):
         return prompt
@@ -288,6 +294,14 @@ def worded_leaving(text: str, thing: RoomObject) -> str:
     if thing.object_class != "bed":
         return text
     return _UP_FROM_BED.sub(_TOLD_UP, _OUT_OF_BED.sub(_TOLD_OUT_OF_BED, text))
+
+
+def _sits_on_bed(prompt: str) -> str:
+    """What the model is to read of somebody who sits on a bed and does not lie: told of a bed, it has people lie."""
+    if lies(prompt) or names_others(prompt) or not _SITS_ON_BED.search(prompt):
+        return prompt
+    said = _SITS_ON_BED.sub(lambda match: match[0].replace(" down", ""), prompt)
+    return re.sub(_OF_BED + r"\b", " a chair", said, flags=re.IGNORECASE)
 
 
 def _up_from_bed(prompt: str, bed: RoomObject, seconds: float, *, alone: bool) -> str:

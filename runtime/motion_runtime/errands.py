@@ -167,9 +167,10 @@ def _phases_of(
         return [Part(text, seconds)], [Part(text, seconds)]
     stays = rests - _SITS_DOWN_S if walks and rests - _SITS_DOWN_S >= LEAST_PART_S else 0.0
     rests -= stays
-    place = "the bed" if one.things[0].object_class == "bed" else "a chair"
-    does = "a patient lies on the bed" if one.lies else f"a person sits down on {place}"
-    after = [Part("a patient lies on the bed" if one.lies else f"a person sits on {place}", stays)] if stays else []
+    # Told of a bed, the model has people lie on it.
+    place = "the bed" if one.lies else "a chair"
+    does = "a patient lies on the bed" if one.lies else "a person sits down on a chair"
+    after = [Part("a patient lies on the bed" if one.lies else "a person sits on a chair", stays)] if stays else []
     walk = [Part("a person walks forward", walks)] if walks else []
     longest = _AGAIN_S + (0.0 if before or not first else OVERLAP_S)
     whole = [Part(does, rests)]

@@ -519,6 +519,34 @@ def test_who_falls_beside_something_has_it_behind_them_and_is_told_of_the_fall_a
         assert worded(other, at, 6.0) == other
 
 
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("a person sits on the edge of the bed", "a person sits on a chair"),
+        ("A resident slowly sits down on her hospital bed", "A resident slowly sits on a chair"),
+        ("a man is sitting on the side of his bed and waves", "a man is sitting on a chair and waves"),
+        ("she walks to the bed and sits down on the edge of the bed", "she walks to a chair and sits on a chair"),
+        ("a person sits on the edge of the bed and lies down",) * 2,
+        ("a nurse helps him to sit on the bed",) * 2,
+        ("a person sits down beside the bed",) * 2,
+        ("a person sits up on the bed",) * 2,
+    ],
+)
+def test_who_sits_on_a_bed_does_so_as_on_a_chair(ward: Scene, prompt: str, told: str) -> None:
+    assert worded(prompt, thing(ward, "bed"), 6.0) == told
+
+
+def test_the_built_in_model_sits_on_the_edge_of_the_bed(ward: Scene) -> None:
+    """Told of the bed it has people lie on it."""
+    bed = thing(ward, "bed")
+    for prompt in ("a person sits on the edge of the bed", "a person walks to the bed and sits down on the bed"):
+        request = GenerationRequest((prompt,), scene=ward, seed=1, seconds=6)
+        last = Generator.load(None, "cpu").generate(request).joints_m[0, -1].astype(np.float64)
+        assert last[[7, 8], 2].max() < 0.3  # feet on the floor
+        assert last[12, 2] - last[0, 2] > 0.3  # the trunk upright
+        assert float(bed.gap_m(last[:1, :2])[0]) < 0.1
+
+
 def test_the_built_in_model_falls_beside_the_bed(ward: Scene) -> None:
     """Told of the bed it has people lie on it."""
     generator = Generator.load(None, "cpu")
