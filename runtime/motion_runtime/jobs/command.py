@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import click
@@ -96,8 +96,12 @@ def run_jobs(
             return f"{made} of {asked} made and kept, the same command goes on from there"
 
         try:
-            with kept_when_stopped(done), shown(throughput, quiet=not teller.shows_progress) as show:
-                outcomes = make_jobs(left, generator, rooms, out, settings)
+            with (
+                kept_when_stopped(done),
+                shown(throughput, quiet=not teller.shows_progress) as show,
+                # Closed here: nothing may be made any more once the folder is indexed and unlocked.
+                closing(make_jobs(left, generator, rooms, out, settings)) as outcomes,
+            ):
                 _follow(outcomes, throughput, show, failed, keep_going=keep_going)
         except MotionError as error:
             _index_what_is_there(out, planned)

@@ -9,7 +9,7 @@ call (`step_batcher`).
 
 from __future__ import annotations
 
-from collections import deque
+from collections import abc, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -101,8 +101,10 @@ class _Making:
 
 def make_jobs(
     planned: Sequence[Planned], generator: Generator, rooms: Rooms, out: Path, settings: Settings
-) -> Iterator[Outcome]:
+) -> abc.Generator[Outcome, None, None]:
     """Make jobs in the order given and yield what became of each. What is not whole leaves nothing behind.
+
+    Whoever takes no more of them closes it: threads go on making the next ones until then.
 
     Raises:
         OutputError: A folder could not be written: the disk is full, say.

@@ -349,10 +349,12 @@ def test_a_job_that_fails_is_reported_and_skipped(tmp_path: Path, finished: Path
 @pytest.mark.usefixtures("failing")
 def test_it_can_be_told_to_stop_at_a_failure(tmp_path: Path) -> None:
     write_jobs(tmp_path, *JOBS)
+    before = set(threading.enumerate())
     result = run(tmp_path, "--stop-on-failure")
     assert result.exit_code == 2
     assert "the same command goes on from there" in one_line(result)
     assert not (tmp_path / "out" / "short").exists()
+    assert set(threading.enumerate()) <= before  # nobody makes the next ones, which the index would not have
 
 
 def test_a_full_disk_in_the_middle_loses_nothing(
