@@ -225,9 +225,12 @@ def test_a_small_run_writes_every_variant(
     assert result["variants"]["recordings"]["figures"]["facing_deg"]["mean"] == pytest.approx(0.0, abs=1e-9)
     assert "| orientation |" in (tmp_path / "results.md").read_text()
 
-    options |= {"--study": "recipe", "--only": "full,wide,linear", "--out": "recipe"}
+    options |= {"--study": "recipe", "--only": "full,wide,dropout,linear", "--out": "recipe"}
+    options["--set"] = "model.dropout=0.1"
     done = CliRunner().invoke(ablations.main, [str(word) for option in options.items() for word in option])
     assert done.exit_code == 0, (done.output, done.exception)
+    assert "dropout: what it changes is given so already, left out" in done.stderr
     recipe = json.loads((tmp_path / "recipe.json").read_text())["variants"]
+    assert [*recipe] == ["recordings", "full", "wide", "linear"]
     assert recipe["wide"]["parameters"] > recipe["full"]["parameters"] == recipe["linear"]["parameters"]
     assert "| linear noise schedule |" in (tmp_path / "recipe.md").read_text()
