@@ -34,8 +34,8 @@ Mesh = tuple[AnyArray, AnyArray, NDArray[np.integer[Any]], NDArray[np.float32]]
 RADIUS_M: Final = 0.4
 """Of its shadow."""
 _IN_ONE: Final = re.compile(r"\b(?:in|into) (?:a|the|his|her|their) wheel-?chair\b", re.IGNORECASE)
-_LOW_M: Final = 0.8
-"""Pelves of people who sit are lower, ..."""
+_ON_FLOOR_M, _STANDING_M = 0.3, 0.8
+"""Pelves of people who sit in one are between those who sit on the floor and those who stand, ..."""
 _UPRIGHT: Final = 0.6
 """... and their trunks no farther from upright than the angle with this cosine."""
 _LEAST_S: Final = 0.5
@@ -81,7 +81,8 @@ def wheelchairs_of(motion: Motion, scene: Scene | None = None) -> list[Wheelchai
     for person in sorted(pushed | own):
         trunk = joints[person, :, JOINT_INDEX["neck"]] - joints[person, :, 0]
         upright = trunk[:, 2] > _UPRIGHT * np.linalg.norm(trunk, axis=-1)
-        sits = (joints[person, :, 0, 2] < _LOW_M) & upright
+        pelvis_m = joints[person, :, 0, 2]
+        sits = (pelvis_m > _ON_FLOOR_M) & (pelvis_m < _STANDING_M) & upright
         if sits.sum() >= min(_LEAST_S * motion.fps, motion.frames):
             chairs.append(Wheelchair(world[person, :, 0], joints[person, :, 0], sits, motion.fps))
     return chairs

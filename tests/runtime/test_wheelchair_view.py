@@ -66,6 +66,7 @@ def test_it_goes_with_who_sits_in_it() -> None:
 def test_only_who_sits_in_one_has_one() -> None:
     assert len(wheelchairs_of(people(*PUSHED))) == 1
     assert wheelchairs_of(people(*PUSHED, pelvis_m=0.93)) == []  # who is on their feet
+    assert wheelchairs_of(people(*PUSHED, pelvis_m=0.2)) == []  # who has slid to the floor
     assert wheelchairs_of(people("a nurse walks", "a patient sits")) == []
     far = people(PUSHED[0], "a patient sits", apart_m=3.0)
     assert wheelchairs_of(far) == []
