@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -15,19 +13,10 @@ import pytest
 from motion_runtime import GenerationRequest, Generator
 from motion_runtime.editing.windows import Window
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def seams() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("seams_benchmark", BENCHMARKS / "seams.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def seams(benchmark_script: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_script("seams")
 
 
 def test_what_counts_as_a_seam(seams: ModuleType) -> None:
@@ -53,5 +42,5 @@ def test_a_seam_jerks_no_more_than_recordings_do(
         request = GenerationRequest(prompts, seed=seed)
         at_seams, _ = seams.seam_jerk(generator.generate(request), generator.windows_of(request))
         jerks.append(np.quantile(at_seams, 0.99))
-    recordings = json.loads((BENCHMARKS / "results" / "recording_metrics.json").read_text(encoding="utf-8"))
+    recordings = json.loads(seams.RECORDINGS.read_text(encoding="utf-8"))
     assert sorted(jerks)[-2] <= recordings["kinds"]["all recordings"]["jerk_q99_m_s3"]
