@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -139,6 +140,10 @@ def test_a_run_goes_on_as_it_began(tmp_path: Path, one_by_one: Path, monkeypatch
 
     def interrupted(folder: Path, motion: Any, *rest: Any, **values: Any) -> Any:
         if motion.seed == 4:
+            deadline = time.monotonic() + 60
+            while not list((tmp_path / "out").glob("*/job.json")):  # the disk is full after the first
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
             raise OSError(28, "No space left on device")
         return real(folder, motion, *rest, **values)
 
@@ -147,10 +152,10 @@ def test_a_run_goes_on_as_it_began(tmp_path: Path, one_by_one: Path, monkeypatch
         assert run(tmp_path, "--batch").exit_code == 7
     kept = motions(tmp_path / "out")
     assert not any(name.startswith("held") for name in kept)
-    if kept:
-        other = run(tmp_path)
-        assert other.exit_code == 7
-        assert "as it was made before, got another 'batch'" in other.stderr
+    assert kept
+    other = run(tmp_path)
+    assert other.exit_code == 7
+    assert "as it was made before, got another 'batch'" in other.stderr
     assert run(tmp_path, "--batch").exit_code == 0
     finished = motions(tmp_path / "out")
     assert_same(finished, motions(one_by_one))
