@@ -47,8 +47,8 @@ _TURNS: Final = re.compile(
 _ROUND: Final = re.compile(
     rf"{_NOT}\bturn(?:s|ing)?(?: (?:him|her|them)sel(?:f|ves))?(?: right| half ?way)?"
     r" (?:a?round|about|back(?! (?:to|towards?)\b))\b"
-    r"(?! (?:the|an?|his|her|their|its|\d|\w+ (?:times|corners?)|and a?round|or|in (?:a )?circles?"
-    rf"|several|many|once|twice|thrice|again|on)\b)({_SIDE})"
+    r"(?! (?:the|an?|his|her|their|its|\d|\w+ (?:times|corners?)|and (?:a?round|forth|fro|back)|or|in (?:a )?circles?"
+    rf"|several|many|once|twice|thrice|again|on(?! the spot))\b)({_SIDE})"
 )
 """Who turns round by themselves, and not round something, nor something round."""
 _ROUND_DEG, _NEARLY_DEG = 180.0, 20.0
@@ -61,7 +61,7 @@ _TO_AND_FRO: Final = re.compile(
 )
 """Several turns, of which only one may be named by the verb."""
 _OTHERWISE: Final = re.compile(
-    r"\b(?:l(?:ies?|ying|aid|ay)|bed|mattress|rolls?|rolling|head|slightly|a bit|a little)\b"
+    r"\b(?:l(?:ies?|ying|aid|ay)|bed|mattress|rolls?|rolling|head|slightly|partly|partially|a bit|a little)\b"
 )
 """Who lies turns over, heads turn by themselves, and what is slight is none of these."""
 _LEAST_DEG, _MOST_DEG = 65.0, 135.0
@@ -101,6 +101,9 @@ def amounts_of(text: str) -> Amounts | None:
     ways, turns = list(_WAY.finditer(words)), list(_TURN.finditer(words))
     way = _metres(*ways[0].groups()) if len(ways) == 1 else None
     several = _TO_AND_FRO.search(words) is not None
+    # Who turns by degrees 'and turns around' turns twice, but who 'turns around by 180 degrees' does not.
+    inside = [any(turn.start() <= found.start() < turn.end() for turn in turns) for found in _ROUND.finditer(words)]
+    several = several or (bool(turns) and not all(inside))
     turn, either = _radians(*turns[0].groups()) if len(turns) == 1 and not several else (None, False)
     if not turns and not several and not _OTHERWISE.search(words):
         turn, either = _in_words(words)

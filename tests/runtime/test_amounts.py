@@ -84,6 +84,7 @@ def test_turns_without_a_number(text: str, least: float, most: float) -> None:
         ("a person walks to the door and turns around", 180, True),
         ("a person turns around and walks back", 180, True),
         ("a person turns around to the left", 180, False),
+        ("a person turns around on the spot", 180, True),
         ("a person turns around clockwise", -180, False),
     ],
 )
@@ -119,6 +120,10 @@ def test_turning_round(text: str, degrees: float, either: bool) -> None:
         "a person turns around the corner",
         "a person turns around a table",
         "a person turns around and around",
+        "a person turns back and forth",
+        "a person turns around partially",
+        "a person turns left 90 degrees and then turns around",
+        "a person turns around and then turns right by 90 degrees",
         "a person turns around three times",
         "a person turns around in circles",
         "a person turns back the covers",
