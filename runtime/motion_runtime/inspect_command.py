@@ -31,7 +31,8 @@ _WIDTH: Final = 110
 
 
 @click.command(cls=OneLineCommand, epilog=EPILOG, context_settings=SETTINGS)
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--scene", "room", type=click.Path(path_type=Path), help="The room, as motion-run has it, instead of PATH.")
 @click.option("--up", type=click.Choice(_UP), default="auto", show_default=True, help="Axis of the file that is up.")
 @click.option("--units", type=click.Choice(_UNITS), default="auto", show_default=True, help="Unit of the file.")
 @click.option("--labels", metavar="FILE", help="What label numbers mean, as .json; or 'ignore'.")
@@ -41,7 +42,8 @@ _WIDTH: Final = 110
               help="Camera file: the room as each camera sees it, NAME_CAMERA.png, beside the plan.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 def inspect(
-    path: Path,
+    path: Path | None,
+    room: Path | None,
     up: str,
     units: str,
     labels: str | None,
@@ -55,6 +57,11 @@ def inspect(
     Of a room: floor, extents, unit, free floor, the things that were found, and a plan of it all as a picture. Of a
     bundle: people, lengths, precisions, licence, what it was trained on, and its figures.
     """
+    if path and room:
+        raise InputError(f"expected one thing to look at, got {path} and --scene {room}; name one of them")
+    path = path or room
+    if path is None:
+        raise InputError("expected a room's file or a bundle's folder, got neither; name one")
     if path.is_dir():
         if cameras_path is not None:
             raise InputError(f"expected a room beside --cameras, got the folder {path}; name the room's file")

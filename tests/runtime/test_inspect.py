@@ -42,6 +42,12 @@ def test_a_room_in_words_in_json_and_as_a_picture(tmp_path: Path) -> None:
     assert "picture" not in found
 
 
+def test_the_room_may_be_named_as_motion_run_has_it() -> None:
+    named, plain = (run("inspect", *words, "--no-picture", "--json") for words in (("--scene", WARD), (WARD,)))
+    assert named.stdout == plain.stdout
+    assert plain.exit_code == 0
+
+
 def test_things_of_no_class_are_listed_by_their_own_name(tmp_path: Path) -> None:
     (tmp_path / "names.json").write_text(
         json.dumps({str(n): f"Ding {n}" for n in range(23)} | {"4": "Hospital Bed #1"})
@@ -67,7 +73,13 @@ def test_a_bundle_in_words_and_in_json() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["nothing.ply"], 2), ([str(Path(__file__).parent)], 4), ([str(WARD), "--units", "miles"], 2), ([], 2)],
+    [
+        (["nothing.ply"], 2),
+        ([str(Path(__file__).parent)], 4),
+        ([str(WARD), "--units", "miles"], 2),
+        ([], 2),
+        ([str(WARD), "--scene", str(WARD)], 2),
+    ],
 )
 def test_what_cannot_be_inspected_is_one_line(
     arguments: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

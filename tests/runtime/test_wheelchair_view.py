@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from motion_preprocessing.motion_features import SITTING, measure
 from motion_preprocessing.rotations import about_z, matrix_from_rotation_vector
 from motion_preprocessing.scene import load_scene
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
-from motion_runtime import preview
+from motion_runtime import GenerationRequest, Generator, preview
 from motion_runtime.motion import Motion
 from motion_runtime.wheelchair_view import wheelchairs_of
 from motion_runtime.writer import motion_from_rotations
@@ -125,3 +126,11 @@ def test_pictures_show_it(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = np.abs(with_chair - without).max(axis=-1) > 40
     assert changed.mean() > 0.01
     assert with_chair[changed].mean() < without[changed].mean()  # dark on a light floor
+
+
+def test_who_is_pushed_sits_to_the_labels_too(default_bundle: Path) -> None:
+    """With the feet 4 cm over the floor and going where the chair goes, nobody squats."""
+    request = GenerationRequest(PUSHED, person_classes=("staff", "patient"), seconds=6.0, seed=1)
+    patient = Generator.load(default_bundle, "cpu").generate(request).joints_m[1]
+    postures = measure(patient.astype(np.float64), 20.0).posture
+    assert (postures == SITTING).mean() > 0.95

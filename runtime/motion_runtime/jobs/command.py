@@ -92,7 +92,9 @@ def run_jobs(
         failed: list[Outcome] = []
 
         def done() -> str:
-            made, asked = throughput.motions, counted(throughput.motions_to_make, "motion")
+            # Looked up, since jobs that were under way may have been finished after the last that was told of.
+            there = (each for each in left if state_of(out / each.job.name, settings.made_of(each)) == FINISHED)
+            made, asked = sum(each.job.samples for each in there), counted(throughput.motions_to_make, "motion")
             return f"{made} of {asked} made and kept, the same command goes on from there"
 
         try:
