@@ -32,7 +32,7 @@ _WIDTH: Final = 110
 
 @click.command(cls=OneLineCommand, epilog=EPILOG, context_settings=SETTINGS)
 @click.argument("path", type=click.Path(path_type=Path), required=False)
-@click.option("--scene", "room", type=click.Path(path_type=Path), help="The room, as motion-run has it, instead of PATH.")
+@click.option("--scene", "room", type=click.Path(path_type=Path), help="The room, instead of PATH.")
 @click.option("--up", type=click.Choice(_UP), default="auto", show_default=True, help="Axis of the file that is up.")
 @click.option("--units", type=click.Choice(_UNITS), default="auto", show_default=True, help="Unit of the file.")
 @click.option("--labels", metavar="FILE", help="What label numbers mean, as .json; or 'ignore'.")
