@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.skeleton import JOINT_INDEX, REST_OFFSETS_M
-from motion_runtime.editing.limb import turned_to
+from motion_runtime.editing.limb import turned_to, unit
 
 Array = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ REACH_M: Final = PALM_M + float(
 def palms_m(joints_m: Array, side: str) -> Array:
     """Middle of a palm (..., 3) of joints (..., 22, 3): a hand goes on as the forearm does."""
     elbow, wrist = (joints_m[..., JOINT_INDEX[f"{side}_{name}"], :] for name in ("elbow", "wrist"))
-    return np.asarray(wrist + PALM_M * _unit(wrist - elbow))
+    return np.asarray(wrist + PALM_M * unit(wrist - elbow))
 
 
 def reached(rotations: Array, root_m: Array, side: str, places_m: Array) -> Array:
@@ -51,7 +51,3 @@ def reached(rotations: Array, root_m: Array, side: str, places_m: Array) -> Arra
     result[:, shoulder] = world[:, collar].swapaxes(-1, -2) @ upper_arm
     result[:, elbow] = upper_arm.swapaxes(-1, -2) @ fore_turn @ world[:, elbow]
     return result
-
-
-def _unit(v: Array) -> Array:
-    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))

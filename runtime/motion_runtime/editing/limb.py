@@ -42,11 +42,12 @@ def turned_to(upper: Array, lower: Array, way: Array, aside: Array) -> tuple[Arr
     was = np.sum(along * lower, axis=-1, keepdims=True) / f
     # As little of `aside` as the limb bends more than it did: what is bent keeps its plane.
     aside = lower / f + np.abs(bent - was) * aside
-    aside = _unit(aside - np.sum(aside * along, axis=-1, keepdims=True) * along)
+    aside = unit(aside - np.sum(aside * along, axis=-1, keepdims=True) * along)
     folded = f * (bent * along + np.sqrt(1 - bent**2) * aside)
     turn = np.asarray(between_vectors(upper + folded, way))
     return turn, turn @ np.asarray(between_vectors(lower, folded))
 
 
-def _unit(v: Array) -> Array:
+def unit(v: Array) -> Array:
+    """Vectors (..., 3) at length 1; zero stays zero."""
     return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))
