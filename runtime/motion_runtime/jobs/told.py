@@ -109,7 +109,7 @@ class Teller:
             where = f"{provider.name} in {provider.precision} ({provider.reason})"
             where += f", {batch} requests in a call" * (batch > 1)
             click.echo(f"{counted(throughput.motions, 'motion')} in {took} on {where}: {throughput.rate}")
-        click.echo(f"{out / INDEX_FILE}  a line a motion: its folder, labels, settings and quality figures")
+        click.echo(f"{out / INDEX_FILE}  a line a motion: its folder, prompts, settings and quality figures")
 
 
 def _say(values: dict[str, Any]) -> None:
