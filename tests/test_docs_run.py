@@ -84,6 +84,7 @@ NOT_RUN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "tests/export/test_summary.py puts a summary into a bundle": (
         ("docs/formats/bundle.md", "motion-export --checkpoint RUN"),
     ),
+    "tests/export/test_unpack.py unpacks a bundle": (("docs/train.md", "motion-train unpack"),),
     "trains a model for every term of the loss": (("docs/train.md", "python benchmarks/ablations.py"),),
 }
 """Why a block is not run: pages and how the blocks begin."""

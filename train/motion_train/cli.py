@@ -27,7 +27,11 @@ Examples:
 """
 
 
-_LATE: Final = {"text": "motion_train.text_command:text_command", "clip": "motion_train.clip_command:clip_command"}
+_LATE: Final = {
+    "text": "motion_train.text_command:text_command",
+    "clip": "motion_train.clip_command:clip_command",
+    "unpack": "motion_train.unpack_command:unpack_command",
+}
 """Commands whose modules load torch."""
 
 
