@@ -31,12 +31,15 @@ BED_FALL_SPEED_M_S: Final = 0.6  # lower, for a start in bed
 NECK_DROP_M: Final = 0.2  # who goes from hands and knees onto the floor has the neck down already
 SINKING_M_S: Final = 0.85  # who stood, and whose pelvis never gets this fast, lets themselves down
 CAUGHT_S: Final = 2.0  # for so long whoever has caught themselves may still go down, as part of the same fall
+TOPPLES_M: Final = 1.0  # who lets themselves down has the neck go this far in two goes, with hands and knees in between
+TOPPLE_SPEED_M_S: Final = 1.8  # or slower: 1.6 at most
 
 
 def falls(f: Features) -> list[Event]:
     """Fast drops that end on the floor: pelvis under .45 m and neck under .6 m, within 1.5 s of the fastest moment.
 
     Who goes to hands and knees lets the pelvis sink, and who goes down from there has the neck near the floor already.
+    Who faints may sink slowly too, but then topples, and goes from standing to the floor in one.
     """
     pelvis, neck = f.joints_m[:, PELVIS, 2], f.joints_m[:, NECK, 2]
     neck_speed = np.gradient(neck) * f.fps if f.frames > 1 else np.zeros(1)
@@ -62,7 +65,8 @@ def falls(f: Features) -> list[Event]:
         if not leaning and down[peak] < FALL_SPEED_M_S:
             continue
         since = max(0, start - f.count(CAUGHT_S))
-        if not lay and -f.vertical_m_s[since : stop + 1].min() < SINKING_M_S:
+        topples = neck[start] - neck[stop] > TOPPLES_M and -neck_speed[start : stop + 1].min() > TOPPLE_SPEED_M_S
+        if not (lay or topples) and -f.vertical_m_s[since : stop + 1].min() < SINKING_M_S:
             continue
         if found and start <= found[-1].end_s * f.fps + f.count(0.5):
             continue

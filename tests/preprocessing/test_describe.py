@@ -480,6 +480,25 @@ def test_who_sinks_onto_hands_and_knees_falls_not_however_fast_the_trunk_is():
     assert "fall" not in kinds(joints)
 
 
+@pytest.mark.parametrize(("topple_s", "falls"), [(0.3, True), (1.4, False)])
+def test_who_sinks_slowly_and_then_topples_faints(topple_s: float, falls: bool) -> None:
+    """The legs fold for 1.6 s, slower than any fall; the trunk goes down on top of that, as fast as it may."""
+    body = Body(6.0)
+    sunk = np.clip((body.time_s - 1.0) / 1.6, 0, 1)
+    over = np.clip((body.time_s - 2.2) / topple_s, 0, 1)
+    for side in ("left", "right"):
+        body.bend(f"{side}_hip", "x", -60 * sunk)
+        body.bend(f"{side}_knee", "x", 120 * sunk)
+    body.lean("x", 85 * over)
+    body.position[:, 2] = STAND_M - (STAND_M - 0.2) * sunk
+    joints = body.joints()
+    pelvis, neck = joints[:, JOINT_INDEX["pelvis"], 2], joints[:, JOINT_INDEX["neck"], 2]
+    assert -np.diff(pelvis).min() * FPS < 0.6
+    assert (-np.diff(neck).min() * FPS > 1.8) == falls
+    assert ("fall" in kinds(joints)) == falls
+    assert ("fall" in labels(joints)) == falls
+
+
 @pytest.mark.parametrize("take_off", [1.8, 2.5, 3.0])
 def test_a_parabola_is_a_jump_of_its_height(take_off):
     event = only(hop(take_off), "jump")
