@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.components import connected_parts, thin
-from motion_preprocessing.labels import OBJECT_CLASSES, named_classes, object_class
+from motion_preprocessing.head_end import head_direction
+from motion_preprocessing.labels import OBJECT_CLASSES, WALL, named_classes, object_class
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
@@ -33,6 +34,8 @@ _MIN_SIZE_M: Final = 0.2
 """Length and height of the smallest thing worth a name."""
 _STRAY_SHARE: Final = 0.05
 """Parts of one labelled thing that are smaller than this are strays of it."""
+_WALL_FROM_M: Final = 1.4
+"""Points without a label that are higher are of walls, as far as beds are concerned."""
 _LEVELS_M: Final = np.arange(0.2, 1.3, 0.02)
 _THICK_M: Final = 0.06
 _ABOVE_M: Final = 0.18
@@ -65,6 +68,8 @@ class RoomObject:
     """Middle of that surface."""
     back_m: tuple[float, float]
     """From there to what stands above it, as the back of a chair does; zero where nothing does."""
+    head_m: tuple[float, float] = (0.0, 0.0)
+    """Unit vector towards the end of a bed at which heads lie; zero for all else, and where nothing tells."""
 
     def corners(self, grown_m: float = 0.0) -> Array:
         """Corners (4, 2) of its box, counter-clockwise."""
@@ -81,8 +86,12 @@ class RoomObject:
     @property
     def axes(self) -> Array:
         """(2, 2) unit vectors along its length and its width."""
-        c, s = math.cos(self.yaw_rad), math.sin(self.yaw_rad)
-        return np.array([[c, s], [-s, c]])
+        return _axes(self.yaw_rad)
+
+
+def _axes(yaw_rad: float) -> Array:
+    c, s = math.cos(yaw_rad), math.sin(yaw_rad)
+    return np.array([[c, s], [-s, c]])
 
 
 def find_objects(scene: Scene, loose: NDArray[np.int64]) -> tuple[RoomObject, ...]:
@@ -101,9 +110,18 @@ def find_objects(scene: Scene, loose: NDArray[np.int64]) -> tuple[RoomObject, ..
     measured.sort(key=lambda item: (-item[2].length * item[2].width, item[2].centre))
     seen: dict[str, int] = {}
     objects = []
+    walls: Array | None = None
     for number, (known, members, shape) in enumerate(measured, 1):
         kind = guess_class(shape) if known is None else known
         seen[kind] = seen.get(kind, 0) + 1
+        head = (0.0, 0.0)
+        if kind == "bed" and shape.level is not None:
+            walls = _walls(scene) if walls is None else walls
+            size = np.array([shape.length, shape.width])
+            axes = _axes(shape.yaw)
+            head = head_direction(
+                scene.points_m[members], np.array(shape.centre), axes, size, shape.level, walls
+            )
         name = f"object {number}" if kind in ("unknown", "other") else kind + (f" {seen[kind]}" * (seen[kind] > 1))
         objects.append(
             RoomObject(
@@ -118,9 +136,18 @@ def find_objects(scene: Scene, loose: NDArray[np.int64]) -> tuple[RoomObject, ..
                 shape.level,
                 shape.level_centre,
                 shape.back,
+                head,
             )  # fmt: skip
         )
     return tuple(objects)
+
+
+def _walls(scene: Scene) -> Array:
+    """Points (W, 3) of walls: labelled, or what reaches higher than beds do in a scan without labels."""
+    labelled = scene.labelled(WALL)
+    if not labelled.any():
+        labelled = (scene.labels < 0) & (scene.points_m[:, 2] > _WALL_FROM_M)
+    return scene.points_m[labelled].astype(np.float64)
 
 
 def named(objects: tuple[RoomObject, ...], text: str) -> list[RoomObject]:

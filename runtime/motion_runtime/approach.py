@@ -204,15 +204,15 @@ class Spot:
         aside = 0.5 * thing.size_m[0] - _WITHIN_M if thing.size_m[0] > _MANY_M else 0.0
         # Only the places beside this one: the spots of a long seat are a quarter of it apart.
         seat = Rest(self.on(), (_DEEPER_M, max(0.02, min(aside, 0.12 * thing.size_m[0]))), self.seated_rad)
-        return Use(thing.level_m, seat, beds(thing), start_free)
+        return Use(thing.level_m, seat, beds(thing), start_free, head_known=any(thing.head_m))
 
 
 def beds(thing: RoomObject) -> tuple[Rest, ...]:
-    """Where somebody lies on a thing: along it, the head first where something stands up from it."""
+    """Where somebody lies on a thing: along it, the head first where it belongs, or else where something stands up."""
     length, width = thing.size_m[0], thing.size_m[1]
     if length < _LONG_M or thing.object_class not in ("bed", "sofa"):
         return ()
-    head = float(np.array(thing.back_m) @ thing.axes[0]) > 0
+    head = float(np.array(thing.head_m if any(thing.head_m) else thing.back_m) @ thing.axes[0]) > 0
     half = max(0.02, length / 2 - (_HEAD_M + _FEET_M) / 2), max(0.02, width / 2 - _WITHIN_M)
     found = []
     for yaw in (thing.yaw_rad + math.pi * head, thing.yaw_rad + math.pi * (not head)):

@@ -53,7 +53,7 @@ _EVERY_SPHERE: Final = 2
 # Costs, against a metre's depth of one sphere over the whole time.
 _WALL: Final = 5.0
 """A metre that the pelvis is nearer to a wall than it can be."""
-_UNHELD: Final = 0.02
+_UNHELD: Final = 0.03
 """A sphere of who lies without the mattress under it."""
 _FAR: Final = 0.05
 """A metre that the motion is moved."""

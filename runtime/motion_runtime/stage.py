@@ -59,6 +59,8 @@ class Use:
     """When they are to leave it."""
     falls: bool = False
     """Whether they fall off it then, rather than get up."""
+    head_known: bool = False
+    """Whether the first of `beds` has the head where it belongs, and the others are the wrong way round."""
 
     def rests(self, *, lies: bool) -> tuple[Rest, ...]:
         """Where somebody may be who lies, or else sits."""

@@ -21,7 +21,7 @@ from motion_preprocessing.pose_vector import root_orientation
 from motion_preprocessing.rotations import about_z
 from motion_runtime.editing.constraints import wrapped
 from motion_runtime.editing.joints import joints_of, with_joints
-from motion_runtime.editing.on_furniture import Down, facing_down
+from motion_runtime.editing.on_furniture import Down, facing_down, resting
 from motion_runtime.editing.turn_round import FASTEST_RAD_S, SHORTEST_S
 from motion_runtime.low_pass import low_pass
 
@@ -69,7 +69,7 @@ def bent(x: Array, corners: Array, end: End, down: Down, begin: int, upright: in
     """
     joints = joints_of(x)
     place = joints[:, 0, :2]
-    last = facing_down(joints[down.level])
+    last = facing_down(joints[resting(joints, down)])
     spin = float(wrapped(np.array(end.facing_rad - last)))
     sits = end.place_m + (place - place[down.level].mean(axis=0)) @ _about(spin).T
     out = np.array([math.cos(end.facing_rad + end.side_rad), math.sin(end.facing_rad + end.side_rad)])

@@ -42,6 +42,7 @@ from motion_runtime.editing.on_furniture import (
     leaves_at,
     on_feet,
     raised,
+    resting,
     underside_m,
     upright_until,
     while_used,
@@ -92,6 +93,8 @@ _PER_M: Final = 0.2
 """Share of a way inside of things that a metre of way is worth."""
 _PER_TURN: Final = 0.05
 """Share of a way without room that a half turn is worth."""
+_WRONG_WAY: Final = 0.6
+"""The same for lying with the head at the foot end."""
 
 
 def come_to_rest(
@@ -180,7 +183,7 @@ def _bent(x: Array, use: Use, room: Room, placement: Placement, fps: float, pass
     start = placement.to_room(joints[down.begin, 0])
     facing = placement.heading_rad + facing_down(joints[down.begin][None])
     best: tuple[float, Array] | None = None
-    for rest in use.rests(lies=down.lies):
+    for k, rest in enumerate(use.rests(lies=down.lies)):
         for side in (-0.5 * math.pi, 0.5 * math.pi) if down.lies else (0.0,):
             gap = rest.half_m[1] + EDGE_M if down.lies else BEFORE_M
             way = rest.facing_rad + side
@@ -198,7 +201,7 @@ def _bent(x: Array, use: Use, room: Room, placement: Placement, fps: float, pass
                 goes = int(np.flatnonzero(index == upright)[-1])
             tried = bent(walked, own, end, when, down.begin, goes, fps)
             there = placement.to_room(joints_of(tried)[down.begin : goes + 1])
-            cost = _PER_M * length
+            cost = _PER_M * length + _WRONG_WAY * k * use.head_known
             cost += _inside(there[::_EVERY], room.solids)
             cost += _met(placement.to_room(joints_of(tried)[:, 0])[:, :2], passed)
             if best is None or cost < best[0]:
@@ -211,6 +214,11 @@ def _searched(x: Array, use: Use, room: Room, fps: float, passed: Sequence[Array
     """Stand one person's walk (T, 258) in the room so that it ends on a thing."""
     joints = joints_of(x)
     down = while_used(joints, use, fps)
+    drafted = down_in_draft(joints, use, fps) if down is None else None
+    if drafted is not None and drafted.lies and use.beds:  # on the floor, or hardly lower than they stand
+        down = drafted
+        joints = raised(joints, down, use.level_m + OVER_M - underside_m(joints))
+        x = with_joints(x, joints, fps)
     upright = 0 if down is None else upright_until(down)
     if down is None or upright < TURNS_S * fps:
         return None
@@ -222,14 +230,16 @@ def _searched(x: Array, use: Use, room: Room, fps: float, passed: Sequence[Array
     best: tuple[float, Array, Placement] | None = None
     for turn in np.arange(TURNS) * (2 * math.pi / TURNS) - math.pi:
         turned = turned_round(draft, float(turn), fps, 0, upright)
-        for rest in use.rests(lies=down.lies):
+        rests = resting(joints_of(turned), down)
+        for k, rest in enumerate(use.rests(lies=down.lies)):
             for side in (-0.5 * math.pi, 0.5 * math.pi) if down.lies else (0.0,):
                 gap = rest.half_m[1] + EDGE_M if down.lies else BEFORE_M
-                tried = _from_before(turned, upright, down.level, side, gap, fps)
-                placement = _on_the_seat(tried, down.level, rest)
+                tried = _from_before(turned, upright, rests, side, gap, fps)
+                placement = _on_the_seat(tried, rests, rest)
                 before = placement.to_room(joints_of(tried)[:upright])
                 cost = _crowded(before[:, 0, :2], np.array(rest.centre_m), gap, room.free_space)
                 cost += _inside(before[::_EVERY], room.solids) + _PER_TURN * abs(turn) / math.pi
+                cost += _WRONG_WAY * k * use.head_known
                 cost += _met(placement.to_room(joints_of(tried)[:, 0])[:, :2], passed)
                 if best is None or cost < best[0]:
                     best = float(cost), tried, placement

@@ -162,7 +162,7 @@ class OnFurniture:
 
     def _rest(self, joints: Array, down: Down, use: Use) -> tuple[Rest, float]:
         """Where a motion's body is to be while it is down, and the turn that this takes."""
-        own = facing_down(joints[down.level]) + self._placement.heading_rad
+        own = facing_down(joints[resting(joints, down)]) + self._placement.heading_rad
         rests = use.rests(lies=down.lies)
         turns = [float(wrapped(np.array(rest.facing_rad - own))) for rest in rests]
         # With the head at the other end only where it takes more than a right angle less.
@@ -345,6 +345,18 @@ def upright_until(down: Down) -> int:
 
 
 def facing_down(joints: Array) -> float:
-    """Where a body of joints (T, 22, 3) faces on the whole; the way from head to foot of who lies."""
+    """Where a body of joints (T, 22, 3) faces on the whole; the way from head to foot of who lies.
+
+    Whoever lies on a side faces across the bed, and prone the hips' heading is that of the head: what lies is told by
+    trunk alone.
+    """
     facing = np.asarray(heading_rad(root_orientation(joints)))
+    trunk = joints[:, 0] - joints[:, _NECK]
+    facing = np.where(trunk[:, 2] > -_LYING_M, np.arctan2(trunk[:, 1], trunk[:, 0]), facing)
     return math.atan2(np.sin(facing).mean(), np.cos(facing).mean())
+
+
+def resting(joints: Array, down: Down) -> NDArray[np.bool_]:
+    """When (T,) somebody sits, or lies: not while they still sit on the edge of the bed that they lie on."""
+    lying = down.level & (joints[:, _NECK, 2] - joints[:, 0, 2] < _LYING_M)
+    return lying if down.lies and lying.any() else down.level

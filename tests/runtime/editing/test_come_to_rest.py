@@ -44,6 +44,19 @@ def walks_and_sits(way_m: float = 1.6, bend_rad: float = 0.0, back_m: float = 0.
     return np.asarray(canonicalise(encode(rotations, np.column_stack([place, 0.93 - 0.38 * down]), FPS)))
 
 
+def walks_and_lies(way_m: float = 2.0, low_m: float = 0.68) -> np.ndarray:
+    """(T, 258): walks for two seconds and lies a quarter of a second later, as two parts that fade into each other."""
+    time = np.arange(120) / FPS
+    down = np.clip((time - 2.0) / 0.25, 0.0, 1.0)
+    rotations = np.tile(np.eye(3), (120, 22, 1, 1))
+    c, s = np.cos(down * math.pi / 2), np.sin(down * math.pi / 2)
+    lean = np.tile(np.eye(3), (120, 1, 1))
+    lean[:, 0, 0], lean[:, 0, 2], lean[:, 2, 0], lean[:, 2, 2] = c, -s, s, c
+    rotations[:, 0] = lean @ np.array(WORLD_FROM_BODY)
+    pelvis = np.stack([way_m * np.minimum(time, 2.0) / 2.0, 0 * time, 0.93 + (low_m - 0.93) * down], axis=1)
+    return np.asarray(canonicalise(encode(rotations, pelvis, FPS)))
+
+
 def joints(x: np.ndarray) -> np.ndarray:
     return np.asarray(x[..., POSITIONS].reshape(*x.shape[:-1], 22, 3))
 
@@ -137,16 +150,7 @@ def test_who_lies_down_takes_the_time_for_it_and_comes_from_beside_the_bed(ward:
     bed = next(one for one in ward.furniture if one.name == "bed")
     use = spots([bed], room.free_space)[0].use(start_free=True)
     assert use is not None
-    # Somebody walks for two seconds and lies a quarter of a second later, as two parts that fade into each other.
-    time = np.arange(120) / FPS
-    down = np.clip((time - 2.0) / 0.25, 0.0, 1.0)
-    rotations = np.tile(np.eye(3), (120, 22, 1, 1))
-    c, s = np.cos(down * math.pi / 2), np.sin(down * math.pi / 2)
-    lean = np.tile(np.eye(3), (120, 1, 1))
-    lean[:, 0, 0], lean[:, 0, 2], lean[:, 2, 0], lean[:, 2, 2] = c, -s, s, c
-    rotations[:, 0] = lean @ np.array(WORLD_FROM_BODY)
-    pelvis = np.stack([np.minimum(time, 2.0), 0 * time, 0.93 - 0.25 * down], axis=1)
-    x = np.asarray(canonicalise(encode(rotations, pelvis, FPS)))
+    x = walks_and_lies()
     come = come_to_rest(x, (use,), room, AT, FPS)
     assert come is not None
     moved, placement = come
@@ -157,7 +161,35 @@ def test_who_lies_down_takes_the_time_for_it_and_comes_from_beside_the_bed(ward:
     assert bed.gap_m(places[:1])[0] > 0.3
     assert bed.gap_m(places[falling[:1]])[0] > 0.05  # still beside it
     assert bed.gap_m(places[-20:]).max() == 0.0
-    assert np.abs(np.diff(joints(moved), axis=0)).max() * FPS < np.abs(np.diff(joints(x), axis=0)).max() * FPS / 2
+    assert np.abs(np.diff(joints(moved), axis=0)).max() < 0.6 * np.abs(np.diff(joints(x), axis=0)).max()
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_the_head_comes_to_lie_where_it_belongs_if_that_is_known(ward: Scene, room: Room, flipped: bool) -> None:
+    bed = next(one for one in ward.furniture if one.name == "bed")
+    head = -np.array(bed.head_m) if flipped else np.array(bed.head_m)
+    thing = replace(bed, head_m=(float(head[0]), float(head[1])))
+    for way in (1.6, 2.0, 2.4):
+        use = spots([thing], room.free_space)[0].use(start_free=True)
+        assert use is not None
+        assert use.head_known
+        come = come_to_rest(walks_and_lies(way), (use,), room, AT, FPS)
+        assert come is not None
+        places = come[1].to_room(joints(come[0]))[-10:].mean(axis=0)
+        assert (places[15, :2] - places[0, :2]) @ head > 0.4
+
+
+def test_who_lay_down_on_the_floor_of_a_draft_lies_on_the_bed(ward: Scene, room: Room) -> None:
+    bed = next(one for one in ward.furniture if one.name == "bed")
+    use = spots([bed], room.free_space)[0].use(start_free=True)
+    assert use is not None
+    x = walks_and_lies(low_m=0.12)
+    assert how_down(joints(x), FPS) is None
+    come = come_to_rest(x, (use,), room, AT, FPS)
+    assert come is not None
+    places = come[1].to_room(joints(come[0])[-20:, 0])
+    assert bed.gap_m(places[:, :2]).max() == 0.0
+    assert np.abs(places[:, 2] - use.level_m).max() < 0.25
 
 
 def test_who_is_down_for_an_instant_only_is_no_error(ward: Scene, room: Room) -> None:

@@ -16,7 +16,16 @@ from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, encode, root
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
-from motion_runtime.editing.on_furniture import FASTEST_M_S, MOST_RAISED_M, OVER_M, OnFurniture, how_down, while_used
+from motion_runtime.editing.on_furniture import (
+    FASTEST_M_S,
+    MOST_RAISED_M,
+    OVER_M,
+    OnFurniture,
+    facing_down,
+    how_down,
+    resting,
+    while_used,
+)
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement
@@ -191,7 +200,7 @@ def test_a_start_is_not_moved_into_things() -> None:
 
 def lies(yaw_rad: float) -> Array:
     """Somebody on their back from the first frame on, feet towards the yaw."""
-    return body(np.tile((0.0, 0.0, 0.6), (FRAMES, 1)), yaw_rad, np.full(FRAMES, -math.pi / 2))
+    return body(np.tile((0.0, 0.0, 0.6), (FRAMES, 1)), yaw_rad, np.full(FRAMES, math.pi / 2))
 
 
 @pytest.mark.parametrize(("yaw", "end"), [(0.3, 0.0), (2.9, math.pi), (-1.2, 0.0)])
@@ -211,6 +220,28 @@ def test_who_lies_comes_to_lie_along_the_bed(yaw: float, end: float) -> None:
     np.testing.assert_allclose(joints(moved)[0, 0, :2], (0.1, 0.2), atol=1e-6)
     rise = joints(moved)[-1, :, 2] - joints(x)[-1, :, 2]
     np.testing.assert_allclose(rise, rise[0], atol=1e-6)  # the feet too
+
+
+@pytest.mark.parametrize("roll", [0.0, math.pi / 2, math.pi, -math.pi / 2])
+def test_who_lies_faces_from_head_to_foot_on_back_belly_and_side(roll: float) -> None:
+    x = lies(0.4)
+    turned = joints(x).copy()
+    way = np.array([math.cos(0.4), math.sin(0.4), 0.0])  # about the body's length
+    about = np.outer(way, way) * (1 - math.cos(roll)) + math.cos(roll) * np.eye(3)
+    about += math.sin(roll) * np.array([[0, -way[2], way[1]], [way[2], 0, -way[0]], [-way[1], way[0], 0]])
+    turned = (turned - turned[:, :1]) @ about.T + turned[:, :1]
+    assert abs(facing_down(turned) - 0.4) < 0.05
+    assert abs(facing_down(joints(body(np.tile((0.0, 0.0, 0.9), (3, 1)), 1.1))) - 1.1) < 1e-6  # who stands, as before
+
+
+def test_who_sits_before_they_lie_rests_only_from_then_on() -> None:
+    rise = np.clip((60 - np.arange(FRAMES)) / 10, 0.0, 1.0)  # sits for two and a half seconds, then lies down
+    x = body(np.tile((0.0, 0.0, 0.6), (FRAMES, 1)), 0.0, (1 - rise) * math.pi / 2)
+    found = how_down(joints(x), FPS)
+    assert found is not None
+    found = found._replace(level=np.ones(FRAMES, dtype=np.bool_), lies=True)
+    np.testing.assert_array_equal(np.flatnonzero(resting(joints(x), found))[:1] > 50, True)
+    assert resting(joints(x), found._replace(lies=False)).all()
 
 
 def test_a_thing_counts_in_its_time_only() -> None:
