@@ -25,9 +25,10 @@ motion neither is done: they move people as a whole, and would move them off it.
 
 On bodies (`of_bodies`), on rotations from here on, so that bones keep their lengths:
 
-    at_most_gravity    who falls faster than anybody can falls a little later: poses stay, only their times change,
-                       and with them those of whoever holds them
     at_rest            noise is taken off pose vectors, of which joints and rotations shake each by themselves
+    fall_rates         who falls does so as fast as in simulated falls, and rests once at rest: poses stay, only their
+                       times change, and with them those of whoever holds them
+    at_most_gravity    who falls faster than anybody can falls a little later: times again, now that noise is no fall
     fit_body           one body a pose; it is set in the room
     without_flips      bodies flip only once they are fitted; what follows would smear a flip over its neighbours
     above_floor        who lies in the floor is raised onto it, before heights are held against those of things
@@ -61,6 +62,7 @@ from motion_runtime.editing.stand_at import StandAt
 from motion_runtime.editing.stand_before_fall import StandBeforeFall
 from motion_runtime.editing.stay_inside import StayInside
 from motion_runtime.elsewhere import elsewhere
+from motion_runtime.fall_speed import fall_rates
 from motion_runtime.feet_stand import feet_stand
 from motion_runtime.flips import without_flips
 from motion_runtime.free_fall import at_most_gravity
@@ -161,10 +163,11 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
         Rotations (P, T, 22, 3, 3), entry 0 the root's orientation in the room, and pelves (P, T, 3) in the room.
     """
     vectors, grips = made.pose_vectors, made.grips
+    steady = at_rest(vectors, fps, request.low_pass_s)
     if request.ground and made.known is None:
-        slowed, grips = at_most_gravity(vectors, fps, grips)
-        vectors = slowed.astype(np.float32)
-    rotations, root = fit_body(at_rest(vectors, fps, request.low_pass_s))
+        rates = fall_rates(steady, fps, request.as_read.prompt_of_each)
+        steady, grips = at_most_gravity(steady, fps, grips, rates)
+    rotations, root = fit_body(steady)
     rotations[..., 0, :, :] = made.placement.rotation @ rotations[..., 0, :, :]
     root = made.placement.to_room(root)
     if request.low_pass_s > 0:

@@ -7,8 +7,9 @@ them is too short: so that is what is changed. Going through a motion frame by f
     d(k) = max(d(k - 1), 0) + g / fps^2
 
 at most, g / fps^2 more than in the frame before; where it would sink further, the frame shows the earlier time of the
-motion at which it has sunk so far. What is lost of time is made up for once the body has come down, so that what is
-asked for later happens when it was asked for. Recordings stay as they are.
+motion at which it has sunk so far. What is lost of time, or won where falls are gone through faster (`fall_speed`), is
+made up for once the body has come down, so that what is asked for later happens when it was asked for. Recordings stay
+as they are.
 
 People who hold each other share one time, which is as slow as the slowest of theirs: hands would else be ahead of what
 they hold.
@@ -36,9 +37,9 @@ _SMOOTH_S: Final = 0.025
 """Standard deviation of the Gaussian over heights: differences over a frame make metres a second of millimetres. Under
 it, which is nowhere negative, free fall stays within g."""
 _DOWN_M_S: Final = 0.3
-"""Lost time is made up for while the centre of mass moves more slowly up or down than this, ..."""
+"""Time is made up for while the centre of mass moves more slowly up or down than this, ..."""
 _FASTER: Final = 0.1
-"""... by going so much faster."""
+"""... by going so much faster or slower."""
 
 
 def _masses() -> Array:
@@ -60,7 +61,7 @@ MASSES: Final = _masses()
 
 
 def at_most_gravity(
-    x: NDArray[np.floating[Any]], fps: float, grips: Sequence[Grip] = ()
+    x: NDArray[np.floating[Any]], fps: float, grips: Sequence[Grip] = (), rates: Array | None = None
 ) -> tuple[Array, tuple[Grip, ...]]:
     """Slow motions down where the centre of mass sinks faster than it could.
 
@@ -68,15 +69,18 @@ def at_most_gravity(
         x: Pose vectors (P, T, 258) in metres; z is up.
         fps: Frames a second.
         grips: What hands hold, and when.
+        rates: (P, T) how much of a motion's time each of its frames takes, as of `fall_rates`; None = 1. Who hold each
+            other are as fast as the fastest of them, and come to rest together.
 
     Returns:
         The vectors, of each person by themselves, or with whom they hold, at other times of the motion, and the grips
-        at these times; as they are where nobody falls too fast.
+        at these times; as they are where nobody falls too fast and all rates are 1.
     """
     made = np.array(x, dtype=np.float64)
     times = np.tile(np.arange(made.shape[1], dtype=np.float64), (len(made), 1))
     for people in _who_hold(len(made), grips):
-        times[people] = times_of(np.stack([heights_m(made[person]) for person in people]), fps)
+        heights = np.stack([heights_m(made[person]) for person in people])
+        times[people] = times_of(heights, fps, None if rates is None else rates[people].max(axis=0))
     for person, own in enumerate(times):
         made[person] = _at(made[person], own)
     return made, tuple(grip.at_times(times[grip.person]) for grip in grips)
@@ -95,18 +99,20 @@ def heights_m(x: Array) -> Array:
     return np.asarray(x[:, POSITIONS].reshape(len(x), JOINT_COUNT, 3)[..., 2] @ MASSES)
 
 
-def times_of(heights: Array, fps: float) -> Array:
+def times_of(heights: Array, fps: float, rates: Array | None = None) -> Array:
     """Which time of the motion, in frames, each frame (T,) shows: 0, 1, 2 .. where nothing is too fast.
 
     Args:
         heights: (T,) of the centre of mass, metres; or (P, T) of people who share their time.
         fps: Frames a second.
+        rates: (T,) how much of the motion's time each of its frames takes; None = 1.
     """
     curves = low_pass(np.atleast_2d(heights).T, _SMOOTH_S * fps).T
     frames = curves.shape[1]
     times = np.arange(frames, dtype=np.float64)
     most = GRAVITY_M_S2 / fps**2
-    if frames < 3 or (np.diff(curves, n=2, axis=1) >= -_CLEARLY * most).all():
+    rates = np.ones(frames) if rates is None else rates
+    if frames < 3 or ((rates == 1).all() and (np.diff(curves, n=2, axis=1) >= -_CLEARLY * most).all()):
         return times
 
     def at(time: float) -> Array:
@@ -117,15 +123,16 @@ def times_of(heights: Array, fps: float) -> Array:
     for k in range(1, frames):
         now = float(times[k - 1])
         here, there = at(now), at(now + 1)
-        lost = k - 1 - now
-        step = 1.0 + (min(_FASTER, lost) if (np.abs(here - there) < slow).all() else 0.0)
+        step = float(np.interp(now, np.arange(frames), rates))
+        if step == 1.0 and (np.abs(here - there) < slow).all():
+            step += float(np.clip(k - 1 - now, -_FASTER, _FASTER))
         lowest = here - np.maximum(sunk, 0.0) - most
         if k > 1:
             too_low = np.flatnonzero(at(now + step) < lowest)
             step = min([step, *(_reached(curves[one], now, lowest[one]) - now for one in too_low)])
         times[k] = now + step
         sunk = here - at(times[k])
-    return times
+    return np.asarray(np.minimum(times, frames - 1.0))  # where the end is there before the motion's, it stays
 
 
 def _reached(curve: Array, now: float, height: float) -> float:
