@@ -44,6 +44,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,8 @@ from motion_runtime.settle import settle
 from motion_runtime.stage import Start, Use
 
 Array = NDArray[np.float64]
+BESIDE: Final = 5 / 3
+"""Who does nothing with others and uses nothing of the room keeps so much farther from them: at 0.45 m arms touch."""
 Correction = Callable[[Array], Array]
 """Of pose vectors (P, T, 258) in metres, in a canonical frame."""
 
@@ -95,14 +98,16 @@ def of_window(
         kept: Frames at the start of the window that are the end of the one before; 0 = the motion starts with it.
         turns: Whether who comes walking to a seat turns round for it.
         finished: Whether the motion is no longer denoised.
-        passed: Pelves (T, 2) in the room of people who were made before these, over the window.
+        passed: Ways (T, K, 2) in the room of people who were made before these, over the window.
         told: How far and by how much each of the people is to go and to turn.
     """
     bounds = room.bounds if room is not None and request.walls else None
+    uses = _uses_of(people, request)
     apart_m = request.apart_m if len(people) > 1 or passed else 0.0
+    # A seat stays where it is, and may be beside another; who uses none has room to give way.
+    passed_m = apart_m if any(uses) else BESIDE * apart_m
     held: list[Correction] = []
     first = kept == 0
-    uses = _uses_of(people, request)
     if finished and request.feet:
         held.append(FeetCarry(fps, kept, [any(not use.start_free for use in one) for one in uses]))
     if any(told):
@@ -125,7 +130,7 @@ def of_window(
     if any(uses) and not finished:
         held.append(OnFurniture(uses, placement, fps, first_s=first_s, kept=kept, turns=turns))
     if bounds is not None or apart_m > 0:
-        held.append(StayInside(bounds, placement, fps, apart_m, passed))
+        held.append(StayInside(bounds, placement, fps, apart_m, passed, passed_m))
     return held
 
 

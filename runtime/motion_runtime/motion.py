@@ -108,6 +108,8 @@ class GenerationRequest:
     roams: bool = False
     """Whether nobody was told where to start nor does anything at a thing of the room, so that the whole motion may as
     well be elsewhere in it; worked out by `Generator.staged`."""
+    strays: tuple[int, ...] = ()
+    """Who was put on free floor for nobody's sake, and may as well start elsewhere; worked out likewise."""
     staged: bool = False
     """Whether starts, paths and uses were worked out already; True leaves open ones to the model."""
 

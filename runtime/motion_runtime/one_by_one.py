@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from motion_runtime.corrections import of_whole
 from motion_runtime.editing.come_to_rest import seen_from
+from motion_runtime.editing.joints import joints_of
+from motion_runtime.editing.stay_inside import ways_of
 from motion_runtime.editing.windows import Window, in_windows
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement
 from motion_runtime.second_pass import gone_over
 from motion_runtime.stage import Use
+from motion_runtime.starting_places import out_of_the_way
 from motion_runtime.window_maker import WindowMaker
 
 Array = NDArray[np.float64]
@@ -45,7 +48,7 @@ def one_by_one(
     starts = [maker.placement, *(Placement(start.place_m, math.radians(start.heading_deg)) for start in request.others
                                  if start is not None)]  # fmt: skip
     waits = {  # who does not start somewhere for the sake of a thing stays at least until they are made
-        person: np.tile(np.array(starts[person].start_m), (maker.windows[-1].end, 1))
+        person: np.tile(np.array(starts[person].start_m), (maker.windows[-1].end, 1, 1))
         for person in people
         if not any(use.start_free for use in uses[person])
     }
@@ -53,6 +56,10 @@ def one_by_one(
     ways: dict[int, Array] = {}
     for count, person in enumerate(sorted(people, key=lambda one: not uses[one])):
         others = {**waits, **ways} if uses[person] else ways
+        if person in request.strays and maker.room is not None:
+            heading = request.heading_deg if person == 0 else None
+            facing = None if heading is None else math.radians(heading)
+            starts[person] = out_of_the_way(maker.room, starts[person], list(others.values()), facing)
         own = replace(
             maker, windows=windows_of(request, person), placement=starts[person], counted=person,
             passed=[way for one, way in others.items() if one != person],
@@ -60,7 +67,7 @@ def one_by_one(
         )  # fmt: skip
         x, placement = _made(own, person, uses[person], windows_of)
         made[person] = x, placement
-        ways[person] = placement.to_room(x[:, :3])[:, :2]
+        ways[person] = ways_of(placement.to_room(joints_of(x)))
     first = made[0][1]
     if request.persons == 1:
         return made[0][0][None], first

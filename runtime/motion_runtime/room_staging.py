@@ -87,6 +87,7 @@ class RoomStaging:
         self._seated: list[RoomObject] = []
         """Seats for one that somebody has."""
         self._roams = False
+        self._strays: list[int] = []
 
     def _errands_of(self, person: int) -> list[Errand]:
         """What somebody uses, one after the other; a goal is the last of them."""
@@ -171,6 +172,7 @@ class RoomStaging:
                     held = [other for other in self._places.starts if holds[person] and not holds[other]]
                     if not (held and self._places.at_hand(person, self._places.starts[held[0]])):
                         self._places.anywhere(person, request)
+                        self._strays.append(person)
         for person in range(request.persons):
             self._run(person)
         return self._filled()
@@ -193,6 +195,7 @@ class RoomStaging:
             others=others if any(others) else (),
             uses=uses if any(uses) else (),
             roams=self._roams,
+            strays=tuple(self._strays),
             staged=not any(self._goals),
             told=told,
             retold=retold,

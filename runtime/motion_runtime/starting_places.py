@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.room_objects import RoomObject
 from motion_runtime.editing.constraints import wrapped
 from motion_runtime.motion import GenerationRequest
-from motion_runtime.placement import NEIGHBOUR_M, Room, choose_placement
+from motion_runtime.placement import NEIGHBOUR_M, Placement, Room, choose_placement
 from motion_runtime.stage import Place, Start
 
 _PEOPLE_M: Final = 0.8
@@ -26,6 +26,10 @@ _HELD_RAD: Final = math.radians(80)
 the training data, 0.57 to 1 m away and 20 to 70 degrees aside."""
 _BESIDE_M: Final = (0.35, 1.5)
 """How far from a thing's outline somebody stands for whom there is no place at it."""
+_WAYS_M: Final = 1.1
+"""Who may start anywhere starts as far from where others go, and from there on has as much way of their own."""
+_LONG_WAY: Final = 0.5
+"""Score of a place that is a metre farther from where somebody was put first."""
 
 
 class StartingPlaces:
@@ -126,3 +130,39 @@ class StartingPlaces:
         best = np.flatnonzero(score >= score.max() - 0.3)
         stand, turn = np.unravel_index(best[self._number % len(best)], score.shape)
         self.put(person, stands[stand], float(headings[turn]))
+
+
+def out_of_the_way(
+    room: Room, start: Placement, ways: Sequence[NDArray[np.float64]], heading_rad: float | None = None
+) -> Placement:
+    """Where somebody starts who may start anywhere, now that it is known where others go.
+
+    Args:
+        room: The room.
+        start: Where they were put, which they keep if nobody comes near.
+        ways: Where others go, (T, K, 2) each in the room.
+        heading_rad: Where they are to face; None = anywhere.
+    """
+    met = np.concatenate([way.reshape(-1, 2) for way in ways] or [np.zeros((0, 2))])
+    met = np.unique(np.round(met, 1), axis=0)
+    if not len(met) or float(_gap_m(np.array([start.start_m]), met)[0]) >= _WAYS_M:
+        return start
+    stands = room.stands()
+    headings = np.arange(8, dtype=np.float64) * (math.pi / 4)
+    if heading_rad is not None:
+        headings = np.array([heading_rad])
+    ahead = stands[:, None] + _WAYS_M * np.stack([np.cos(headings), np.sin(headings)], axis=1)  # (N, H, 2)
+    score = room.score(stands, headings, 1) - _LONG_WAY * np.linalg.norm(stands - start.start_m, axis=1)[:, None]
+    # A place in somebody's way is worse than any that is not, whatever room it has.
+    score += 20.0 * np.minimum(_gap_m(stands, met), _WAYS_M)[:, None]
+    score += 3.0 * np.minimum(_gap_m(ahead, met), _WAYS_M)
+    stand, turn = np.unravel_index(int(score.argmax()), score.shape)
+    return Placement((float(stands[stand, 0]), float(stands[stand, 1])), float(headings[turn]))
+
+
+def _gap_m(places: NDArray[np.float64], met: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance (...) of places (..., 2) to the nearest of (M, 2)."""
+    flat = places.reshape(-1, 2)
+    parts = np.array_split(flat, len(flat) // 256 + 1)  # for memory
+    found = [np.linalg.norm(part[:, None] - met, axis=-1).min(axis=1) for part in parts]
+    return np.concatenate(found).reshape(places.shape[:-1])

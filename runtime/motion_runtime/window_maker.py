@@ -28,6 +28,7 @@ from motion_runtime.editing.grips import Grip
 from motion_runtime.editing.hands_on import HandsOn
 from motion_runtime.editing.impose import Imposer, in_the_loop
 from motion_runtime.editing.joints import joints_of
+from motion_runtime.editing.stay_inside import ways_of
 from motion_runtime.editing.windows import Frame, Window, fade_in
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
@@ -82,13 +83,13 @@ class WindowMaker:
     before: int = 0
     """Denoising steps that the draft took."""
     passed: Sequence[Array] = ()
-    """Where others go, (T, 2) each over all of the motion, in the room: they do not give way."""
+    """Where others go, (T, K, 2) each over all of the motion, in the room: they do not give way."""
     counted: int = 0
     """The person whose steps `progress` is told of."""
     grips: list[Grip] = field(default_factory=list, init=False)
     """Whose hands hold whom in the windows made so far."""
     _passed: dict[int, list[Array]] = field(default_factory=dict, init=False)
-    """By number of a window: where those went over it, (T, 2) in the room, who are made already."""
+    """By number of a window: where those went over it, (T, K, 2) in the room, who are made already."""
     _gone: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict, init=False)
     """By number of a person and of a part of their prompt: how far they have gone and turned in it."""
     _handles: dict[tuple[int, str, int], Array] = field(default_factory=dict, init=False)
@@ -164,7 +165,7 @@ class WindowMaker:
             for grip in (grip.moved(people, window.first) for grip in hands.handles):
                 self._handles[grip.person, grip.side, grip.other] = grip.place_m
         self._has_gone(window, people, told, x)
-        self._passed[number] = [*ways, *here.to_room(x[..., :3])[..., :2]]
+        self._passed[number] = [*ways, *ways_of(here.to_room(joints_of(x)))]
         return x
 
     def _told(self, window: Window, people: Sequence[int], texts: Sequence[str]) -> list[Amounts | None]:

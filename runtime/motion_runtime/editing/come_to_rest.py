@@ -108,7 +108,7 @@ def come_to_rest(
         room: The room.
         placement: Where the canonical frame stands.
         fps: Frames a second.
-        passed: Where other people go meanwhile, (T, 2) each in the room.
+        passed: Where other people go meanwhile, (T, K, 2) each in the room, as of `stay_inside.ways_of`.
 
     Returns:
         The motion with its way and turns, and where its canonical frame stands; None for who does not go down after a
@@ -320,9 +320,10 @@ def _crowded(places: Array, end: Array, gap_m: float, space: FreeSpace) -> float
 
 
 def _met(places: Array, passed: Sequence[Array]) -> float:
-    """How near a way (T, 2) comes to others' (T, 2) at the same time: at most, and on the whole."""
+    """How near a way (T, 2) comes to others' (T, K, 2) at the same time: at most, and on the whole."""
     cost = 0.0
     for other in passed:
-        lacks = np.clip((PEOPLE_M - np.linalg.norm(places - other, axis=1)) / (PEOPLE_M - TOUCH_M), 0.0, 1.0)
+        gap = np.linalg.norm(places[:, None] - other, axis=-1).min(axis=1)
+        lacks = np.clip((PEOPLE_M - gap) / (PEOPLE_M - TOUCH_M), 0.0, 1.0)
         cost += float(lacks.mean() + 0.5 * lacks.max())
     return cost

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.motion_features import runs
+from motion_preprocessing.skeleton import JOINT_INDEX
 from motion_runtime.editing.joints import joints_of, with_joints
 from motion_runtime.low_pass import low_pass
 from motion_runtime.placement import Placement
@@ -25,6 +26,10 @@ Array = NDArray[np.float64]
 SMOOTH_S: Final = 0.15
 """Standard deviation of the Gaussian over a correction in time, so that nobody is jerked back."""
 _ROUNDS: Final = 4
+_OUTLINE: Final = tuple(
+    JOINT_INDEX[name] for name in ("pelvis", "head", "left_ankle", "right_ankle", "left_wrist", "right_wrist")
+)
+"""Joints that say where a body is: of who lies, head and feet are a metre from the pelvis."""
 
 
 class StayInside:
@@ -37,6 +42,7 @@ class StayInside:
         fps: float,
         apart_m: float = 0.0,
         passed: Sequence[Array] = (),
+        passed_m: float | None = None,
     ) -> None:
         """Prepare for one window.
 
@@ -45,10 +51,11 @@ class StayInside:
             placement: Where the canonical frame stands in the room.
             fps: Frames a second.
             apart_m: How far people are kept apart; 0 = not at all.
-            passed: Pelves (T, 2) in the room of others, who do not give way.
+            passed: Ways (T, K, 2) in the room of others, as of `ways_of`, who do not give way.
+            passed_m: How far people keep from these; None = as far as from each other.
         """
         self._passed = passed
-        self._apart_m = apart_m
+        self._apart_m, self._passed_m = apart_m, apart_m if passed_m is None else passed_m
         self._bounds, self._placement, self._frames = bounds, placement, SMOOTH_S * fps
         self._fps = fps
 
@@ -58,7 +65,7 @@ class StayInside:
         root = joints[..., 0, :]
         wanted = self._placement.to_room(root)[..., :2]
         if self._apart_m > 0:
-            wanted = kept_apart(wanted, self._apart_m, self._passed)
+            wanted = kept_apart(wanted, self._apart_m, self._passed, self._passed_m)
         if self._bounds is not None:
             wanted = self._bounds.nearest_inside(wanted)
         room = np.concatenate([wanted, np.zeros_like(wanted[..., :1])], axis=-1)
@@ -71,11 +78,20 @@ class StayInside:
         return with_joints(x, moved, self._fps)
 
 
-def kept_apart(xy: NDArray[np.floating[Any]], apart_m: float, passed: Sequence[Array] = ()) -> Array:
+def ways_of(joints_m: Array) -> Array:
+    """Where bodies of joints (..., T, 22, 3) are, seen from above: (..., T, K, 2) of pelvis, head, feet and hands."""
+    return np.asarray(joints_m[..., _OUTLINE, :2])
+
+
+def kept_apart(
+    xy: NDArray[np.floating[Any]], apart_m: float, passed: Sequence[Array] = (), passed_m: float | None = None
+) -> Array:
     """Move people (P, T, 2) who come closer than `apart_m` away from each other, each by half of what is missing.
 
-    From those in `passed`, (T, 2) each, they move away by all of it.
+    From those in `passed`, (T, K, 2) each, they move away by all of what is missing of `passed_m`, if that is given:
+    from whatever of them is nearest.
     """
+    passed_m = apart_m if passed_m is None else passed_m
     result = np.array(xy, dtype=np.float64)
     for _ in range(_ROUNDS if len(xy) + len(passed) > 2 else 1):
         for a in range(len(result)):
@@ -84,8 +100,14 @@ def kept_apart(xy: NDArray[np.floating[Any]], apart_m: float, passed: Sequence[A
                 result[a] += push
                 result[b] -= push
             for other in passed:
-                result[a] += _push(result[a] - other, apart_m)
+                result[a] += _push(result[a] - _nearest(other, result[a]), passed_m)
     return result
+
+
+def _nearest(other: Array, xy: Array) -> Array:
+    """Of places (T, K, 2) the one (T, 2) in each frame that is nearest to (T, 2)."""
+    nearest = np.linalg.norm(other - xy[:, None], axis=-1).argmin(axis=1)
+    return np.asarray(other[np.arange(len(other)), nearest])
 
 
 def _push(way: Array, apart_m: float) -> Array:

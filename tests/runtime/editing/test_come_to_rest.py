@@ -102,9 +102,9 @@ def test_a_way_keeps_off_who_stands_on_it(room: Room, chair: Use) -> None:
         return come[1].to_room(joints(come[0])[:, 0])[:, :2]
 
     alone = way([])
-    still = np.tile(alone[25], (len(x), 1))
+    still = np.tile(alone[25], (len(x), 1, 1))
     np.testing.assert_allclose(alone[-1], way([still])[-1], atol=0.03)
-    assert np.linalg.norm(way([still]) - still, axis=1).min() > 0.7
+    assert np.linalg.norm(way([still]) - still[:, 0], axis=1).min() > 0.7
     gone = still.copy()
     gone[15:] += 9.0  # who has left by then is in nobody's way
     gone[:15] -= 9.0

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, encode
 from motion_preprocessing.scene import Scene
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
-from motion_runtime.editing.stay_inside import StayInside, kept_apart
+from motion_runtime.editing.stay_inside import StayInside, kept_apart, ways_of
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement
@@ -136,7 +137,7 @@ def test_who_was_made_before_does_not_give_way() -> None:
     """Somebody walks along x through a person who stands at (1, 0): the one who walks goes round, by all of it."""
     still = np.tile((1.0, 0.01), (60, 1))
     walk = np.stack([np.linspace(0.0, 2.0, 60), np.zeros(60)], axis=1)
-    moved = kept_apart(walk[None], APART_M, [still])[0]
+    moved = kept_apart(walk[None], APART_M, [still[:, None]])[0]
     assert np.linalg.norm(moved - still, axis=1).min() >= APART_M - 1e-9
     near = np.linalg.norm(walk - still, axis=1) < APART_M
     np.testing.assert_array_equal(moved[~near], walk[~near])
@@ -149,7 +150,7 @@ def test_who_walks_straight_through_another_passes_on_one_side() -> None:
     along = np.stack([np.linspace(0.0, 2.0, 61), np.full(61, 0.01)], axis=1)
     still, across = np.tile((1.0, 0.0), (61, 1)), np.stack([np.ones(61), np.linspace(1.0, -1.0, 61)], axis=1)
     for other in (still, across):
-        moved = kept_apart(along[None], APART_M, [other])[0]
+        moved = kept_apart(along[None], APART_M, [other[:, None]])[0]
         assert np.linalg.norm(moved - other, axis=1).min() >= APART_M - 1e-9
         assert np.linalg.norm(np.diff(moved, axis=0), axis=1).max() < 0.2
         far = np.linalg.norm(along - other, axis=1) >= APART_M
@@ -167,3 +168,22 @@ def test_people_made_one_by_one_keep_apart() -> None:
     )  # fmt: skip
     motion = Generator.load(TOY, "cpu").generate(request)
     assert np.linalg.norm(np.diff(motion.root_position_m[:, :, :2], axis=0), axis=-1).min() > 4.4
+
+
+def test_from_those_who_went_before_one_keeps_by_their_limbs_and_as_far_as_is_said() -> None:
+    walk = np.stack([np.linspace(-2, 2, 81), np.full(81, 1.1)], axis=1)
+    lying = np.tile(np.array([[0.0, 0.0], [0.0, 0.9]]), (81, 1, 1))  # pelvis and head
+    moved = kept_apart(walk[None], APART_M, [lying])[0]
+    assert np.linalg.norm(moved[:, None] - lying, axis=-1).min() > APART_M - 0.02
+    np.testing.assert_array_equal(kept_apart(walk[None], APART_M, [lying[:, :1]])[0], walk)  # the pelvis is far enough
+    wide = kept_apart(walk[None], APART_M, [lying[:, :1]], 1.3)[0]
+    assert np.linalg.norm(wide, axis=1).min() > 1.28
+    np.testing.assert_array_equal(wide[:10], walk[:10])
+
+
+def test_who_lies_is_as_long_from_above_as_they_are() -> None:
+    rest = np.asarray(forward_kinematics(np.tile(np.eye(3), (1, 22, 1, 1)), np.zeros((1, 3)))[0])  # Y up: lies in z = 0
+    ways = ways_of(rest)
+    assert ways.shape == (1, 6, 2)
+    assert np.ptp(ways[0, :, 1]) > 1.2
+    assert np.ptp(ways[0, :, 0]) > 1.2  # arms to the sides
