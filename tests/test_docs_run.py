@@ -85,6 +85,7 @@ NOT_RUN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("docs/formats/bundle.md", "motion-export --checkpoint RUN"),
     ),
     "tests/export/test_unpack.py unpacks a bundle": (("docs/train.md", "motion-train unpack"),),
+    "needs WordNet; tests/train/test_words.py has a small one": (("docs/train.md", "motion-train words"),),
     "trains a model for every term of the loss": (("docs/train.md", "python benchmarks/ablations.py"),),
 }
 """Why a block is not run: pages and how the blocks begin."""
