@@ -273,6 +273,8 @@ class MotionMetrics:
     """Mean over frames of the depth of the deepest scene point (0 where none is inside)."""
     scene_penetration_worst_cm: float = math.nan
     """Deepest in any frame of anybody."""
+    wall_penetration_share: float = math.nan
+    """Share of frames with a point of a wall more than 2 cm inside a body, mean over people; NaN without walls."""
 
     def as_dict(self) -> dict[str, float | int | None]:
         """Return the figures for JSON, which has no NaN: what was not measured is None."""
@@ -286,6 +288,7 @@ def evaluate_motion(
     scene_points: AnyArray | None = None,
     *,
     local_rotations: AnyArray | None = None,
+    wall_points: AnyArray | None = None,
 ) -> MotionMetrics:
     """Measure a motion.
 
@@ -294,6 +297,7 @@ def evaluate_motion(
         fps: Frames a second.
         scene_points: (N, 3) points of obstacles without the floor, in the same frame; None = no room.
         local_rotations: (P, T, 22, 3, 3), if known: joint limits are then measured about the joints' own axes.
+        wall_points: (W, 3) points of walls, in the same frame; None, or none at all = no walls are known.
 
     Returns:
         All figures of `MotionMetrics`.
@@ -326,6 +330,9 @@ def evaluate_motion(
     if scene_points is not None:
         depth = np.stack([scene_penetration_m(person, scene_points) for person in joints])
         scene = [float((depth > SCENE_TOLERANCE_M).mean()), 100 * float(depth.mean()), 100 * float(depth.max())]
+    walls = math.nan
+    if wall_points is not None and len(wall_points):
+        walls = _nanmean([(scene_penetration_m(one, wall_points) > SCENE_TOLERANCE_M).mean() for one in joints])
     return MotionMetrics(
         people=joints.shape[0],
         frames=joints.shape[1],
@@ -347,6 +354,7 @@ def evaluate_motion(
         scene_penetration_share=scene[0],
         scene_penetration_mean_cm=scene[1],
         scene_penetration_worst_cm=scene[2],
+        wall_penetration_share=walls,
     )
 
 

@@ -25,6 +25,7 @@ from motion_preprocessing.labels import (
     OBJECT_CLASSES,
     STRUCTURE,
     UNLABELLED,
+    WALL,
     object_class,
     plain_name,
 )
@@ -104,6 +105,17 @@ class Scene:
         points.setflags(write=False)
         classes.setflags(write=False)
         return points, classes
+
+    @cached_property
+    def wall_points_m(self) -> NDArray[np.float32]:
+        """(W, 3) points of walls: as labelled, or without labels what lies on the outer walls or behind them."""
+        walls = self.labelled(WALL)
+        if not walls.any():
+            height = self.points_m[:, 2]
+            upright = (self.labels < 0) & (height > _LOW_M) & (height < _HIGH_M)
+            for plane in wall_planes(self.points_m) if upright.any() else []:
+                walls |= upright & (plane.distances(self.points_m) <= _WALL_M)
+        return self.points_m[walls]
 
     def labelled(self, names: frozenset[str], labels: NDArray[np.integer[Any]] | None = None) -> NDArray[np.bool_]:
         """Return (N,) True where the name of a point's label, or of one of `labels` like these, is one of `names`."""

@@ -130,7 +130,7 @@ def of_window(
     if any(uses) and not finished:
         held.append(OnFurniture(uses, placement, fps, first_s=first_s, kept=kept, turns=turns))
     if bounds is not None or apart_m > 0:
-        held.append(StayInside(bounds, placement, fps, apart_m, passed, passed_m))
+        held.append(StayInside(bounds, placement, fps, apart_m, passed, passed_m, limbs=not any(uses)))
     return held
 
 

@@ -264,6 +264,7 @@ def describe_run(
     manifest = generator.bundle.manifest
     turn = motion.room_from_canonical
     obstacles = None if request.scene is None else object_points(request.scene)[0]
+    walls = None if request.scene is None else request.scene.wall_points_m
     floor = None if request.scene is None else request.scene.floor
     return {
         "program": f"motion-run {version('scene-motion')}",
@@ -319,7 +320,7 @@ def describe_run(
             "sample": motion.sample,
         },
         "metrics": evaluate_motion(
-            motion.joints_m, motion.fps, obstacles, local_rotations=motion.local_rotations
+            motion.joints_m, motion.fps, obstacles, local_rotations=motion.local_rotations, wall_points=walls
         ).as_dict(),
         **({} if missed is None else {"edits_missed_by": missed.as_dict()}),
     }

@@ -27,6 +27,7 @@ from motion_preprocessing.skeleton import JOINT_INDEX
 from motion_runtime.editing.constraints import wrapped
 from motion_runtime.editing.feet_carry import IN_REACH_M
 from motion_runtime.editing.on_furniture import how_down
+from motion_runtime.editing.stay_inside import LIMB_M, LIMBS
 from motion_runtime.room_bounds import RADIUS_M, RoomBounds
 from motion_runtime.room_solids import Solids
 from motion_runtime.stage import Rest, Use
@@ -53,6 +54,8 @@ _EVERY_SPHERE: Final = 2
 # Costs, against a metre's depth of one sphere over the whole time.
 _WALL: Final = 5.0
 """A metre that the pelvis is nearer to a wall than it can be."""
+_LIMB: Final = 2.0
+"""A metre that a head, a hand, a knee or a foot is nearer to a wall than it can be."""
 _UNHELD: Final = 0.03
 """A sphere of who lies without the mattress under it."""
 _FAR: Final = 0.05
@@ -166,6 +169,7 @@ class Trial:
         origin = np.array([*pivot, 0.0])
         self._spheres, self._radii = centres[:, ::_EVERY_SPHERE] - origin, radii[::_EVERY_SPHERE]  # (F, S, 3), (S,)
         self._pelvis = joints[:, 0] - origin
+        self._limbs = joints[:, LIMBS] - origin  # (F, K, 3)
         self._lying, self._level_m = lying, level_m
         self._pivot, self._solids, self._bounds = pivot, solids, bounds
 
@@ -182,4 +186,7 @@ class Trial:
         if self._bounds is not None:
             pelvis = move_points(self._pelvis, turn, np.zeros(2))[:, :2] + places[:, None]
             cost += _WALL * np.maximum(RADIUS_M - self._bounds.distance(pelvis)[0], 0.0).mean(axis=1)
+            limbs = move_points(self._limbs, turn, np.zeros(2))[..., :2] + places[:, None, None]  # (N, F, K, 2)
+            lacks = np.maximum(LIMB_M - self._bounds.distance(limbs)[0], 0.0)
+            cost += _LIMB * lacks.sum(axis=2).mean(axis=1)
         return np.asarray(cost + _FAR * np.linalg.norm(places - self._pivot, axis=1))

@@ -383,6 +383,11 @@ def test_evaluate_motion_gathers_what_the_single_functions_say() -> None:
     depth = np.stack([scene_penetration_m(a, points), scene_penetration_m(b, points)])
     assert got.scene_penetration_share == (depth > 0.02).mean()
     assert got.scene_penetration_worst_cm == pytest.approx(100 * depth.max())
+    assert math.isnan(got.wall_penetration_share)  # no walls were given
+    walls = evaluate_motion(np.stack([a, b]), FPS, wall_points=points)
+    assert walls.wall_penetration_share == got.scene_penetration_share
+    assert math.isnan(walls.scene_penetration_share)
+    assert math.isnan(evaluate_motion(a[None], FPS, wall_points=np.zeros((0, 3))).wall_penetration_share)
 
 
 def test_what_cannot_be_measured_is_nan_and_null_in_json() -> None:

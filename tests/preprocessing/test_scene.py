@@ -347,3 +347,14 @@ def test_laser_scan(shared_data: Path) -> None:
     # The table the scanner stood on, between floor and ceiling.
     table = (np.abs(points[:, 2] - 0.72) < 0.05).mean()
     assert table > 0.05
+
+
+def test_walls_are_known_by_label_and_without() -> None:
+    labelled, blind = load_scene(WARD), load_scene(WARD, labels="ignore")
+    walls = labelled.points_m[labelled.labelled(frozenset({"wall"}))]
+    np.testing.assert_array_equal(labelled.wall_points_m, walls)
+    found = blind.wall_points_m
+    assert len(found) > 1000
+    low, high = np.percentile(walls[:, :2], [1, 99], axis=0)
+    off = np.minimum(np.abs(found[:, :2] - low), np.abs(found[:, :2] - high)).min(axis=1)
+    assert np.mean(off < 0.15) > 0.98  # the ward is a rectangle

@@ -26,6 +26,13 @@ Array = NDArray[np.float64]
 SMOOTH_S: Final = 0.15
 """Standard deviation of the Gaussian over a correction in time, so that nobody is jerked back."""
 _ROUNDS: Final = 4
+LIMBS: Final = tuple(
+    JOINT_INDEX[name]
+    for name in ("head", "left_knee", "right_knee", "left_foot", "right_foot", "left_wrist", "right_wrist")
+)
+LIMB_M: Final = 0.1
+"""Limbs keep this far from walls."""
+_LIMB_ROUNDS: Final = 3
 _OUTLINE: Final = tuple(
     JOINT_INDEX[name] for name in ("pelvis", "head", "left_ankle", "right_ankle", "left_wrist", "right_wrist")
 )
@@ -43,6 +50,8 @@ class StayInside:
         apart_m: float = 0.0,
         passed: Sequence[Array] = (),
         passed_m: float | None = None,
+        *,
+        limbs: bool = False,
     ) -> None:
         """Prepare for one window.
 
@@ -53,8 +62,9 @@ class StayInside:
             apart_m: How far people are kept apart; 0 = not at all.
             passed: Ways (T, K, 2) in the room of others, as of `ways_of`, who do not give way.
             passed_m: How far people keep from these; None = as far as from each other.
+            limbs: Whether heads, hands, knees and feet are kept off walls too, not pelves alone.
         """
-        self._passed = passed
+        self._passed, self._limbs = passed, limbs
         self._apart_m, self._passed_m = apart_m, apart_m if passed_m is None else passed_m
         self._bounds, self._placement, self._frames = bounds, placement, SMOOTH_S * fps
         self._fps = fps
@@ -68,6 +78,8 @@ class StayInside:
             wanted = kept_apart(wanted, self._apart_m, self._passed, self._passed_m)
         if self._bounds is not None:
             wanted = self._bounds.nearest_inside(wanted)
+            if self._limbs:
+                wanted = _limbs_inside(self._placement.to_room(joints)[..., :2], wanted, self._bounds)
         room = np.concatenate([wanted, np.zeros_like(wanted[..., :1])], axis=-1)
         shift = self._placement.to_canonical(room)[..., :2] - root[..., :2]  # (P, T, 2)
         if np.abs(shift).max(initial=0.0) < 1e-4:
@@ -76,6 +88,17 @@ class StayInside:
         moved = joints.copy()
         moved[..., :2] += shift[:, :, None]
         return with_joints(x, moved, self._fps)
+
+
+def _limbs_inside(joints: Array, pelves: Array, bounds: RoomBounds) -> Array:
+    """Move pelves (P, T, 2) on until no limb of bodies of joints (P, T, 22, 2), moved along, is in a wall."""
+    pelves = pelves.copy()
+    for _ in range(_LIMB_ROUNDS):
+        limbs = joints[..., LIMBS, :] + (pelves - joints[..., 0, :])[..., None, :]
+        shift = bounds.nearest_inside(limbs, LIMB_M) - limbs
+        worst = np.linalg.norm(shift, axis=-1).argmax(axis=-1)[..., None, None]
+        pelves += np.take_along_axis(shift, worst, axis=-2)[..., 0, :]
+    return pelves
 
 
 def ways_of(joints_m: Array) -> Array:

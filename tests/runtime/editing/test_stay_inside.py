@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.metrics import evaluate_motion
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.pose_vector import POSITIONS, VELOCITIES, encode
 from motion_preprocessing.scene import Scene
-from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
+from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
 from motion_runtime.editing.stay_inside import StayInside, kept_apart, ways_of
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest
@@ -187,3 +188,34 @@ def test_who_lies_is_as_long_from_above_as_they_are() -> None:
     assert ways.shape == (1, 6, 2)
     assert np.ptp(ways[0, :, 1]) > 1.2
     assert np.ptp(ways[0, :, 0]) > 1.2  # arms to the sides
+
+
+def test_limbs_are_kept_off_walls_where_that_is_asked_and_nobody_else_is_moved() -> None:
+    bounds = _bounds()
+    sits = np.tile(np.eye(3), (20, 22, 1, 1))
+    sits[:, 0] = WORLD_FROM_BODY
+    for joint in ("left_hip", "right_hip"):  # thighs ahead, over the floor
+        sits[:, JOINT_INDEX[joint]] = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    joints = {}
+    for x in (2.0, WIDTH - 0.35):  # in the middle of the room, and facing a wall
+        pose = encode(sits, np.tile((x, 1.5, 0.55), (20, 1)), 20.0)[None]
+        for limbs in (False, True):
+            moved = StayInside(bounds, Placement(), 20.0, limbs=limbs)(pose)
+            joints[x, limbs] = moved[..., POSITIONS].reshape(20, 22, 3)
+        if x == 2.0:
+            np.testing.assert_array_equal(moved, pose)
+    knees = [JOINT_INDEX["left_knee"], JOINT_INDEX["right_knee"]]
+    assert joints[WIDTH - 0.35, False][:, knees, 0].max() > WIDTH
+    assert joints[WIDTH - 0.35, True][:, knees, 0].max() < WIDTH - 0.05
+    bones = [np.diff(joints[WIDTH - 0.35, limbs], axis=1) for limbs in (False, True)]
+    np.testing.assert_allclose(bones[0], bones[1], atol=1e-9)  # as one piece
+
+
+def test_who_is_pushed_in_a_wheelchair_has_no_knee_in_a_wall(ward: Scene) -> None:
+    prompts = "a nurse pushes a wheelchair", "a patient sits in a wheelchair that is pushed"
+    generator = Generator.load(None, "cpu")
+    for seed in (7000, 7003):
+        request = GenerationRequest(prompts, ("staff", "patient"), scene=ward, seed=seed)
+        motion = generator.generate(request)
+        found = evaluate_motion(motion.joints_m, motion.fps, wall_points=ward.wall_points_m)
+        assert found.wall_penetration_share < 0.02
