@@ -1,4 +1,4 @@
-"""Wheelchairs in pictures: a simple one about whoever is pushed, or sits, in one, which goes where they go.
+"""Wheelchairs in pictures, pages and files: a simple one about whoever is pushed in one, which goes where they go.
 
 Motions hold people alone. Who sits in a wheelchair is told by the prompts, as it is when hands are laid on its handles;
 a wheelchair that was scanned with the room is drawn there.
@@ -58,15 +58,17 @@ class Wheelchair:
         """
         seated = np.flatnonzero(sits)
         nearest = seated[np.abs(np.arange(len(sits))[:, None] - seated).argmin(axis=1)]
-        self._yaw_rad = low_pass(np.unwrap(heading_rad(root))[nearest, None], _STEADY_S * fps)[:, 0]
+        self.yaw_rad: Array = low_pass(np.unwrap(heading_rad(root))[nearest, None], _STEADY_S * fps)[:, 0]
+        """(T,) where it faces, without jumps."""
         self.places_m: Array = low_pass(pelvis_m[nearest, :2], _STEADY_S * fps)
         """(T, 2) of the seat's middle on the floor."""
-        self._parts = _chair(round(float(np.median(pelvis_m[seated, 2])) - _SEAT_M, 2))
+        self.parts: Mesh = _chair(round(float(np.median(pelvis_m[seated, 2])) - _SEAT_M, 2))
+        """The chair where it faces +x, its seat's middle above the origin."""
 
     def mesh(self, frame: int) -> Mesh:
         """What there is to be drawn in a frame."""
-        vertices, normals, faces, colors = self._parts
-        turn = np.asarray(about_z(self._yaw_rad[frame]))
+        vertices, normals, faces, colors = self.parts
+        turn = np.asarray(about_z(self.yaw_rad[frame]))
         return vertices @ turn.T + [*self.places_m[frame], 0.0], normals @ turn.T, faces, colors
 
 

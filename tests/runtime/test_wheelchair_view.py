@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pygltflib
 import pytest
+import trimesh
+from scipy.spatial.transform import Rotation
 
 from motion_preprocessing.motion_features import SITTING, measure
 from motion_preprocessing.rotations import about_z, matrix_from_rotation_vector
 from motion_preprocessing.scene import load_scene
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
 from motion_runtime import GenerationRequest, Generator, preview
+from motion_runtime.formats.export import Export
+from motion_runtime.formats.glb import glb_bytes
 from motion_runtime.motion import Motion
+from motion_runtime.viewer.arrays import ArrayBlock
+from motion_runtime.viewer.payload import build_payload
+from motion_runtime.viewer.samples import Shown
 from motion_runtime.wheelchair_view import wheelchairs_of
 from motion_runtime.writer import motion_from_rotations
 
@@ -134,3 +143,44 @@ def test_who_is_pushed_sits_to_the_labels_too(default_bundle: Path) -> None:
     patient = Generator.load(default_bundle, "cpu").generate(request).joints_m[1]
     postures = measure(patient.astype(np.float64), 20.0).posture
     assert (postures == SITTING).mean() > 0.95
+
+
+def test_a_glb_has_it_as_a_node_that_the_animation_moves() -> None:
+    motion = people(*PUSHED)
+    (chair,) = wheelchairs_of(motion)
+    file = pygltflib.GLTF2().load_from_bytes(glb_bytes(motion, chairs=[chair]))
+    (number,) = (n for n, node in enumerate(file.nodes) if node.name == "wheelchair_0")
+    assert number in file.nodes[file.scenes[0].nodes[0]].children  # under what turns z up
+    blob = file.binary_blob()
+
+    def values(accessor: int, kind: str, width: int) -> np.ndarray:
+        found = file.accessors[accessor]
+        at = file.bufferViews[found.bufferView].byteOffset
+        return np.frombuffer(blob, kind, found.count * width, at).reshape(-1, width).astype(np.float64)
+
+    moved = {
+        channel.target.path: file.animations[0].samplers[channel.sampler].output
+        for channel in file.animations[0].channels
+        if channel.target.node == number
+    }
+    way, turns = values(moved["translation"], "<f4", 3), values(moved["rotation"], "<i2", 4) / 32767
+    (primitive,) = file.meshes[file.nodes[number].mesh].primitives
+    at_rest = values(primitive.attributes.POSITION, "<f4", 3)
+    for frame in (0, 17, FRAMES - 1):
+        posed = Rotation.from_quat(turns[frame]).apply(at_rest) + way[frame]
+        np.testing.assert_allclose(posed, chair.mesh(frame)[0], atol=2e-4)
+    scene = trimesh.load(io.BytesIO(glb_bytes(motion, chairs=[chair])), file_type="glb")
+    assert "wheelchair_0" in scene.graph.nodes
+    alone = pygltflib.GLTF2().load_from_bytes(glb_bytes(motion))
+    assert not any("wheelchair" in node.name for node in alone.nodes)
+
+
+def test_exports_and_pages_have_it() -> None:
+    motion = people(*PUSHED)
+    assert len(Export(motion).chairs) == 1
+    block = ArrayBlock()
+    (sample,) = build_payload([Shown(motion)], None, block, "")["samples"]
+    (chair,) = sample["wheelchairs"]
+    assert chair["way"]["count"] == 3 * FRAMES
+    (plain,) = build_payload([Shown(people("a nurse walks", "a patient sits"))], None, block, "")["samples"]
+    assert plain["wheelchairs"] == []

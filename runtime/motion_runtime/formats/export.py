@@ -27,6 +27,7 @@ from motion_runtime.preview import BODY
 from motion_runtime.views.camera_file import cameras_text
 from motion_runtime.views.sight import View, look
 from motion_runtime.views.view_camera import ViewCamera
+from motion_runtime.wheelchair_view import Wheelchair, wheelchairs_of
 
 _JOINTS_OF: Final = {"amass": 52, "amass-smplx": 55, "smpl": 24}
 """Joints of the body model that each kind of parameters is for."""
@@ -53,6 +54,11 @@ class Export:
         if self.scene is None:
             return None
         return room_of(self.scene) if self.scene.mesh is None else room_of_mesh(self.scene, self.scene.mesh)
+
+    @cached_property
+    def chairs(self) -> list[Wheelchair]:
+        """The wheelchairs that people are pushed in and the room does not show."""
+        return wheelchairs_of(self.motion, self.scene)
 
     @cached_property
     def skin(self) -> Skin:
@@ -157,7 +163,7 @@ def _ntu_text(export: Export, folder: Path) -> None:
 def _through_blender(name: str, file: str) -> Callable[[Export, Path], None]:
     def write(export: Export, folder: Path) -> None:
         program = find_blender(name)
-        content = glb_bytes(export.motion, export.room, export.skin)
+        content = glb_bytes(export.motion, export.room, export.skin, export.chairs)
         convert_glb(program, content, folder / file, export.motion.fps, export.motion.frames)
 
     return write
@@ -166,7 +172,9 @@ def _through_blender(name: str, file: str) -> Callable[[Export, Path], None]:
 _WRITERS: Final[dict[str, Callable[[Export, Path], None]]] = {
     "npz": lambda export, folder: write_motion(folder / "motion.npz", export.motion),
     "bvh": _bvh,
-    "glb": lambda export, folder: write_glb(folder / "motion.glb", export.motion, export.room, export.skin),
+    "glb": lambda export, folder: write_glb(
+        folder / "motion.glb", export.motion, export.room, export.skin, export.chairs
+    ),
     "amass": _people("amass", "smplh", smpl_files.amass_smplh),
     "amass-smplx": _people("amass-smplx", "smplx", smpl_files.amass_smplx),
     "smpl": _people("smpl", "smpl", smpl_files.smpl),

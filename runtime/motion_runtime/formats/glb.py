@@ -3,6 +3,7 @@
     'Z up' (turned so that glTF's y is up)
       person_0 (patient)   the skeleton: 22 nodes under 'pelvis'
       person_1 (staff)
+      wheelchair_0 ...      under who is pushed in one, moved by the same animation
       room, walls, ceiling  triangles of a mesh, else points: room and ceiling
     person_0_body ...      the skinned meshes; glTF wants them outside of any turned node
 
@@ -13,6 +14,7 @@ Inverse bind matrices take a joint's rest position to the origin and nothing els
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +32,7 @@ from motion_runtime.formats.glb_file import INDICES, VERTICES, GlbFile
 from motion_runtime.formats.room import Room
 from motion_runtime.formats.skin import Skin, built_in_skin
 from motion_runtime.motion import Motion
+from motion_runtime.wheelchair_view import Wheelchair
 
 Array = NDArray[np.float64]
 
@@ -39,7 +42,9 @@ _POINTS: Final = 0
 _UNLIT: Final = "KHR_materials_unlit"
 
 
-def write_glb(path: Path, motion: Motion, room: Room | None = None, skin: Skin | None = None) -> None:
+def write_glb(
+    path: Path, motion: Motion, room: Room | None = None, skin: Skin | None = None, chairs: Sequence[Wheelchair] = ()
+) -> None:
     """Write a motion as a binary glTF file.
 
     Args:
@@ -47,16 +52,19 @@ def write_glb(path: Path, motion: Motion, room: Room | None = None, skin: Skin |
         motion: The motion; finite.
         room: What stands around it.
         skin: The body; None = the built-in one.
+        chairs: The wheelchairs that people are pushed in.
 
     Raises:
         OutputError: The file could not be written.
     """
-    content = glb_bytes(motion, room, skin)
+    content = glb_bytes(motion, room, skin, chairs)
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
 
 
-def glb_bytes(motion: Motion, room: Room | None = None, skin: Skin | None = None) -> bytes:
+def glb_bytes(
+    motion: Motion, room: Room | None = None, skin: Skin | None = None, chairs: Sequence[Wheelchair] = ()
+) -> bytes:
     """Return what `write_glb` writes: equal motions give equal bytes."""
     skin = skin or built_in_skin()
     file = GlbFile({"version": "2.0", "generator": f"scene-motion {version('scene-motion')}"})
@@ -79,6 +87,11 @@ def glb_bytes(motion: Motion, room: Room | None = None, skin: Skin | None = None
         for joint in range(JOINT_COUNT):
             animate(first + joint, "rotation", file.array(quaternions[:, joint], normalized=True))
         animate(first, "translation", file.array(motion.root_position_m[person].astype(np.float32)))
+    for number, chair in enumerate(chairs):
+        node = _chair(file, chair, number)
+        file.node(top)["children"].append(node)
+        animate(node, "rotation", file.array(_about_z(chair), normalized=True))
+        animate(node, "translation", file.array(_on_floor(chair)))
     file.add("animations", {"name": "motion", "channels": channels, "samplers": samplers})
     if room is not None:
         file.node(top)["children"] += _room(file, room)
@@ -156,6 +169,37 @@ def _body(
     }
     mesh = file.add("meshes", {"name": f"person_{person}_body", "primitives": [primitive]})
     return file.add("nodes", {"name": f"person_{person}_body", "mesh": mesh, "skin": file.add("skins", binding)})
+
+
+def _chair(file: GlbFile, chair: Wheelchair, number: int) -> int:
+    """Add a wheelchair, where it stands first, and return its node."""
+    name = f"wheelchair_{number}"
+    vertices, normals, faces, colors = chair.parts
+    material = {"name": name, "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 0.7}}
+    primitive = {
+        "attributes": {
+            "POSITION": file.array(vertices.astype(np.float32), target=VERTICES, bounds=True),
+            "NORMAL": file.array(normals.astype(np.float32), target=VERTICES),
+            "COLOR_0": file.array(_color_array(colors.astype(np.float64)), target=VERTICES, normalized=True),
+        },
+        "indices": file.array(faces.reshape(-1).astype(np.uint16), target=INDICES),
+        "material": file.add("materials", material),
+    }
+    mesh = file.add("meshes", {"name": name, "primitives": [primitive]})
+    half = 0.5 * float(chair.yaw_rad[0])
+    where = {"translation": _floats(_on_floor(chair)[0]), "rotation": _floats([0, 0, math.sin(half), math.cos(half)])}
+    return file.add("nodes", {"name": name, "mesh": mesh, **where})
+
+
+def _on_floor(chair: Wheelchair) -> NDArray[np.float32]:
+    return np.pad(chair.places_m, ((0, 0), (0, 1))).astype(np.float32)
+
+
+def _about_z(chair: Wheelchair) -> NDArray[np.int16]:
+    """Quaternions x, y, z, w (T, 4) in 32767ths; half angles without jumps have signs without them."""
+    half = 0.5 * chair.yaw_rad
+    turns = np.stack([np.zeros_like(half), np.zeros_like(half), np.sin(half), np.cos(half)], axis=1)
+    return np.round(32767.0 * turns).astype(np.int16)
 
 
 def _room(file: GlbFile, room: Room) -> list[int]:

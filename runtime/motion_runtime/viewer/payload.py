@@ -29,6 +29,7 @@ from motion_runtime.viewer.arrays import ArrayBlock, quantised
 from motion_runtime.viewer.highlights import Highlights, find_highlights
 from motion_runtime.viewer.room import room_payload
 from motion_runtime.viewer.samples import Shown
+from motion_runtime.wheelchair_view import Wheelchair, wheelchairs_of
 
 if TYPE_CHECKING:
     from motion_preprocessing.bodies.body_model import BodyModel
@@ -72,7 +73,7 @@ def build_payload(shown: Sequence[Shown], scene: Scene | None, block: ArrayBlock
         "azimuth": round(float(azimuth), 4),
         "body": _body(block),
         "room": None if scene is None else room_payload(scene, block),
-        "samples": [_sample(sample, obstacles, block) for sample in shown],
+        "samples": [_sample(sample, scene, obstacles, block) for sample in shown],
     }
 
 
@@ -115,7 +116,9 @@ def _coarse_faces(model: BodyModel) -> NDArray[np.int32]:
     return np.unique(faces[whole], axis=0).astype(np.int32)
 
 
-def _sample(sample: Shown, obstacles: NDArray[np.float32] | None, block: ArrayBlock) -> dict[str, Any]:
+def _sample(
+    sample: Shown, scene: Scene | None, obstacles: NDArray[np.float32] | None, block: ArrayBlock
+) -> dict[str, Any]:
     motion = sample.motion
     found = find_highlights(motion.joints_m, motion.fps, obstacles)
     quaternions = quaternion_from_matrix(motion.local_rotations.astype(np.float64))
@@ -148,6 +151,19 @@ def _sample(sample: Shown, obstacles: NDArray[np.float32] | None, block: ArrayBl
         "events_from": "run.json" if given is not None else "seen in motion",
         "facts": _facts(motion, found, obstacles is not None),
         "people": people,
+        "wheelchairs": [_wheelchair(chair, block) for chair in wheelchairs_of(motion, scene)],
+    }
+
+
+def _wheelchair(chair: Wheelchair, block: ArrayBlock) -> dict[str, Any]:
+    """A wheelchair where it faces +x, and where it is: (T, 3) of x, y and the direction that it faces."""
+    vertices, _, faces, colors = chair.parts  # of each box's own corners: the page finds the normals
+    way = np.column_stack([chair.places_m, chair.yaw_rad])
+    return {
+        "vertices": block.add(vertices.astype(np.float32)),
+        "faces": block.add(faces.astype(np.uint16)),
+        "colors": block.add(colors.astype(np.float32)),
+        "way": block.add(way.astype(np.float32)),
     }
 
 

@@ -4,6 +4,7 @@ const OPTIONS = new URLSearchParams(location.hash.slice(1));
 function start(array) {
   for (const sample of payload.samples) {
     for (const person of sample.people) for (const name of ["rotations", "root", "feet", "hits"]) person[name] = array(person[name]);
+    for (const chair of sample.wheelchairs) for (const name of ["vertices", "faces", "colors", "way"]) chair[name] = array(chair[name]);
   }
   const quality = OPTIONS.get("quality"); // fast, full, or what the computer can do
   const fast = quality ? quality === "fast" : isSoftware();

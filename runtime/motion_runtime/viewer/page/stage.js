@@ -82,6 +82,29 @@ class Actor {
   }
 }
 
+// A wheelchair, under who is pushed in it.
+class Wheelchair {
+  constructor(described) {
+    this.way = described.way;
+    const geometry = new THREE.BufferGeometry();
+    geometry.setAttribute("position", new THREE.BufferAttribute(described.vertices, 3));
+    geometry.setAttribute("color", new THREE.BufferAttribute(described.colors.map(linear), 3));
+    geometry.setIndex(new THREE.BufferAttribute(described.faces, 1));
+    geometry.computeVertexNormals();
+    this.mesh = new THREE.Mesh(geometry, new THREE.MeshStandardMaterial({ vertexColors: true, roughness: 0.7, metalness: 0 }));
+    this.mesh.castShadow = this.mesh.receiveShadow = true;
+    this.mesh.renderOrder = ORDER.body;
+  }
+
+  update(frame) {
+    const last = this.way.length / 3 - 1;
+    const first = clamp(Math.floor(frame), 0, last), next = Math.min(first + 1, last), share = clamp(frame - first, 0, 1);
+    const [x, y, yaw] = [0, 1, 2].map((k) => this.way[first * 3 + k] + share * (this.way[next * 3 + k] - this.way[first * 3 + k]));
+    this.mesh.position.set(x, y, 0);
+    this.mesh.rotation.z = yaw;
+  }
+}
+
 class View {
   constructor(sample, body, poser, fast) {
     this.sample = sample;
@@ -89,7 +112,8 @@ class View {
     this.group = new THREE.Group();
     this.actors = sample.people.map((person) => new Actor(person, body, poser, fast));
     this.rings = hitRings(sample.people.length * HIT_KINDS);
-    this.group.add(this.rings, ...this.actors.map((actor) => actor.group));
+    this.chairs = sample.wheelchairs.map((described) => new Wheelchair(described));
+    this.group.add(this.rings, ...this.actors.map((actor) => actor.group), ...this.chairs.map((chair) => chair.mesh));
     this.points = []; // where people are, floor to crown, for framing
     for (const { root } of sample.people) {
       const step = Math.max(1, Math.floor(root.length / 3 / 40)) * 3;
@@ -101,6 +125,7 @@ class View {
 
   update(time, poser, state) {
     const shown = Math.min(time, this.seconds - 1 / this.sample.fps);
+    for (const chair of this.chairs) chair.update(shown * this.sample.fps);
     const places = this.rings.geometry.getAttribute("position"), strengths = this.rings.geometry.getAttribute("strength");
     this.actors.forEach((actor, n) => {
       actor.update(shown, this.sample.fps, poser, state);
