@@ -169,7 +169,7 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
     """
     vectors, grips = made.pose_vectors, made.grips
     steady = at_rest(vectors, fps, request.low_pass_s)
-    if request.ground and made.known is None:
+    if request.ground and made.known is None and request.low_pass_s > 0:
         rates = fall_rates(steady, fps, request.as_read.prompt_of_each)
         steady, grips = at_most_gravity(steady, fps, grips, rates)
     rotations, root = fit_body(steady)

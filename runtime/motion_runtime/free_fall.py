@@ -26,16 +26,12 @@ from numpy.typing import NDArray
 from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
 from motion_runtime.editing.grips import Grip
-from motion_runtime.low_pass import low_pass
 
 Array = NDArray[np.float64]
 
 GRAVITY_M_S2: Final = 9.81
 _CLEARLY: Final = 1.1
 """Motion is left alone that is too fast by less: segments' masses are rough, and people jump."""
-_SMOOTH_S: Final = 0.025
-"""Standard deviation of the Gaussian over heights: differences over a frame make metres a second of millimetres. Under
-it, which is nowhere negative, free fall stays within g."""
 _DOWN_M_S: Final = 0.3
 """Time is made up for while the centre of mass moves more slowly up or down than this, ..."""
 _FASTER: Final = 0.1
@@ -66,7 +62,8 @@ def at_most_gravity(
     """Slow motions down where the centre of mass sinks faster than it could.
 
     Args:
-        x: Pose vectors (P, T, 258) in metres; z is up.
+        x: Pose vectors (P, T, 258) in metres, noise taken off, of which a frame's difference makes metres a second; z
+            is up.
         fps: Frames a second.
         grips: What hands hold, and when.
         rates: (P, T) how much of a motion's time each of its frames takes, as of `fall_rates`; None = 1. Who hold each
@@ -107,7 +104,7 @@ def times_of(heights: Array, fps: float, rates: Array | None = None) -> Array:
         fps: Frames a second.
         rates: (T,) how much of the motion's time each of its frames takes; None = 1.
     """
-    curves = low_pass(np.atleast_2d(heights).T, _SMOOTH_S * fps).T
+    curves = np.atleast_2d(heights)
     frames = curves.shape[1]
     times = np.arange(frames, dtype=np.float64)
     most = GRAVITY_M_S2 / fps**2

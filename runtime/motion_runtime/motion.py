@@ -23,7 +23,7 @@ from motion_runtime.tokenizer import MAX_PROMPT_CHARACTERS, check_prompt
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
     from motion_runtime.editing.edits import Edits
-    from motion_runtime.stage import Start, Use
+    from motion_runtime.stage import RollsOut, Start, Use
 
 DEFAULT_PERSON_CLASS: Final = "person"
 MAX_SECONDS: Final = 3600.0
@@ -101,6 +101,8 @@ class GenerationRequest:
     """Where the second, third ... person starts; None, or left out = where the model has them."""
     uses: tuple[tuple[Use, ...], ...] = ()
     """What each person sits or lies on, one after the other; worked out by `Generator.staged`."""
+    rolls: tuple[RollsOut | None, ...] = ()
+    """How each person falls out of bed; None, or left out = they do not. Worked out by `Generator.staged`."""
     told: tuple[str, ...] = ()
     """What the model reads in place of the prompts, one a person; worked out by `Generator.staged`, empty = these."""
     retold: tuple[str, ...] = ()

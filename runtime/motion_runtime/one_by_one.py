@@ -21,6 +21,7 @@ from motion_runtime.editing.joints import joints_of
 from motion_runtime.editing.stay_inside import ways_of
 from motion_runtime.editing.windows import Window, in_windows
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.out_of_bed import rolled_out
 from motion_runtime.placement import Placement
 from motion_runtime.second_pass import gone_over
 from motion_runtime.stage import Use
@@ -79,6 +80,9 @@ def _made(
     windows_of: Callable[[GenerationRequest, int], list[Window]],
 ) -> tuple[Array, Placement]:  # fmt: skip
     """One person's motion (T, 258), and where its canonical frame stands."""
+    rolls = maker.request.rolls[person] if person < len(maker.request.rolls) else None
+    if rolls is not None:
+        return rolled_out(maker, person, rolls, windows_of)
     draft = maker
     if any(use.bent for use in uses):
         # A draft whose ways are bent afterwards is shown neither the room nor those in it.

@@ -32,9 +32,11 @@ from motion_runtime.approach import (
 from motion_runtime.errands import Errand, as_prompt, errands, phases, things_used
 from motion_runtime.goals import Goal
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.out_of_bed import TOLD, falls_out_of, ways_off
 from motion_runtime.placement import Room, draw
 from motion_runtime.route import find_route
-from motion_runtime.stage import Place, Start, Use
+from motion_runtime.said import FALLS
+from motion_runtime.stage import Place, RollsOut, Start, Use
 from motion_runtime.starting_places import StartingPlaces
 from motion_runtime.who_holds import who_holds
 
@@ -86,6 +88,7 @@ class RoomStaging:
         self._retold_as: dict[int, str] = {}
         self._seated: list[RoomObject] = []
         """Seats for one that somebody has."""
+        self._rolls: dict[int, RollsOut] = {}
         self._roams = False
         self._strays: list[int] = []
 
@@ -158,6 +161,9 @@ class RoomStaging:
         if request.start_m is not None:
             self._told(things[0])
         holds = who_holds(self._prompts, request.person_classes)
+        if request.use and not told:
+            for person in range(request.persons):
+                self._out_of_bed(person)
         for person in range(request.persons):
             # The chair that somebody is helped up from is not the carer's.
             if person not in self._places.starts and things[person] and not holds[person]:
@@ -194,12 +200,38 @@ class RoomStaging:
             request,
             others=others if any(others) else (),
             uses=uses if any(uses) else (),
+            rolls=tuple(self._rolls.get(person) for person in people) if self._rolls else (),
             roams=self._roams,
             strays=tuple(self._strays),
             staged=not any(self._goals),
             told=told,
             retold=retold,
         )
+
+    def _out_of_bed(self, person: int) -> None:
+        """Who falls out of bed starts in it, if there is a side to fall to."""
+        timeline = self._request.timelines[person]
+        falls = falls_out_of([part.text for part in timeline.parts])
+        if falls is None or names_others(self._prompts[person]):
+            return
+        name, part = falls
+        things = [thing for thing in self._room.scene.furniture if not any(thing is one for one in self._seated)]
+        ways = ways_off(things, name, self._room.free_space)
+        if not ways:
+            return
+        thing, way = ways[self._number % len(ways)]
+        if part > 0:
+            way = replace(way, since_s=timeline.starts(self._request.seconds)[part])
+        self._rolls[person] = way
+        said = self._request.prompt_of_each[person]
+        in_one = "|" not in said and thing.object_class == "bed"
+        told = worded(said, thing, self._request.seconds) if in_one else TOLD
+        if told != said:
+            self._told_as[person] = self._retold_as[person] = told
+        self._places.starts[person] = Start(way.place_m, math.degrees(way.foot_rad) % 360.0)
+        self._places.kept.append(way.lands_m)
+        if seats_one(thing):
+            self._seated.append(thing)
 
     def _things(self, person: int) -> list[RoomObject]:
         """What somebody's goal or else their prompt names."""
@@ -267,7 +299,8 @@ class RoomStaging:
             }[stance]
             start = Start(_place(spot, stance), math.degrees(heading) % 360.0)
         self._places.starts[person] = start
-        if rests_on(prompt):
+        # Who sits and falls within one part of a prompt is on the seat at first: nobody knows for how long.
+        if rests_on(prompt) and (self._errands[person] or not FALLS.search(prompt.lower())):
             # On the way to a goal the path says where the start is.
             self._take(person, spot, 0, start_free=goal is None)
         if goal is None:

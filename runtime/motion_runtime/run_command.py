@@ -34,6 +34,7 @@ from motion_runtime.formats.names import (
 )
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.out_of_bed import no_way_off
 from motion_runtime.preview import BODY
 from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
 from motion_runtime.room_plan import draw_room_plan
@@ -210,6 +211,8 @@ def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
             )
         if not generator.understands(prompt, plain=False):
             click.echo(f"warning: the prompt {shortened(prompt)} {NOT_UNDERSTOOD}", err=True)
+    if request.scene is not None and no_way_off(request.as_read, request.scene):
+        _warn([said for said in [no_way_off(generator.staged(request).as_read, request.scene)] if said])
 
 
 def _check_output(out: Path, overwrite: bool) -> None:

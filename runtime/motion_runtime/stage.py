@@ -65,3 +65,34 @@ class Use:
     def rests(self, *, lies: bool) -> tuple[Rest, ...]:
         """Where somebody may be who lies, or else sits."""
         return self.beds if lies and self.beds else (self.seat,)
+
+
+@dataclass(frozen=True)
+class RollsOut:
+    """How somebody falls out of bed."""
+
+    place_m: Place
+    """The middle of the mattress, as far along it as they lie."""
+    foot_rad: float
+    """The way from head to foot."""
+    side: float
+    """1 = over the edge to the left of that way, -1 = to the right."""
+    level_m: float
+    """Height of the mattress."""
+    edge_m: float
+    """From its middle to its edge."""
+    beside_m: float
+    """From the edge to where they come to lie."""
+    since_s: float | None = None
+    """When they begin to; None = before long."""
+
+    @property
+    def out(self) -> NDArray[np.float64]:
+        """(2,) the direction from the middle to the edge."""
+        return self.side * np.array([-math.sin(self.foot_rad), math.cos(self.foot_rad)])
+
+    @property
+    def lands_m(self) -> Place:
+        """Where the pelvis comes to lie."""
+        x, y = np.array(self.place_m) + (self.edge_m + self.beside_m) * self.out
+        return float(x), float(y)
