@@ -2,12 +2,14 @@
 
 Asked for two metres in five seconds, a network walks as far as people walk in five seconds. So the way is taken as the
 network has it until it is as long as it was to be, and fades out there; one that is too short is stretched by as much
-as steps can be. What is missing of a turn, or too much, is made up for little by little,
+as steps can be. Asked for a turn, a network turns to and fro. So what it does is held against one clean turn c, which
+is made when the network turns most and about as fast, and h, how far somebody has turned by now, is kept near to it,
 
-    p'(0) = p(0),  dp'(t) = R(d(t)) dp(t),  joints'(t) = p'(t) + R(d(t)) (joints(t) - p(t))
+    g(t) = min(max(h(t), c(t) - 10 degrees), c(t) + 10 degrees) + what is missing at the end, in proportion to c,
+    p'(0) = p(0),  dp'(t) = R(d(t)) dp(t),  joints'(t) = p'(t) + R(d(t)) (joints(t) - p(t)),  d = g - h
 
-with d going from 0 to what is missing, so that the way bends along with the body. Done in every step, the network stops
-where the way ends, and makes steps of what a correction alone would slide through.
+so that the way bends along with the body. Done in every step, the network stops where the way ends, turns once, and
+makes steps of what a correction alone would slide through.
 """
 
 from __future__ import annotations
@@ -35,8 +37,19 @@ STOPS_S: Final = 0.6
 """Whoever has gone far enough stops in about this time."""
 _STEADY_S: Final = 0.2
 """Standard deviation of the Gaussian that takes swaying and stepping off ways and headings."""
-_TURNS: Final = (0.1, 0.8)
-"""In this part of the time what is missing of a turn is made up for."""
+_SMOOTH_S: Final = 0.08
+"""Standard deviation of the Gaussian over how a turn is changed."""
+_ENDS: Final = (0.05, 0.9)
+"""In this part of the time turns are made."""
+_TURNS_RAD_S: Final = float(np.radians(60.0))
+"""Mean pace of a turn that the network does not make at all, ..."""
+_SLOWEST_RAD_S, _FASTEST_RAD_S = float(np.radians(45.0)), float(np.radians(150.0))
+"""... and of those that it does, at least and at most."""
+_SHORTEST_S: Final = 0.8
+_MOST_OF_IT: Final = 0.608
+"""Share of its time in which a smooth step goes from a tenth to nine tenths."""
+_SWAYS_RAD: Final = float(np.radians(10.0))
+"""By so much who turns may be ahead of one clean turn or behind it, as who walks sways."""
 
 
 class AsTold:
@@ -73,7 +86,7 @@ def way_and_turn(joints: Array, fps: float) -> tuple[float, float]:
     """How far somebody, (T, 22, 3), goes over the floor, and by how much they turn, counter-clockwise, radians."""
     if len(joints) < 2:
         return 0.0, 0.0
-    return float(_lengths(joints, fps).sum()), _turn(joints, fps)
+    return float(_lengths(joints, fps).sum()), float(_turns(joints, fps)[-1])
 
 
 def gone(joints: Array, way_m: float, fps: float, stretch: float = STRETCH) -> Array:
@@ -95,12 +108,22 @@ def gone(joints: Array, way_m: float, fps: float, stretch: float = STRETCH) -> A
 def turned(joints: Array, turn_rad: tuple[float, float], fps: float, *, either_side: bool = False) -> Array:
     """Let somebody, (T, 22, 3), turn by as much as they are told, counter-clockwise; `either_side`, or clockwise."""
     least, most = turn_rad
-    own = _turn(joints, fps)
-    if either_side and own < 0:
+    own = _turns(joints, fps)
+    if either_side and own[-1] < 0:
         least, most = -most, -least
-    missing = min(max(own, least), most) - own
-    u = (np.arange(len(joints)) / max(len(joints) - 1, 1) - _TURNS[0]) / (_TURNS[1] - _TURNS[0])
-    turn = np.asarray(about_z(missing * smooth_step(u)))  # (T, 3, 3)
+    side = 1.0 if least + most >= 0 else -1.0
+    least, most = sorted((side * least, side * most))
+    gone = side * own
+    if most > _SWAYS_RAD:  # else all that is to be seen of it is where it ends
+        course = _clean(gone, least, most, fps)
+        ahead = gone - course  # made smooth, for a limit has a corner
+        ahead = low_pass((np.clip(ahead, -_SWAYS_RAD, _SWAYS_RAD) - ahead)[:, None], _SMOOTH_S * fps)[:, 0]
+        gone = gone + ahead - ahead[0]
+        share = course / course[-1]
+    else:
+        share = _at_a_go(len(gone), 0.5, abs(most) / _TURNS_RAD_S, fps)
+    gone = gone + (min(max(float(gone[-1]), least), most) - gone[-1]) * share
+    turn = np.asarray(about_z(side * gone - own))  # (T, 3, 3)
     between = np.einsum("tij,tj->ti", 0.5 * (turn[1:] + turn[:-1]), np.diff(joints[:, 0], axis=0))
     pelvis = joints[:1, 0] + np.concatenate([np.zeros((1, 3)), np.cumsum(between, axis=0)])
     return np.asarray((joints - joints[:, :1]) @ turn.swapaxes(-1, -2) + pelvis[:, None])
@@ -112,8 +135,32 @@ def _lengths(joints: Array, fps: float) -> Array:
     return np.asarray(np.linalg.norm(low_pass(steps, _STEADY_S * fps), axis=-1))
 
 
-def _turn(joints: Array, fps: float) -> float:
+def _clean(gone: Array, least: float, most: float, fps: float) -> Array:
+    """One turn of `least` to `most` instead of how far somebody has turned (T,), when they turn most and as fast."""
+    seen = np.maximum.accumulate(np.maximum(gone, 0.0))
+    total = min(max(float(seen[-1]), least), most)
+    longest, shortest = total / _SLOWEST_RAD_S, max(total / _FASTEST_RAD_S, _SHORTEST_S)
+    frames = np.arange(len(gone))
+    ahead = np.minimum(frames + round(longest * fps), len(gone) - 1)
+    first = int((seen[ahead] - seen).argmax())
+    turns = seen[first : ahead[first] + 1] - seen[first]
+    if turns[-1] < _SWAYS_RAD:
+        return total * _at_a_go(len(gone), 0.5, total / _TURNS_RAD_S, fps)
+    begins, ends = (first + float(np.searchsorted(turns, share * turns[-1])) for share in (0.1, 0.9))
+    takes = min(max((ends - begins) / _MOST_OF_IT / fps, shortest), longest)
+    return total * _at_a_go(len(gone), (begins + ends) / 2 / max(len(gone) - 1, 1), takes, fps)
+
+
+def _at_a_go(frames: int, middle: float, takes_s: float, fps: float) -> Array:
+    """The course (T,) from 0 to 1 of a turn about a part of the time, kept off its ends."""
+    takes = min(max(takes_s, _SHORTEST_S) * fps / max(frames - 1, 1), _ENDS[1] - _ENDS[0])
+    middle = min(max(middle, _ENDS[0] + takes / 2), _ENDS[1] - takes / 2)
+    return np.asarray(smooth_step((np.arange(frames) / max(frames - 1, 1) - middle) / takes + 0.5))
+
+
+def _turns(joints: Array, fps: float) -> Array:
+    """How far somebody has turned by each frame (T,), radians counter-clockwise, without swaying and stepping."""
     # As the finished body turns: by a flash there and back not at all, though that may look like a whole turn.
     orientations, _ = stretched(root_orientation(joints), fps)
     steps = np.diff(np.unwrap(heading_rad(orientations)))
-    return float(low_pass(steps[:, None], _STEADY_S * fps).sum())
+    return np.concatenate([[0.0], np.cumsum(low_pass(steps[:, None], _STEADY_S * fps)[:, 0])])

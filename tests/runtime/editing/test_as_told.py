@@ -11,6 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from motion_preprocessing.canonical import heading_rad
+from motion_preprocessing.easing import smooth_step
+from motion_preprocessing.events import detect
+from motion_preprocessing.motion_features import measure
 from motion_preprocessing.pose_vector import POSITIONS, encode, root_orientation
 from motion_preprocessing.rotations import about_z
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
@@ -111,14 +114,39 @@ def test_a_turn_in_which_the_body_flips_is_as_large_as_told_when_it_no_longer_do
     assert heading[-1] - heading[0] == pytest.approx(degrees, abs=3.0)
 
 
+def turning(course_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pose vectors (1, T, 258) of a body on one spot that faces (T,) as it is told."""
+    rotations = np.tile(np.eye(3), (FRAMES, JOINT_COUNT, 1, 1))
+    rotations[:, 0] = np.asarray(about_z(np.radians(course_deg))) @ WORLD_FROM_BODY
+    return np.asarray(encode(rotations, np.tile([0.0, 0.0, 1.0], (FRAMES, 1)), FPS))[None]
+
+
+def course(degrees: float, begins_s: float, takes_s: float) -> NDArray[np.float64]:
+    return degrees * smooth_step((np.arange(FRAMES) / FPS - begins_s) / takes_s)
+
+
 @pytest.mark.parametrize(("own", "expected"), [(-40.0, 65.0), (30.0, 65.0), (80.0, 80.0), (200.0, 135.0)])
 def test_a_turn_within_what_is_told_stays(own: float, expected: float) -> None:
     amounts = Amounts(turn_rad=(np.radians(65.0), np.radians(135.0)))
-    x = gliding(0.2, np.radians(own) / (FRAMES - 1) * FPS)
+    x = turning(course(own, 1.5, 1.5))
     made = told(x, amounts)
     assert turn_deg(joints(made)[0]) == pytest.approx(expected, abs=0.5)
     if own == expected:
         np.testing.assert_allclose(joints(made), joints(x), atol=1e-12)
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_turns_to_and_fro_become_one_turn_where_most_is_turned(side: float) -> None:
+    own = course(-70.0, 0.4, 0.8) + course(190.0, 1.2, 1.4) + course(-60.0, 3.2, 1.0) + course(30.0, 4.2, 0.6)
+    made = joints(told(turning(side * own), exactly(side * 90.0)))[0]
+    heading = side * np.degrees(np.unwrap(heading_rad(root_orientation(made))))
+    heading -= heading[0]
+    assert heading[-1] == pytest.approx(90.0, abs=1.0)
+    assert (np.maximum.accumulate(heading) - heading).max() < 40.0  # of 190, and before it sways on both sides
+    assert heading[24] < 20.0  # when it began to turn, ...
+    assert heading[55] > 70.0  # ... and when it had
+    (event,) = [event for event in detect(measure(made, FPS)) if event.kind in ("turn", "twist")]
+    assert abs(event.amount) == pytest.approx(90.0, abs=25.0)
 
 
 @pytest.mark.parametrize(("turning", "expected"), [(20.0, 120.0), (-20.0, -120.0)])
