@@ -138,7 +138,10 @@ def test_a_turn_within_what_is_told_stays(own: float, expected: float) -> None:
 @pytest.mark.parametrize("side", [1.0, -1.0])
 def test_turns_to_and_fro_become_one_turn_where_most_is_turned(side: float) -> None:
     own = course(-70.0, 0.4, 0.8) + course(190.0, 1.2, 1.4) + course(-60.0, 3.2, 1.0) + course(30.0, 4.2, 0.6)
-    made = joints(told(turning(side * own), exactly(side * 90.0)))[0]
+    made = turning(side * own)
+    for _ in range(4):  # as every step of the loop does
+        made = told(made, exactly(side * 90.0))
+    made = joints(made)[0]
     heading = side * np.degrees(np.unwrap(heading_rad(root_orientation(made))))
     heading -= heading[0]
     assert heading[-1] == pytest.approx(90.0, abs=1.0)
@@ -146,7 +149,7 @@ def test_turns_to_and_fro_become_one_turn_where_most_is_turned(side: float) -> N
     assert heading[24] < 20.0  # when it began to turn, ...
     assert heading[55] > 70.0  # ... and when it had
     (event,) = [event for event in detect(measure(made, FPS)) if event.kind in ("turn", "twist")]
-    assert abs(event.amount) == pytest.approx(90.0, abs=25.0)
+    assert abs(event.amount) == pytest.approx(90.0, abs=30.0)
 
 
 @pytest.mark.parametrize(("turning", "expected"), [(20.0, 120.0), (-20.0, -120.0)])
