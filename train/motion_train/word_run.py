@@ -23,6 +23,7 @@ from motion_train.word_lessons import Lesson, Lessons
 
 BATCH: Final = 128
 OPTIMISER: Final = OptimiserConfig(lr=5e-4, warmup_steps=100, min_lr_ratio=0.0)
+_TAUGHT: Final = "; taught more words"
 _EVERY: Final = 100
 """Steps between two lines of the log."""
 
@@ -55,7 +56,8 @@ def teach(
         The taught tower, frozen.
     """
     old = deepcopy(tower).freeze()
-    new = TextTower(replace(tower.config), tower.tokenizer_text)
+    source = tower.config.source.removesuffix(_TAUGHT) + _TAUGHT
+    new = TextTower(replace(tower.config, source=source), tower.tokenizer_text)
     new.load_state_dict(tower.state_dict())
     new.train()
     optimiser = make_optimizer(new, OPTIMISER)
