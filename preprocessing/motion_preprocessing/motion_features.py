@@ -44,6 +44,11 @@ SIT_TIP_THIGH: Final = -0.45  # leaning forward on a seat, to rise or having jus
 SIT_TIP_M: Final = 0.11  # then the ankles' distance ahead of the pelvis and half the mass's behind them tell it
 SIT_TIP_M_S: Final = 0.2  # from a squat, as long as the pelvis rests
 PERCH_FOOT_M: Final = 0.08
+EDGE_THIGH: Final = -0.8  # on the edge of a high bed the thighs slope, and feet are on the floor: knees are bent, and
+EDGE_KNEE_DEG: Final = 40.0  # the mass is behind the heels, where nobody on their feet stays
+EDGE_AHEAD_M: Final = 0.13
+EDGE_BEHIND_M: Final = 0.03
+EDGE_M_S: Final = 0.12
 WHEELED_FOOT_M: Final = 0.02
 WHEELED_BEHIND_M: Final = 0.15
 WHEELED_STIR_M_S: Final = 0.15  # ankles against the pelvis, over half a second
@@ -203,13 +208,16 @@ def _postures(f: dict[str, Floats], j: Floats) -> NDArray[np.int64]:
     # On a high stool the feet rest on a rung: both off the floor, knees bent, at rest, and not hanging by the hands.
     perched = (f["foot"].min(axis=1) > PERCH_FOOT_M) & (f["knee"].min(axis=1) > 55) & (f["leg"] > 0.55) & (tilt < 40)
     perched &= (f["speed"] < 0.25) & (pelvis < 0.95) & (thigh > -0.75) & (f["hands"] < 0.1)
+    edge = (thigh > EDGE_THIGH) & (f["knee"].min(axis=1) > EDGE_KNEE_DEG) & (f["ahead"] > EDGE_AHEAD_M) & (tilt < 58)
+    edge &= (f["behind"] > EDGE_BEHIND_M) & (f["speed"] < EDGE_M_S) & (np.abs(f["rise"]) < EDGE_M_S)
+    edge &= (f["foot"].max(axis=1) < PERCH_FOOT_M) & (pelvis > SIT_GAP_M[1]) & (pelvis < SIT_PELVIS_M)
     # In a wheelchair one sits and moves: feet on rests, which do not stir against the pelvis.
     wheeled = (f["foot"].min(axis=1) > WHEELED_FOOT_M) & (thigh > SIT_TIP_THIGH) & (f["behind"] > WHEELED_BEHIND_M)
     wheeled &= (f["stir"].max(axis=1) < WHEELED_STIR_M_S) & (f["knee"].min(axis=1) > 55) & (tilt < 40) & ~slow
     kneeling = (knees.min(axis=1) < KNEE_ON_FLOOR_M) & (pelvis < 0.7) & (tilt < 58)
     squat = (pelvis < SQUAT_PELVIS_M) & (f["knee"].min(axis=1) > SQUAT_KNEE_DEG) & (tilt < 75)
     upright = f["leg"] > UPRIGHT_LEG_M
-    tests = [lying, fours, seated | perched | wheeled, kneeling, squat, upright]
+    tests = [lying, fours, seated | perched | edge | wheeled, kneeling, squat, upright]
     codes = [LYING, ALL_FOURS, SITTING, KNEELING, SQUATTING, UPRIGHT]
     posture: NDArray[np.int64] = np.select(tests, codes, default=BETWEEN)
     return posture

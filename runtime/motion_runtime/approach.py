@@ -108,9 +108,15 @@ _LYING_UP: Final = re.compile(
     re.IGNORECASE,
 )
 """Who lies on a bed at first, up to where they stand."""
+_SITS_UP_IN_BED: Final = re.compile(
+    r"\b(?:sits?|sitting) up(?: \w+ly)*(?: (?:in|on|at)(?: \w+){0,4}? bed)?(?: \w+ly)*\W*$", re.IGNORECASE
+)
+"""Who sits up, and does no more."""
 _TOLD_LYING: Final = "a person is lying on the bed, sits up on the edge of the bed"
 _SITS_UP: Final = 0.6
 """Share of the time that this takes, as much as ..."""
+_SITS_UP_HALF_S: Final = 2.5
+"""Sitting up takes this long at least."""
 _SITS_UP_S: Final = 3.0
 """... this at least ..."""
 _STANDS_UP_S: Final = 2.0
@@ -304,10 +310,18 @@ def _sits_on_bed(prompt: str) -> str:
     return re.sub(_OF_BED + r"\b", " a chair", said, flags=re.IGNORECASE)
 
 
+def sits_up(prompt: str) -> bool:
+    """Whether somebody who lies sits up, and does no more."""
+    return "|" not in prompt and bool(_SITS_UP_IN_BED.search(prompt))
+
+
 def _up_from_bed(prompt: str, bed: RoomObject, seconds: float, *, alone: bool) -> str:
     """What the model is to read of somebody who gets up from a bed that they start on."""
     if stance_of(prompt) is not Stance.ON:
         return prompt
+    half = round(0.5 * seconds, 2)
+    if sits_up(prompt) and alone and half >= _SITS_UP_HALF_S:
+        return f"{half:g}s: {_TOLD_LYING} | {round(seconds - half, 2):g}s: a person sits on a chair"
     lying = _LYING_UP.search(prompt)
     if lying is None and (bed.level_m or 0.0) > _HIGHEST_CHAIR_M:
         lying = _UP_FROM_BED.search(prompt)

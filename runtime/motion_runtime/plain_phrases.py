@@ -329,5 +329,6 @@ PAST_VERBS: Final = (
     r"*get(?= (?:up|down|out|off|into|onto|on|to)\b)", "*kneel", "*squat", "*crouch", "*bend",
     "*climb", "*crawl", "*wave", "*dance", "*limp", "*step", "*stagger", "*stroll", "*wander", "*shuffle", "*topple",
     "*tumble", "*go", "*come",
+    r"*turn(?= (?:a?round|about|back|left|right|by|to (?:the|his|her|their) (?:left|right))\b)",
 )  # fmt: skip
 """Verbs whose past is read as their present, in which the model learned them: of 'fell' it makes no fall."""

@@ -23,6 +23,7 @@ from motion_runtime.approach import (
     names_others,
     rests_on,
     seats_one,
+    sits_up,
     spots,
     stance_of,
     things_for,
@@ -310,6 +311,8 @@ class RoomStaging:
             told = worded(said, spot.thing, request.seconds, alone=alone)
             if told != said:
                 self._told_as[person] = told
+                if sits_up(said) and person in self._uses:  # who sits up on a high bed is as high as who gets up
+                    self._uses[person] = [replace(use, until_s=0.0) for use in self._uses[person]]
             elif stance is Stance.AWAY:
                 self._tell_of_walk(person, start.place_m, [spot.thing])
 

@@ -573,6 +573,20 @@ def test_perched_on_a_high_stool_is_sitting():
     assert set(labels(joints)) == {"sitting"}
 
 
+def test_on_the_edge_of_a_high_bed_with_the_feet_on_the_floor_is_sitting_and_a_half_squat_is_not():
+    def bent(hip, knee, lean=0.0):
+        body = Body(4.0)
+        for name in ("left", "right"):
+            body.bend(f"{name}_hip", "x", -hip).bend(f"{name}_knee", "x", knee)
+        joints = body.bend("spine1", "x", lean).joints()
+        return joints - [0.0, 0.0, joints[..., 2].min()]
+
+    edge = bent(44, 48)  # thighs slope, shanks are nearly upright, the trunk is over the pelvis
+    assert edge[:, 0, 2].min() > 0.75
+    assert set(labels(edge)) == {"sitting"}
+    assert "sitting" not in set(labels(bent(44, 75, 30.0)))  # the mass is over the feet: somebody stands there
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_kicking(side):
     assert only(kicking(side), "kick").side == side

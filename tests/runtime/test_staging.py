@@ -15,7 +15,17 @@ from motion_preprocessing.labels import named_classes
 from motion_preprocessing.occupancy import FreeSpace
 from motion_preprocessing.scene import Scene
 from motion_runtime.amounts import amounts_of
-from motion_runtime.approach import Stance, ends_on, names_others, spots, stance_of, things_for, worded, worded_walk
+from motion_runtime.approach import (
+    Stance,
+    ends_on,
+    names_others,
+    sits_up,
+    spots,
+    stance_of,
+    things_for,
+    worded,
+    worded_walk,
+)
 from motion_runtime.editing.edits import miss_of
 from motion_runtime.editing.root_path import RootPath
 from motion_runtime.generator import Generator
@@ -529,11 +539,28 @@ def test_who_falls_beside_something_has_it_behind_them_and_is_told_of_the_fall_a
         ("a person sits on the edge of the bed and lies down",) * 2,
         ("a nurse helps him to sit on the bed",) * 2,
         ("a person sits down beside the bed",) * 2,
-        ("a person sits up on the bed",) * 2,
+        ("a person sits up on the bed and waves",) * 2,
     ],
 )
 def test_who_sits_on_a_bed_does_so_as_on_a_chair(ward: Scene, prompt: str, told: str) -> None:
     assert worded(prompt, thing(ward, "bed"), 6.0) == told
+
+
+def test_who_sits_up_in_bed_sits_at_the_end(ward: Scene) -> None:
+    """Held down as who lies, and told in one, they stay lying."""
+    bed = thing(ward, "bed")
+    told = "3s: a person is lying on the bed, sits up on the edge of the bed | 3s: a person sits on a chair"
+    for said in ("a patient sits up in bed", "a man wakes up and slowly sits up", "she is sitting up in her own bed"):
+        assert worded(said, bed, 6.0) == told
+        assert sits_up(said)
+    for other in ("a patient sits up and gets out of bed", "a person does sit-ups", "sits up | waves"):
+        assert not sits_up(other)
+    generator = Generator.load(None, "cpu")
+    for seed in (7000, 7003):
+        made = generator.generate(GenerationRequest(("a patient sits up in bed",), scene=ward, seed=seed)).joints_m[0]
+        rise = made[:, 12, 2] - made[:, 0, 2]
+        assert rise[:10].max() < 0.3
+        assert rise[-20:].mean() > 0.35
 
 
 def test_the_built_in_model_sits_on_the_edge_of_the_bed(ward: Scene) -> None:
