@@ -240,13 +240,15 @@ def furnish(
 )
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes; 0: this one.")
 @click.option("--sheets", type=click.Path(path_type=Path), help="Folder for contact sheets (.png).")
+@click.option("--tracked", is_flag=True, help="Key poses of sitting, lying, getting up are done by a body.")
 def simulate(
-    out: Path, starts: Path, count: int, seed: int, kinds: tuple[str, ...], workers: int, sheets: Path | None
-) -> None:
+    out: Path, starts: Path, count: int, seed: int, kinds: tuple[str, ...], workers: int, sheets: Path | None,
+    tracked: bool,
+) -> None:  # fmt: skip
     """Simulate falls, lying down, getting up, helping, waving, wheelchairs; write the dataset folder OUT."""
     from motion_preprocessing.simulation.command import run_simulate
 
-    run_simulate(out, starts, count=count, seed=seed, kinds=kinds, workers=workers, sheets=sheets)
+    run_simulate(out, starts, count=count, seed=seed, kinds=kinds, workers=workers, sheets=sheets, tracked=tracked)
 
 
 @cli.command()

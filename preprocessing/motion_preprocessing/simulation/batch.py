@@ -20,7 +20,16 @@ from motion_preprocessing.atomic_output import atomic_file
 from motion_preprocessing.dataset import MotionDataset
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.sequence import SPLITS, Event, MotionSequence
-from motion_preprocessing.simulation import care, errands, keypose, layered, mishaps, routines
+from motion_preprocessing.simulation import (
+    care,
+    errands,
+    keypose,
+    layered,
+    mishaps,
+    routines,
+    tracked_care,
+    tracked_clips,
+)
 from motion_preprocessing.simulation.fall_clips import fall_faults, fall_sequence, make_fall
 from motion_preprocessing.simulation.hinges import Array, chain
 from motion_preprocessing.simulation.recorded import recordings
@@ -77,6 +86,20 @@ def chosen_kinds(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def check_tracked(kinds: tuple[str, ...]) -> None:
+    """Check that there is something among kinds that a body can do by physics.
+
+    Raises:
+        InputError: There is not.
+    """
+    able = (*tracked_clips.KINDS, *tracked_care.KINDS)
+    if not set(kinds) & set(able):
+        raise InputError(
+            f"expected kinds that a body can do by physics, got {', '.join(kinds)} for --tracked; "
+            f"leave it out, or choose of {', '.join(able)}"
+        )
+
+
 @dataclass(frozen=True)
 class Try:
     """What became of one try."""
@@ -87,7 +110,8 @@ class Try:
     sequences: tuple[MotionSequence, ...]
     """One a person; empty with faults."""
     figures: dict[str, Any]
-    """Of a fall: impact_s, descent_s, pelvis_m_s, head_hit, head_m_s, hand_first, way, rest, height_m, mass_kg."""
+    """Of a fall: impact_s, descent_s, pelvis_m_s, head_hit, head_m_s, hand_first, way, rest, height_m, mass_kg; of a
+    tracked clip what `tracked_clips.figures_of` measures; else nothing."""
     joints_m: tuple[Array, ...]
     """People's joints before the clip was turned, for the sheets."""
     boxes: tuple[Box, ...]
@@ -136,8 +160,8 @@ def _split(starts: Starts, rng: np.random.Generator) -> str:
     return split if full and pushed else "train"
 
 
-def attempt(number: int, seed: int, kinds: tuple[str, ...], starts: Starts) -> Try:
-    """Make try `number` of a seed."""
+def attempt(number: int, seed: int, kinds: tuple[str, ...], starts: Starts, tracked: bool = False) -> Try:
+    """Make try `number` of a seed; where `tracked`, key poses are done by a body."""
     began = time.process_time()
     rng = np.random.default_rng([seed, number])
     shares = np.array([KINDS[kind][1] for kind in kinds])
@@ -164,6 +188,19 @@ def attempt(number: int, seed: int, kinds: tuple[str, ...], starts: Starts) -> T
         faults = tuple(laid.faults())
         sequences = () if faults else tuple(laid.sequences(name, seed, split, rng))
         joints, boxes = laid.people_m(), ()
+    elif tracked and kind in tracked_clips.KINDS:
+        done = tracked_clips.make_tracked(kind, rng, starts.walks[split])
+        faults = tuple(tracked_clips.tracked_faults(done))
+        name = f"sim_tracked_{kind}_{seed}_{number:05d}"
+        sequences = () if faults else (tracked_clips.tracked_sequence(done, name, seed, split, rng),)
+        figures = {} if faults else tracked_clips.figures_of(done)
+        joints, boxes = (done.made.joints_m,), done.boxes
+    elif tracked and kind in tracked_care.KINDS:
+        helped = tracked_care.make_helped(kind, rng)
+        faults, name = tuple(helped.faults()), f"sim_tracked_{kind}_{seed}_{number:05d}"
+        sequences = () if faults else tuple(tracked_care.helped_sequences(helped, name, seed, split, rng))
+        figures = {} if faults else helped.figures
+        joints, boxes = tuple(chain(pose).joints_m for pose in helped.scene.poses), helped.boxes
     elif kind in routines.KINDS or kind in errands.KINDS:
         made = keypose.make(kind, rng, starts.walks[split])
         faults = tuple(keypose.faults(made))
@@ -226,8 +263,8 @@ def _start_worker(folder: Path) -> None:
     _WORKER["starts"] = read_starts(folder)
 
 
-def _work(number: int, seed: int, kinds: tuple[str, ...], place: Path) -> None:
-    write_try(attempt(number, seed, kinds, _WORKER["starts"]), place)
+def _work(number: int, seed: int, kinds: tuple[str, ...], tracked: bool, place: Path) -> None:
+    write_try(attempt(number, seed, kinds, _WORKER["starts"], tracked), place)
 
 
 @dataclass
@@ -265,7 +302,9 @@ class Tally:
         return True
 
 
-def tries(folder: Path, place: Path, seed: int, kinds: tuple[str, ...], workers: int) -> Generator[Try]:
+def tries(
+    folder: Path, place: Path, seed: int, kinds: tuple[str, ...], workers: int, tracked: bool = False
+) -> Generator[Try]:
     """Give the tries in order, those made before from the folder `place`, where new ones are put.
 
     Args:
@@ -274,6 +313,7 @@ def tries(folder: Path, place: Path, seed: int, kinds: tuple[str, ...], workers:
         seed: Of the batch.
         kinds: Kinds to draw from.
         workers: Processes; 0 works in this one.
+        tracked: Whether key poses are done by a body.
     """
     number = 0
     if workers == 0:
@@ -282,7 +322,7 @@ def tries(folder: Path, place: Path, seed: int, kinds: tuple[str, ...], workers:
             path = place / f"{number:06d}.npz"
             done = read_try(path)
             if done is None:
-                _work(number, seed, kinds, path)
+                _work(number, seed, kinds, tracked, path)
                 done = read_try(path)
             assert done is not None
             yield done
@@ -295,7 +335,7 @@ def tries(folder: Path, place: Path, seed: int, kinds: tuple[str, ...], workers:
                     if later not in ahead:
                         path = place / f"{later:06d}.npz"
                         ready = read_try(path) is not None
-                        ahead[later] = None if ready else pool.submit(_work, later, seed, kinds, path)
+                        ahead[later] = None if ready else pool.submit(_work, later, seed, kinds, tracked, path)
                 waiting = ahead.pop(number)
                 if waiting is not None:
                     waiting.result()

@@ -1,7 +1,8 @@
 """A carer helps somebody up from a chair, the floor or a bed: two people in one world.
 
 The patient's motion is one of key poses; the carer's hands follow the patient's arms and back while they help. The
-support itself is not simulated: nothing here says which forces such help would need.
+support itself is not simulated here: whoever makes a scene may pass an `act` that has the patient's part done by a
+body, with the carer's hands as forces (`tracked_care`).
 """
 
 from __future__ import annotations
@@ -42,6 +43,29 @@ class Help:
     captions: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Hold:
+    """A hand of the carer's that is laid on the other person."""
+
+    hand: str
+    """left or right."""
+    joint: str
+    """Joint of the other person that the place hangs on."""
+    offset_m: tuple[float, float, float]
+    """The place, seen from that joint in hinge axes."""
+    strength: Array
+    """(T,) 0 .. 1."""
+
+
+Act = Callable[[Pose, tuple[Box, ...], tuple[Hold, ...]], Pose]
+"""How the one who is helped does what the keys say, among boxes, held by hands: as many frames as the keys' pose."""
+
+
+def as_posed(pose: Pose, boxes: tuple[Box, ...], holds: tuple[Hold, ...]) -> Pose:
+    """Do exactly what the keys say."""
+    return pose
+
+
 def _strength(frames: int, grab_s: float, release_s: float) -> Array:
     times = np.arange(frames) / FPS
     return np.array([ramp(t - grab_s + 0.8, 0.8) * (1 - ramp(t - release_s, 0.6)) for t in times])
@@ -52,9 +76,13 @@ def _point(body: Chain, joint: str, offset: tuple[float, float, float]) -> Array
     return np.asarray(body.joints_m[:, index] + body.turns[:, index] @ np.array(offset))
 
 
-def _palm(side: str, point: Array, strength: Array) -> Follow:
-    """A hand that is laid on a point: its palm follows, not its wrist."""
-    return Follow(f"{side}_wrist", point, strength, (0.0, 0.08 if side == "left" else -0.08, 0.0))
+def _palms(body: Chain, holds: tuple[Hold, ...]) -> tuple[Follow, ...]:
+    """Hands that are laid on somebody: their palms follow, not their wrists."""
+    return tuple(
+        Follow(f"{hold.hand}_wrist", _point(body, hold.joint, hold.offset_m), hold.strength,
+               (0.0, 0.08 if hold.hand == "left" else -0.08, 0.0))
+        for hold in holds
+    )  # fmt: skip
 
 
 def _stand(seconds: float, x: float, y: float, yaw: float, bend: float = 0.0, crouch: float = 0.0) -> Key:
@@ -117,20 +145,18 @@ def _carer_events(grab_s: float, release_s: float) -> tuple[Event, ...]:
     )
 
 
-def _side_arms(
-    body: Chain, side: str, frames: int, grab_s: float, release_s: float, inner: str
-) -> tuple[Follow, Follow]:
+def _side_arms(side: str, frames: int, grab_s: float, release_s: float, inner: str) -> tuple[Hold, Hold]:
     """The carer stands at the patient's `side`: one hand under that upper arm, the hand `inner` on the back."""
     outer = {"left": "right", "right": "left"}[inner]
     strength = _strength(frames, grab_s, release_s)
     sign = 1.0 if side == "left" else -1.0
     return (
-        _palm(inner, _point(body, "spine3", (-0.15, 0.05 * sign, 0.06)), strength),
-        _palm(outer, _point(body, f"{side}_elbow", (0.05, 0.0, 0.07)), strength),
+        Hold(inner, "spine3", (-0.15, 0.05 * sign, 0.06), strength),
+        Hold(outer, f"{side}_elbow", (0.05, 0.0, 0.07), strength),
     )
 
 
-def help_chair(rng: Rng) -> Help:
+def help_chair(rng: Rng, act: Act = as_posed) -> Help:
     """Help somebody up from a chair, standing in front or at a side."""
     front = bool(rng.random() < 0.5)
     seat = chairs.draw_seat(rng)
@@ -145,7 +171,7 @@ def help_chair(rng: Rng) -> Help:
     events, stop = _timeline(parts)
     keys = [key for part in parts for key in part.keys]
     patient = animate(keys, FPS, rng, seat.boxes())
-    body, frames = chain(patient), len(patient.root_m)
+    frames = len(patient.root_m)
     grab, risen = _start_of(events, "stand_up"), _start_of(events, "standing")
     release = min(risen + 0.8, stop - 0.3)
     if front:
@@ -160,8 +186,8 @@ def help_chair(rng: Rng) -> Help:
             _stand(max(risen - grab - 0.6, 0.3), x, y, yaw, 6.0, 0.15), _stand(stop - risen, x, y, yaw),
         ]  # fmt: skip
         strength = _strength(frames, grab + 0.2, release)
-        follow: tuple[Follow, ...] = tuple(
-            _palm(mine, _point(body, f"{theirs}_elbow", (0.03, 0.06 * sign, -0.05)), strength)
+        holds: tuple[Hold, ...] = tuple(
+            Hold(mine, f"{theirs}_elbow", (0.03, 0.06 * sign, -0.05), strength)
             for mine, theirs, sign in (("left", "right", -1.0), ("right", "left", 1.0))
         )
     else:
@@ -172,15 +198,16 @@ def help_chair(rng: Rng) -> Help:
             _stand(0.0, x, y, yaw), _stand(grab - 0.2, x, y, yaw, 26.0, 0.6), _stand(0.8, x, y, yaw, 24.0, 0.55),
             _stand(max(risen - grab - 0.6, 0.3), x, y, yaw, 10.0, 0.1), _stand(stop - risen, x, y, yaw),
         ]  # fmt: skip
-        follow = _side_arms(body, side, frames, grab, release, "right" if side == "left" else "left")
-    helper = animate(carer, FPS, rng, follow=follow)
+        holds = _side_arms(side, frames, grab, release, "right" if side == "left" else "left")
+    patient = act(patient, seat.boxes(), holds)
+    helper = animate(carer, FPS, rng, follow=_palms(chain(patient), holds))
     captions = _words(rng, ("stand up", "get up"), "from the chair")
     return Help(
         "help_chair", _same_length(patient, helper), (events, _carer_events(grab, release)), seat.boxes(), captions
     )
 
 
-def help_floor(rng: Rng) -> Help:
+def help_floor(rng: Rng, act: Act = as_posed) -> Help:
     """Help somebody up from the floor, from half-kneeling on."""
     start = str(rng.choice(["side", "prone", "supine"]))
     tempo = float(rng.uniform(1.1, 1.5))
@@ -194,7 +221,7 @@ def help_floor(rng: Rng) -> Help:
     ]
     events, stop = _timeline(parts)
     patient = animate([key for part in parts for key in part.keys], FPS, rng)
-    body, frames = chain(patient), len(patient.root_m)
+    frames = len(patient.root_m)
     begin, risen = _start_of(events, "stand_up"), _start_of(events, "standing")
     rising = sum(key.seconds for key in rise) * tempo
     kneel = risen - rising
@@ -207,12 +234,14 @@ def help_floor(rng: Rng) -> Help:
         _stand(0.6, x, y, yaw, 58.0, 0.8), _stand(max(0.55 * rising, 0.4), x, y, yaw, 48.0, 0.6),
         _stand(max(0.45 * rising - 0.3, 0.3), x, y, yaw, 12.0, 0.1), _stand(stop - risen - 0.3, x, y, yaw),
     ]  # fmt: skip
-    helper = animate(carer, FPS, rng, follow=_side_arms(body, "right", frames, grab, release, "left"))
+    holds = _side_arms("right", frames, grab, release, "left")
+    patient = act(patient, (), holds)
+    helper = animate(carer, FPS, rng, follow=_palms(chain(patient), holds))
     captions = _words(rng, ("get up", "stand up"), "from the floor")
     return Help("help_floor", _same_length(patient, helper), (events, _carer_events(grab, release)), (), captions)
 
 
-def help_bed(rng: Rng) -> Help:
+def help_bed(rng: Rng, act: Act = as_posed) -> Help:
     """Help somebody who lies in bed to sit up on its edge."""
     bed = beds.draw_bed(rng)
     tempo = float(rng.uniform(1.4, 1.9))
@@ -225,7 +254,7 @@ def help_bed(rng: Rng) -> Help:
     ]
     events, stop = _timeline(parts)
     patient = animate([key for part in parts for key in part.keys], FPS, rng, bed.boxes())
-    body, frames = chain(patient), len(patient.root_m)
+    frames = len(patient.root_m)
     begin, seated = _start_of(events, "stand_up"), _start_of(events, "sitting")
     grab, release = begin + 0.35 * (seated - begin), seated - 0.3
     # Beside the head end's shoulder, clear of the legs that come over the edge.
@@ -236,11 +265,12 @@ def help_bed(rng: Rng) -> Help:
         _stand(stop - seated, x, y, yaw, 6.0),
     ]  # fmt: skip
     strength = _strength(frames, grab, release)
-    follow = (
-        _palm("left", _point(body, "right_elbow", (0.0, -0.05, 0.06)), strength),
-        _palm("right", _point(body, "right_shoulder", (-0.02, -0.08, 0.08)), strength),
+    holds = (
+        Hold("left", "right_elbow", (0.0, -0.05, 0.06), strength),
+        Hold("right", "right_shoulder", (-0.02, -0.08, 0.08), strength),
     )
-    helper = animate(carer, FPS, rng, bed.boxes(), follow=follow)
+    patient = act(patient, bed.boxes(), holds)
+    helper = animate(carer, FPS, rng, bed.boxes(), follow=_palms(chain(patient), holds))
     captions = _words(rng, ("sit up", "get up"), "in bed" if rng.random() < 0.5 else "on the edge of the bed")
     return Help(
         "help_bed", _same_length(patient, helper), (events, _carer_events(grab, release)), bed.boxes(), captions
@@ -252,7 +282,7 @@ def _same_length(first: Pose, second: Pose) -> tuple[Pose, Pose]:
     return Pose(*(a[:frames] for a in first)), Pose(*(a[:frames] for a in second))
 
 
-KINDS: Final[dict[str, tuple[Callable[[Rng], Help], float]]] = {
+KINDS: Final[dict[str, tuple[Callable[..., Help], float]]] = {
     "help_chair": (help_chair, 0.5), "help_floor": (help_floor, 0.3), "help_bed": (help_bed, 0.2),
 }  # fmt: skip
 """Each scene with its share."""

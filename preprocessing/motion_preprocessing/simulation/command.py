@@ -17,19 +17,28 @@ from motion_preprocessing.dataset import FORMAT_VERSION, HEADER_FILE, write_data
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import InputError, OutputError
 from motion_preprocessing.mocap import CREDITS
-from motion_preprocessing.simulation.batch import KINDS, VERSION, Tally, chosen_kinds, read_starts, tries
+from motion_preprocessing.simulation.batch import (
+    KINDS,
+    VERSION,
+    Tally,
+    check_tracked,
+    chosen_kinds,
+    read_starts,
+    tries,
+)
 from motion_preprocessing.simulation.body import mujoco_module
 from motion_preprocessing.simulation.keypose import FPS
 from motion_preprocessing.simulation.sheets import Row, sheet
-from motion_preprocessing.simulation.summary import fall_table, yield_table
+from motion_preprocessing.simulation.summary import fall_table, tracked_table, yield_table
 
 _SHEET_ROWS: Final = 18
 _BATCH_FILE: Final = "batch.json"
 
 
 def run_simulate(
-    out: Path, starts: Path, *, count: int, seed: int, kinds: tuple[str, ...], workers: int, sheets: Path | None
-) -> Tally:
+    out: Path, starts: Path, *, count: int, seed: int, kinds: tuple[str, ...], workers: int, sheets: Path | None,
+    tracked: bool = False,
+) -> Tally:  # fmt: skip
     """Simulate clips, write the dataset OUT, contact sheets and tables.
 
     Finished tries lie in the folder `OUT.tries` until the dataset is written: the same command goes on with them.
@@ -42,6 +51,7 @@ def run_simulate(
         kinds: Kinds or groups to draw from; none = all.
         workers: Processes; 0 works in this one.
         sheets: Folder for contact sheets; None = none.
+        tracked: Whether key poses are done by a body of flesh, by physics, instead of being joined as they are.
 
     Raises:
         InputError: The starts or the kinds are not what they must be.
@@ -49,14 +59,17 @@ def run_simulate(
         MissingExtraError: mujoco is not installed.
     """
     chosen = chosen_kinds(kinds)
-    if any(KINDS[kind][0] == "falls" for kind in chosen):
+    if tracked:
+        check_tracked(chosen)
+    if tracked or any(KINDS[kind][0] == "falls" for kind in chosen):
         mujoco_module()
     read_starts(starts)
     place = out.with_name(out.name + ".tries")
-    _prepare(place, out, starts, seed, chosen)
+    _prepare(place, out, starts, seed, chosen, tracked)
     console = Console(stderr=True)
     tally = Tally()
     figures: list[dict[str, Any]] = []
+    bodies: list[tuple[str, dict[str, Any]]] = []
     shown: dict[str, list[Row]] = {}
     kept: list[Any] = []
     columns = (
@@ -64,7 +77,7 @@ def run_simulate(
     )  # fmt: skip
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("clips", total=count)
-        source = tries(starts, place, seed, chosen, workers)
+        source = tries(starts, place, seed, chosen, workers, tracked)
         try:
             for done in source:
                 if not tally.take(done):
@@ -75,7 +88,8 @@ def run_simulate(
                         )
                     continue
                 kept.append(done)
-                figures += [done.figures] if done.figures else []
+                figures += [done.figures] if "impact_s" in done.figures else []
+                bodies += [(done.kind, done.figures)] if "help_up" in done.figures else []
                 first = done.sequences[0]
                 rows = shown.setdefault(KINDS[done.kind][0], [])
                 if len(rows) < _SHEET_ROWS:
@@ -91,6 +105,7 @@ def run_simulate(
         "kinds": list(chosen),
         "tries": sum(tally.tries.values()),
         "starts": sha256_of(starts / HEADER_FILE),
+        **({"tracked": True} if tracked else {}),
     }
     write_dataset(out, (s for done in kept for s in done.sequences), fps=FPS, credits=CREDITS, provenance=provenance)
     if sheets is not None:
@@ -104,16 +119,19 @@ def run_simulate(
     screen.print(yield_table(tally))
     if figures:
         screen.print(fall_table(figures))
+    if bodies:
+        screen.print(tracked_table(bodies))
     seconds = sum(len(s.root_position_m) / s.fps for done in kept for s in done.sequences)
     screen.print(f"{seconds / 60:.1f} minutes of motion; {tally.seconds / 60:.1f} minutes of processor time")
     return tally
 
 
-def _prepare(place: Path, out: Path, starts: Path, seed: int, kinds: tuple[str, ...]) -> None:
+def _prepare(place: Path, out: Path, starts: Path, seed: int, kinds: tuple[str, ...], tracked: bool) -> None:
     """Make the folder of tries, or check that the one there is of the same batch."""
     batch = {
         "version": VERSION, "dataset_format": FORMAT_VERSION, "seed": seed, "kinds": list(kinds),
         "starts": sha256_of(starts / HEADER_FILE), "numpy": np.__version__,
+        **({"tracked": mujoco_module().__version__} if tracked else {}),
     }  # fmt: skip
     with as_output_error(place):
         if out.exists() and not (out / HEADER_FILE).is_file() and (not out.is_dir() or any(out.iterdir())):

@@ -13,7 +13,7 @@ from motion_preprocessing.motion_features import LYING, measure
 from motion_preprocessing.sequence import Event, MotionSequence
 from motion_preprocessing.simulation import errands, routines
 from motion_preprocessing.simulation.facing import any_facing, faced
-from motion_preprocessing.simulation.hinges import Array, local_rotations
+from motion_preprocessing.simulation.hinges import Array, Pose, local_rotations
 from motion_preprocessing.simulation.keys import animate
 from motion_preprocessing.simulation.phases import labels_of_phases
 from motion_preprocessing.simulation.recorded import faded
@@ -49,6 +49,8 @@ class Made:
     events: tuple[Event, ...]
     """Start of each phase, named by its class."""
     routine: Routine
+    pose: Pose
+    """The frames in hinge angles, before what the hinges could not follow of recorded ones was brought back."""
 
 
 def make(kind: str, rng: np.random.Generator, walks: Walks) -> Made:
@@ -78,7 +80,7 @@ def make(kind: str, rng: np.random.Generator, walks: Walks) -> Made:
         rotations = faded(rotations, at, record.rotations[0], share)
         rotations[at:], root[at:] = record.rotations, record.root_m
     joints = np.asarray(forward_kinematics(rotations, root)[0])
-    return Made(rotations, root, joints, _events(routine), routine)
+    return Made(rotations, root, joints, _events(routine), routine, pose)
 
 
 def _events(routine: Routine) -> tuple[Event, ...]:

@@ -82,3 +82,28 @@ def fall_table(figures: Figures) -> Table:
     for row in fall_rows(figures):
         table.add_row(*row)
     return table
+
+
+_BODY_ROWS: Final = (
+    ("help up, % of weight", "help_up", True), ("help level", "help_level", True),
+    ("help turning, % of weight x height", "help_turn", True), ("both hands of a carer, % of weight", "carer", True),
+    ("off the key poses, cm", "error_m", False), ("feet slide, cm/s", "feet_m_s", False),
+    ("hands slide, cm/s", "hands_m_s", False), ("in the floor, cm", "floor_m", False),
+    ("in furniture, cm", "things_m", False),
+)  # fmt: skip
+
+
+def tracked_table(rows: list[tuple[str, dict[str, Any]]]) -> Table:
+    """What key poses that bodies did needed and came to: means over clips, in brackets the most in any moment."""
+    kinds = {kind: [figures for name, figures in rows if name == kind] for kind, _ in rows}
+    table = Table("clips done by a body", *kinds, title="mean (most in any moment)")
+    table.add_row("clips", *(str(len(mine)) for mine in kinds.values()))
+    for what, name, peaks in _BODY_ROWS:
+        cells = []
+        for mine in kinds.values():
+            known = [figures for figures in mine if name in figures]
+            cell = f"{100 * np.mean([figures[name] for figures in known]):.1f}" if known else ""
+            cells.append(cell + (f" ({100 * max(f[name + '_most'] for f in known):.0f})" if known and peaks else ""))
+        if any(cells):
+            table.add_row(what, *cells)
+    return table
