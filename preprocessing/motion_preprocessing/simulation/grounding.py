@@ -28,6 +28,10 @@ from motion_preprocessing.skeleton import JOINT_INDEX, JOINT_NAMES
 
 NEAR_M: Final = 0.03
 """Flesh that is so near to what it could rest on rests on it."""
+LAP_SHARE: Final = 0.6
+"""Where on the thigh a hand lies, from the hip to the knee."""
+THIGH_M: Final = 0.085
+"""How high over the thigh's middle the palm is: flesh and half a hand."""
 EASE_S: Final = 0.15
 """Standard deviation of the time over which a reference's own movement is smoothed."""
 STILL_M_S: Final = 0.15
@@ -210,12 +214,38 @@ def grounded(pose: Pose, size: BodySize, boxes: tuple[Box, ...], fps: float, rou
             centre_of_mass(body)[:, :2] + shift, 10.0, boxes, 8.0,
         )  # fmt: skip
         found = solve(result, goals, iterations=6)
-        result = _calm(result, found, fps)
+        result = calmed(result, found, fps)
     return result
 
 
-def _calm(before: Pose, after: Pose, fps: float) -> Pose:
-    """Smooth the correction, not the motion."""
+def hands_in_lap(pose: Pose, lap: NDArray[np.bool_], size: BodySize, fps: float) -> Pose:
+    """Lay the hands of who sits onto the thighs, which key poses let them hover over.
+
+    Args:
+        pose: T frames, in the scale of the project's skeleton.
+        lap: (T,) when they should lie there.
+        size: Whose thighs they are.
+        fps: Frames a second.
+    """
+    if not lap.any():
+        return pose
+    joints = chain(pose).joints_m
+    hips, knees = joints[:, [JOINT_INDEX[f"{side}_hip"] for side in _SIDES]], joints[:, _KNEES]
+    goal = hips + LAP_SHARE * (knees - hips) + [0.0, 0.0, THIGH_M * size.girth]
+    weights = np.tile(8.0 * smoothed(lap.astype(np.float64)[:, None], 0.15 * fps)[..., None], (1, 2, 3))
+    on = np.array([JOINT_INDEX[f"{side}_wrist"] for side in _SIDES])
+    goals = Goals(on, np.array(_PALMS_M), goal, weights, pose, _ARMS, (60.0, 60.0), push_weight=0.0)
+    return calmed(pose, solve(pose, goals, iterations=10), fps)
+
+
+_SIDES: Final = ("left", "right")
+_KNEES: Final = [JOINT_INDEX[f"{side}_knee"] for side in _SIDES]
+_PALMS_M: Final = ((0.0, 0.085, 0.0), (0.0, -0.085, 0.0))
+_ARMS: Final = even_weight(60.0, collar=6.0, shoulder=0.4, elbow=0.4, wrist=0.5)
+
+
+def calmed(before: Pose, after: Pose, fps: float) -> Pose:
+    """Smooth the correction from one motion to another, not the motion."""
     sigma = 0.1 * fps
     turned = np.asarray(rotation_vector_from_matrix(after.root @ np.swapaxes(before.root, -1, -2)))
     return Pose(

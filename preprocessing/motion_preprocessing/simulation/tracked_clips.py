@@ -21,7 +21,7 @@ from motion_preprocessing.rotations import matrix_from_quaternion, quaternion_fr
 from motion_preprocessing.sequence import Event, MotionSequence
 from motion_preprocessing.simulation import keypose
 from motion_preprocessing.simulation.body import BodySize, draw_size
-from motion_preprocessing.simulation.grounding import eased, flesh_of, grounded, heights
+from motion_preprocessing.simulation.grounding import eased, flesh_of, grounded, hands_in_lap, heights
 from motion_preprocessing.simulation.hinges import HINGES, Array, Pose, chain, local_rotations
 from motion_preprocessing.simulation.keypose import FPS, Made
 from motion_preprocessing.simulation.keys import Key, smoothed
@@ -201,7 +201,7 @@ def _slack(made: Made, start: int, stop: int) -> Array:
     labels = labels_of_phases(made.events, len(made.root_m), FPS)[start:stop]
     sits, lies = (smoothed((labels == ACTIONS.index(name)).astype(np.float64)[:, None], 0.25 * FPS)
                   for name in ("sitting", "lying"))  # fmt: skip
-    return np.asarray(np.maximum(sits * _ARM, 0.6 * lies))
+    return np.asarray(0.6 * np.maximum(sits * _ARM, lies))
 
 
 def _nudges(seconds: float, rng: np.random.Generator) -> tuple[Nudge, ...]:
@@ -232,7 +232,8 @@ def make_tracked(kind: str, rng: np.random.Generator, walks: Walks) -> TrackedCl
         none = Tracked(cut, *(np.zeros((1, 3)),) * 2, np.zeros((1, 0, 3)), np.zeros((1, 45)), 0.0, 0.0, 0.0)
         return TrackedClip(keys, keys, start, held, none, size, boxes, 0, refused)
     slack = _slack(keys, start, stop)
-    goal = grounded(eased(cut, FPS), size, boxes, FPS)
+    laid = hands_in_lap(eased(cut, FPS), in_lap(keys)[start:stop], size, FPS)
+    goal = grounded(laid, size, boxes, FPS)
     clip: TrackedClip | None = None
     for rung, hand in enumerate(HELPS):
         tracked = track(TrackPlan(goal, slack, hand, size, boxes, friction, tone, nudges))
@@ -382,9 +383,10 @@ def _on_room(place: tuple[float, ...], boxes: tuple[Box, ...]) -> bool:
 
 
 def in_lap(made: Made) -> NDArray[np.bool_]:
-    """Return when (T,) hands should lie in the lap: of who sits on a chair."""
+    """Return when (T,) hands should lie in the lap: of who sits on a seat without armrests."""
     sits = labels_of_phases(made.events, len(made.root_m), FPS) == ACTIONS.index("sitting")
-    return np.asarray(sits & made.routine.kind.startswith("chair"))
+    bare = made.routine.kind.startswith("chair") and made.routine.tags.get("arms") != "armrests"
+    return np.asarray(sits & bare)
 
 
 def tracked_sequence(

@@ -8,9 +8,12 @@ pytest.importorskip("mujoco")
 from motion_preprocessing.simulation.body import BodySize
 from motion_preprocessing.simulation.grounding import (
     FIRM,
+    LAP_SHARE,
+    THIGH_M,
     eased,
     flesh_of,
     grounded,
+    hands_in_lap,
     heights,
     into_support,
     rests,
@@ -109,3 +112,23 @@ def test_a_foot_that_swings_past_does_not_rest() -> None:
     flesh = flesh_of(BodySize())
     low = heights(points_of(chain(pose), flesh.on, flesh.offsets_m), flesh.radii_m, ()).min()
     assert abs(low) < 1e-3
+
+
+def test_hands_of_who_sits_come_to_lie_in_the_lap() -> None:
+    pose = stand(30, **{"hip.y": -85.0, "knee": 85.0, "elbow": -50.0, "shoulder.y": -26.0})
+    lap = np.zeros(30, dtype=bool)
+    assert hands_in_lap(pose, lap, BodySize(), 20.0) is pose
+    lap[15:] = True
+    done = hands_in_lap(pose, lap, BodySize(), 20.0)
+    body = chain(done)
+    palm = points_of(body, np.array([JOINT_INDEX["left_wrist"]]), np.array([[0.0, 0.085, 0.0]]))[:, 0]
+    hip, knee = (body.joints_m[:, JOINT_INDEX[f"left_{part}"]] for part in ("hip", "knee"))
+    on = hip + LAP_SHARE * (knee - hip)
+    np.testing.assert_allclose(palm[20:] - on[20:], np.tile([0.0, 0.0, THIGH_M], (10, 1)), atol=0.012)
+    before, after = (np.abs(gaps(p, BodySize(), ()).lap_m[20:]).max() for p in (pose, done))
+    assert after < 0.04 < before
+    # Nothing but the arms moves, and nothing before they are wanted.
+    legs = [JOINT_INDEX[name] for name in ("pelvis", "left_knee", "right_knee", "left_foot", "head")]
+    moved = np.abs(chain(done).joints_m - chain(pose).joints_m)
+    assert moved[:, legs].max() < 0.003
+    assert moved[:6].max() < 0.003
