@@ -121,7 +121,7 @@ _SITS_UP_S: Final = 3.0
 """... this at least ..."""
 _STANDS_UP_S: Final = 2.0
 """... if that leaves as much for standing up."""
-_ROLLS: Final = re.compile(r"\b(?:push(?:es|ed|ing)?|rid(?:es?|ing))\b")
+ROLLS: Final = re.compile(r"\b(?:push(?:es|ed|ing)?|rid(?:es?|ing))\b")
 _SEATS: Final = re.compile(r"\b(wheelchair|sofa|couch|settee|loveseat|bench)\b", re.IGNORECASE)
 # 'Her' is another person where no noun can follow: not in 'her bed'.
 _OTHERS: Final = re.compile(
@@ -364,7 +364,7 @@ def things_for(prompt: str, objects: tuple[RoomObject, ...]) -> list[RoomObject]
     for number in re.findall(r"\bobject (\d+)\b", prompt.lower()):
         if 0 < int(number) <= len(objects):
             return [objects[int(number) - 1]]
-    rolls = _ROLLS.search(prompt.lower())
+    rolls = ROLLS.search(prompt.lower())
     names = [name for name in named_classes(prompt) if not (rolls and name == "wheelchair")]
     for name in (*names, *(like for one in names for like in _STANDS_IN.get(one, ()))):
         found = [thing for thing in objects if thing.object_class == name]

@@ -33,6 +33,7 @@ from motion_runtime.room_units import label_table, load_room
 from motion_runtime.viewer.samples import room_of_run
 from motion_runtime.views.camera_file import read_cameras
 from motion_runtime.views.hardly_seen import WhoIsSeen, hardly_any_floor
+from motion_runtime.warn import warn
 
 OWN_FILES: Final = files_of(tuple(FORMATS))
 _SHOW_ROOM: Final = frozenset({"glb", "mp4", "fbx", "usd"})
@@ -86,8 +87,7 @@ def convert(
         _warn_of_other_rooms(scene_path, list(places.values()))
     cameras = () if cameras_path is None else read_cameras(cameras_path, scene)
     seen = WhoIsSeen()
-    for warning in hardly_any_floor(cameras, scene):
-        click.echo(f"warning: {warning}", err=True)
+    warn(hardly_any_floor(cameras, scene))
     with atomic_folder(out, overwrite=True) as folder:
         for name, path in _progress(places.items(), saying):
             place = folder if len(places) == 1 else folder / name
@@ -95,8 +95,7 @@ def convert(
             export = Export(read_motion(path), name, scene, body, cameras=cameras)
             export.write(place, names)
             seen.add(export.seen)
-    for warning in seen.warnings():
-        click.echo(f"warning: {warning}", err=True)
+    warn(seen.warnings())
     if saying == "json":
         files = [str(file) for file in sorted(out.rglob("*")) if file.is_file()]
         click.echo(json.dumps({"out": str(out), "motions": list(places), "files": files}, ensure_ascii=False))

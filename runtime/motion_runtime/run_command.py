@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -34,6 +34,7 @@ from motion_runtime.formats.names import (
 )
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.not_there import not_there
 from motion_runtime.out_of_bed import no_way_off
 from motion_runtime.preview import BODY
 from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
@@ -45,6 +46,7 @@ from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
 from motion_runtime.viewer.view_command import announce
 from motion_runtime.views.camera_file import read_cameras
 from motion_runtime.views.hardly_seen import WhoIsSeen, hardly_any_floor
+from motion_runtime.warn import warn
 from motion_runtime.writer import OWN_FILES, write_sample
 
 SAMPLE_PREFIX: Final = "sample_"
@@ -133,7 +135,7 @@ def run(
         scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=ask)
         request = replace(request, scene=scene)
     cameras = () if cameras_path is None else read_cameras(cameras_path, request.scene)
-    _warn(hardly_any_floor(cameras, request.scene))
+    warn(hardly_any_floor(cameras, request.scene))
     _warn_of_prompts(generator, request)
     loaded_s = time.perf_counter() - started
     if dry_run or saying == "verbose":
@@ -159,7 +161,7 @@ def run(
             elapsed_s.append(time.perf_counter() - started)
             run_info = describe_run(generator, sample, motion, scene_path, labels)
             if too_far(run_info):
-                click.echo(f"warning: sample {index} {too_far(run_info)}", err=True)
+                warn([f"sample {index} {too_far(run_info)}"])
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             place = folder / f"{SAMPLE_PREFIX}{index:03d}"
             views = write_sample(
@@ -181,7 +183,7 @@ def run(
             draw_room_plan(folder / PLAN_FILE, request.scene, planned)
         if view:
             write_view(folder / VIEW_FILE, shown, request.scene, title=out.resolve().name)
-    _warn(seen.warnings())
+    warn(seen.warnings())
     if saying == "json":
         samples = [str(out / f"{SAMPLE_PREFIX}{index:03d}") for index in range(num_samples)]
         where = {"name": generator.provider.name, "precision": generator.provider.precision}
@@ -193,26 +195,20 @@ def run(
         announce(out / VIEW_FILE, open_view)
 
 
-def _warn(lines: Sequence[str]) -> None:
-    for line in lines:
-        click.echo(f"warning: {line}", err=True)
-
-
 def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
     """Say on stderr where a prompt is longer than the model's context, or in words that it does not know."""
     for prompt in dict.fromkeys(part.text for timeline in request.as_read.timelines for part in timeline.parts):
         read, left_out = generator.split_prompt(prompt)
         if left_out:
             context = generator.bundle.manifest.text.context_length
-            click.echo(
-                f"warning: the prompt is cut after '...{read[-_SHOWN:]}', what follows is left out: "
-                f"'{left_out[:_SHOWN]}...'; the model reads {context} tokens, shorten the prompt",
-                err=True,
-            )
+            said = f"'...{read[-_SHOWN:]}', what follows is left out: '{left_out[:_SHOWN]}...'"
+            warn([f"the prompt is cut after {said}; the model reads {context} tokens, shorten the prompt"])
         if not generator.understands(prompt, plain=False):
-            click.echo(f"warning: the prompt {shortened(prompt)} {NOT_UNDERSTOOD}", err=True)
+            warn([f"the prompt {shortened(prompt)} {NOT_UNDERSTOOD}"])
+    if request.scene is not None:
+        warn(not_there(request.as_read.prompt_of_each, request.scene))
     if request.scene is not None and no_way_off(request.as_read, request.scene):
-        _warn([said for said in [no_way_off(generator.staged(request).as_read, request.scene)] if said])
+        warn([said for said in [no_way_off(generator.staged(request).as_read, request.scene)] if said])
 
 
 def _check_output(out: Path, overwrite: bool) -> None:

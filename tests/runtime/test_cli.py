@@ -81,8 +81,9 @@ def test_writes_a_folder_a_sample_and_says_how_to_look_at_it(tmp_path: Path) -> 
     assert info["metrics"]["bone_drift_worst_percent"] < 0.01
     scene = load_scene(WARD)
     measured = evaluate_motion(
-        motion.joints_m, motion.fps, object_points(scene)[0], local_rotations=motion.local_rotations
-    )
+        motion.joints_m, motion.fps, object_points(scene)[0], local_rotations=motion.local_rotations,
+        wall_points=scene.wall_points_m,
+    )  # fmt: skip
     assert info["metrics"] == json.loads(json.dumps(measured.as_dict()))
     np.testing.assert_allclose(info["request"]["start_m"], motion.room_from_canonical[:2, 3], atol=1e-4)
 

@@ -27,6 +27,7 @@ from motion_runtime.jobs.throughput import Throughput, shown
 from motion_runtime.jobs.told import Teller
 from motion_runtime.preview import BODY
 from motion_runtime.views.hardly_seen import WhoIsSeen
+from motion_runtime.warn import warn
 
 
 def run_jobs(
@@ -153,7 +154,7 @@ def _left(planned: Sequence[Planned], out: Path, settings: Settings, overwrite: 
     for each in planned:
         state = state_of(out / each.job.name, settings.made_of(each))
         if state == DAMAGED:
-            click.echo(f"warning: files of {out / each.job.name} are missing or altered; it is made again", err=True)
+            warn([f"files of {out / each.job.name} are missing or altered; it is made again"])
         elif state not in (NEW, FINISHED) and not overwrite:
             raise OutputError(
                 f"expected the job of line {each.job.line} as it was made before, got another '{state}' for "
@@ -183,8 +184,7 @@ def _follow(
         throughput.add(outcome.planned, made=outcome.error is None)
         show()
         job = outcome.planned.job
-        for warning in outcome.warnings:
-            click.echo(f"warning: line {job.line}, {job.name}: {warning}", err=True)
+        warn(f"line {job.line}, {job.name}: {warning}" for warning in outcome.warnings)
         if outcome.error is None:
             continue
         failed.append(outcome)
@@ -194,5 +194,4 @@ def _follow(
                 f"expected every job to be made, got a failed one in line {job.line}; mend it, or leave "
                 "--stop-on-failure away"
             )
-    for warning in seen.warnings():
-        click.echo(f"warning: {warning}", err=True)
+    warn(seen.warnings())

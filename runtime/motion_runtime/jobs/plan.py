@@ -18,8 +18,10 @@ from motion_runtime.jobs.fields import Job
 from motion_runtime.jobs.job_file import Fault, read_job_file
 from motion_runtime.jobs.rooms import RoomKey, Rooms
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.not_there import not_there
 from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
 from motion_runtime.views.hardly_seen import hardly_any_floor
+from motion_runtime.warn import warn
 
 SHOWN_FAULTS: Final = 20
 """Bad lines that are named; thousands of lines are often wrong in the same way."""
@@ -68,6 +70,7 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
     cut: dict[str, int] = {}
     strange: dict[str, int] = {}
     blind: dict[str, int] = {}
+    lacking: dict[str, int] = {}
     looked: set[tuple[RoomKey | None, str]] = set()
     # By room, so that each is loaded once whatever the order of the lines.
     for number, job in enumerate(sorted(jobs, key=lambda job: (job.room or ("", "", "", ""), job.line)), start=1):
@@ -78,6 +81,8 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
             faults.append(Fault(job.line, str(error)))
         else:
             _note_prompts(generator, request, job.line, cut, strange)
+            for said in [] if request.scene is None else not_there(request.as_read.prompt_of_each, request.scene):
+                lacking.setdefault(said, job.line)
             if "cameras" in job.fields and (job.room, job.fields["cameras"]) not in looked:
                 looked.add((job.room, job.fields["cameras"]))
                 for warning in hardly_any_floor(job.cameras(request.scene), request.scene):
@@ -87,6 +92,7 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
         _refuse(path, faults)
     _warn([f"the prompt of line {n} is cut after '...{said}': it is too long" for said, n in cut.items()])
     _warn([f"the prompt of line {n}, {shortened(said)}, {NOT_UNDERSTOOD}" for said, n in strange.items()])
+    _warn([f"line {n}: {said}" for said, n in lacking.items()])
     _warn([f"line {n}: {said}" for said, n in blind.items()], "camera")
     return sorted(planned, key=lambda each: each.job.line)
 
@@ -146,10 +152,9 @@ def _note_prompts(
 
 def _warn(lines: Sequence[str], of: str = "prompt") -> None:
     """Say the first few on stderr, and of how many prompts (or what they are of) more the same is true."""
-    for line in lines[:_SHOWN_PROMPTS]:
-        click.echo(f"warning: {line}", err=True)
+    warn(lines[:_SHOWN_PROMPTS])
     if len(lines) > _SHOWN_PROMPTS:
-        click.echo(f"warning: the same of {counted(len(lines) - _SHOWN_PROMPTS, of)} more", err=True)
+        warn([f"the same of {counted(len(lines) - _SHOWN_PROMPTS, of)} more"])
 
 
 def _refuse(path: Path, faults: Sequence[Fault]) -> None:

@@ -216,7 +216,7 @@ def test_a_file_that_holds_no_jobs_is_refused(
 
 def test_every_field_of_a_request_can_be_set() -> None:
     """Who knows the command line knows the file: names are the options', with underscores."""
-    staging = {"others", "uses", "told", "retold", "roams", "strays", "staged"}
+    staging = {"others", "uses", "told", "retold", "roams", "strays", "rolls", "staged"}
     of_their_own = {"prompts", "person_classes", "scene", "edits", "sample", *staging}
     assert {field.name for field in fields(GenerationRequest)} - of_their_own == set(REQUEST.values())
     options = {option.opts[0].removeprefix("--").replace("-", "_") for option in main.params}
