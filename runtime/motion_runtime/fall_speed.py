@@ -2,9 +2,9 @@
 
 What is made of a fall is slower than a fall. For 578 simulated falls of the kinds that the built-in model learned
 (`motion-preprocess simulate --kinds falls --seed 2`) one each was generated from the same sentence, and both were
-corrected alike: the generated pelvis sinks at 1.78 instead of 1.92 m/s in the median, is slower by a factor of 1.07 to
-1.13 at each of nine deciles, and takes 1.08 times as long from .3 m/s to the impact (benchmarks/falls.py). Poses are
-right by then: so it is time that is changed, by that factor, while the centre of mass sinks.
+corrected alike: the generated pelvis sinks at 1.76 instead of 1.92 m/s in the median, is slower by a factor of 1.07 to
+1.13 at each of nine deciles, and takes 1.05 times as long from .3 m/s to the impact (benchmarks/falls.py). Poses are
+right by then: so it is time that is changed, by a factor in between, while the centre of mass sinks.
 
 A network does not know either that nothing moves any more which nothing drives: after the last fall it lets bodies that
 have come to rest drift on by centimetres, and faster towards the end. There, time runs out.

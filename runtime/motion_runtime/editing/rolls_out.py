@@ -52,13 +52,15 @@ TURNS_DEG: Final = (70.0, 125.0)
 """How one lies at first, and how far one rolls: drawn between these."""
 WITHIN_M: Final = (0.2, 0.32)
 """From the edge to the pelvis at first, drawn; half a mattress at most."""
+TIPS_M: Final = 0.12
+"""So far past the edge the pelvis is when nothing holds it any more: till then half of a body is on the mattress."""
 LIES_S: Final = (0.8, 1.6)
 """How long one lies before, drawn, where nothing else says when."""
 ROLLS_S: Final = (0.7, 1.0)
-"""From then to the edge, drawn."""
+"""From then to there, drawn."""
 FALLS_M_S2: Final = 0.74 * GRAVITY_M_S2
 """Legs and arms drag over the edge: simulated falls out of bed turn .74 of the height that they lose into speed."""
-BESIDE_M: Final = (0.35, 0.65)
+BESIDE_M: Final = (0.4, 0.7)
 """How far from the bed one comes to lie: as far as there is most room."""
 CLEAR_M: Final = 0.15
 """On a side with less, between what stands there and the middle of who lies, nobody can fall."""
@@ -115,8 +117,9 @@ def rolls_out(way: RollsOut, frames: int, fps: float, rng: np.random.Generator) 
     begins, turns = rng.uniform(*FROM_DEG), rng.uniform(*TURNS_DEG)
     lies_s, rolls_s = rng.uniform(*LIES_S), rng.uniform(*ROLLS_S)
     within = min(rng.uniform(*WITHIN_M), way.edge_m)
+    rolls_m, falls_m = within + TIPS_M, way.beside_m - TIPS_M
     lies_s = lies_s if way.since_s is None else way.since_s
-    after = np.arange(frames) / fps - lies_s - rolls_s  # the time since the pelvis passed the edge
+    after = np.arange(frames) / fps - lies_s - rolls_s  # the time since it tipped over the edge
     top, floor = (level + LIES_M for level in (way.level_m, 0.0))
     falls_s = math.sqrt(2 * (top - floor) / FALLS_M_S2)
     turned = smooth_step((after + rolls_s) / (rolls_s + falls_s))
@@ -124,9 +127,9 @@ def rolls_out(way: RollsOut, frames: int, fps: float, rng: np.random.Generator) 
     u = np.clip((after + rolls_s) / rolls_s, 0.0, 1.0)
     lands_s = falls_s + _SLIDES_S
     v = np.clip(after / lands_s, 0.0, 1.0)
-    fast = 2 * within / rolls_s * lands_s  # the way that the speed at the edge would make
-    beyond = fast * v + (way.beside_m - fast) * v * v if fast < way.beside_m else way.beside_m * (1 - (1 - v) ** 2)
-    across = way.edge_m - within * (1 - u**2) + beyond
+    fast = 2 * rolls_m / rolls_s * lands_s  # the way that the speed at the edge would make
+    beyond = fast * v + (falls_m - fast) * v * v if fast < falls_m else falls_m * (1 - (1 - v) ** 2)
+    across = way.edge_m + TIPS_M - rolls_m * (1 - u**2) + beyond
     height = np.maximum(top - 0.5 * FALLS_M_S2 * np.maximum(after, 0.0) ** 2, floor) + ON_SIDE_M * np.abs(np.sin(phi))
     foot = np.array([math.cos(way.foot_rad), math.sin(way.foot_rad), 0.0])
     out = np.array([*way.out, 0.0])
