@@ -34,7 +34,8 @@ Examples:
 @click.argument("motions", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MOTION...")
 @click.option("--to", "formats", required=True, metavar="NAMES", help="Formats, separated by commas; see below.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
-@click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room, in .glb, .mp4 ...; hides people.")
+@click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room; default: the one in run.json.")
+@click.option("--no-scene", is_flag=True, help="Show no room, and let nothing of it hide people.")
 @click.option("--up", type=click.Choice(UP), default="auto", show_default=True, help="Axis of the room's file: up.")
 @click.option("--units", type=click.Choice(UNITS), default="auto", show_default=True, help="Unit of the room's file.")
 @click.option("--labels", metavar="FILE", help="What the room's label numbers mean, as .json; or 'ignore'.")
@@ -50,6 +51,7 @@ def main(
     formats: str,
     out: Path,
     scene_path: Path | None,
+    no_scene: bool,
     up: str,
     units: str,
     labels: str | None,
@@ -67,6 +69,8 @@ def main(
     """
     if scene_path is None and (up, units, labels) != ("auto", "auto", None):
         raise click.UsageError("expected --scene beside --up, --units or --labels, got none; name the room's file")
+    if no_scene and scene_path is not None:
+        raise click.UsageError("expected --scene or --no-scene, got both; leave one out")
     if as_json and quiet:
         raise click.UsageError("expected one of --json and --quiet, got both; choose one")
     from motion_runtime.convert_command import convert
@@ -76,6 +80,7 @@ def main(
         formats,
         out,
         scene_path=scene_path,
+        with_scene=not no_scene,
         up=up,
         units=units,
         labels=labels,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.console import Console
@@ -30,10 +30,13 @@ from motion_runtime.formats.names import (
 )
 from motion_runtime.motion_places import motion_places
 from motion_runtime.room_units import label_table, load_room
-from motion_runtime.viewer.samples import room_of_run
+from motion_runtime.viewer.samples import room_of_run, room_read_by_run
 from motion_runtime.views.camera_file import read_cameras
 from motion_runtime.views.hardly_seen import WhoIsSeen, hardly_any_floor
 from motion_runtime.warn import warn
+
+if TYPE_CHECKING:
+    from motion_preprocessing.scene import Scene
 
 OWN_FILES: Final = files_of(tuple(FORMATS))
 _SHOW_ROOM: Final = frozenset({"glb", "mp4", "fbx", "usd"})
@@ -48,6 +51,7 @@ def convert(
     out: Path,
     *,
     scene_path: Path | None = None,
+    with_scene: bool = True,
     up: str = "auto",
     units: str = "auto",
     labels: str | None = None,
@@ -62,7 +66,8 @@ def convert(
         motions: Files motion.npz, or folders that hold some, directly or in folders below.
         formats: Names separated by commas.
         out: Folder to make.
-        scene_path: Room around the motions.
+        scene_path: Room around the motions; None = the one that they were all made in, where a format shows it.
+        with_scene: Whether there is a room.
         up: Axis of the room's file that points up, or 'auto'.
         units: Unit of the room's file, or 'auto'.
         labels: File of a label table, or 'ignore'; None = the room's own table.
@@ -82,9 +87,12 @@ def convert(
     _check_output(out, overwrite)
     body = None if body_path is None else load_body_model(body_path)
     scene = None
+    shows = not _SHOW_ROOM.isdisjoint(names) or cameras_path is not None
     if scene_path is not None:
         scene = load_room(scene_path, up=up, units=units, labels=label_table(labels), ask=saying == "text")
         _warn_of_other_rooms(scene_path, list(places.values()))
+    elif with_scene and shows:
+        scene = _room_of(list(places.values()))
     cameras = () if cameras_path is None else read_cameras(cameras_path, scene)
     seen = WhoIsSeen()
     warn(hardly_any_floor(cameras, scene))
@@ -102,8 +110,17 @@ def convert(
     elif saying == "text":
         _summarise(out, list(places))
         room = next((room for path in places.values() if (room := room_of_run(path.parent))), "")
-        if scene is None and room and not _SHOW_ROOM.isdisjoint(names):
-            click.echo(f"without the room, which they were made in: --scene {room} would show it")
+        if scene is None and room and with_scene and shows:
+            click.echo(f"without the room, since {room} is not there or not the only one: --scene names one")
+
+
+def _room_of(motions: Sequence[Path]) -> Scene | None:
+    """The room that all motions were made in, by run.json beside them; None where there are several, or it is gone."""
+    rooms = {room_read_by_run(path.parent) for path in motions}
+    room = rooms.pop() if len(rooms) == 1 else None
+    if room is None:
+        return None
+    return load_room(room.path, up=room.up, units=room.units, labels=label_table(room.labels), ask=False)
 
 
 def _warn_of_other_rooms(scene_path: Path, motions: list[Path]) -> None:
@@ -112,10 +129,11 @@ def _warn_of_other_rooms(scene_path: Path, motions: list[Path]) -> None:
     others = [path for path, room in zip(motions, rooms, strict=True) if room and Path(room).name != scene_path.name]
     if others:
         room = Path(room_of_run(others[0].parent)).name
-        click.echo(
-            f"warning: {len(others)} of {len(motions)} motions were made in another room than {scene_path.name}, "
-            f"{others[0].parent} in {room}; convert those with --scene of their own",
-            err=True,
+        warn(
+            [
+                f"{len(others)} of {len(motions)} motions were made in another room than {scene_path.name}, "
+                f"{others[0].parent} in {room}; convert those with --scene of their own"
+            ]
         )
 
 

@@ -214,7 +214,7 @@ def write_bad(folder: Path, kind: str) -> Path:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("missing", "No such file"),
+        ("missing", "expected the file of a room, got none at "),
         ("empty npz", "expected a numpy file"),
         ("truncated npz", "expected a numpy file"),
         ("no points", r"called points .* \['cloud'\]"),

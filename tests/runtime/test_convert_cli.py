@@ -98,9 +98,28 @@ def test_a_room_that_is_another_one_is_warned_of(tmp_path: Path, source: Path) -
         assert ("in bath.ply; convert those with --scene of their own" in result.output) == warned
 
 
+def test_the_room_that_a_run_was_made_in_is_shown_unless_told_otherwise(tmp_path: Path, source: Path) -> None:
+    request = {"scene": str(WARD), "scene_up": "z", "scene_units": "m"}
+    (source.parent / "run.json").write_text(json.dumps({"request": request}))
+    made = {}
+    for name, arguments in (("found", ()), ("told", ("--scene", WARD)), ("none", ("--no-scene",))):
+        result = run(source, "--to", "glb", "--out", tmp_path / name, *arguments)
+        assert result.exit_code == 0, result.output
+        assert "without the room" not in result.output
+        made[name] = (tmp_path / name / "motion.glb").read_bytes()
+    assert made["found"] == made["told"]
+    assert len(made["none"]) < len(made["told"])
+    refused(run(source, "--to", "glb", "--out", tmp_path / "x", "--scene", WARD, "--no-scene"), 2, "--no-scene")
+
+
+def test_a_format_by_another_name_is_named(tmp_path: Path, source: Path) -> None:
+    refused(run(source, "--to", "gltf", "--out", tmp_path / "x"), 2, "take 'glb'")
+    assert "take '" not in run(source, "--to", "nothing", "--out", tmp_path / "x").output
+
+
 def test_a_room_that_is_left_out_is_named(tmp_path: Path, source: Path) -> None:
     (source.parent / "run.json").write_text(json.dumps({"request": {"scene": "rooms/ward.ply"}}))
-    told = "without the room, which they were made in: --scene rooms/ward.ply would show it"
+    told = "without the room, since rooms/ward.ply is not there or not the only one: --scene names one"
     assert run(source, "--to", "glb", "--out", tmp_path / "a").stdout.splitlines()[-1] == told
     for arguments in (("--to", "coco"), ("--to", "glb", "-q"), ("--to", "glb", "--scene", str(WARD))):
         result = run(source, *arguments, "--out", tmp_path / "b", "--overwrite")

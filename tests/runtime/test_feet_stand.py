@@ -110,3 +110,8 @@ def test_a_shift_fades_while_the_foot_is_in_the_air() -> None:
     assert shift[17] < -0.02
     assert np.abs(np.diff(shift)).max() < 0.02
     assert shift[35:] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_a_motion_of_one_frame_stays() -> None:
+    rotations, root = crouching()
+    np.testing.assert_array_equal(feet_stand(rotations[:, :1], root[:, :1], FPS), rotations[:, :1])

@@ -130,5 +130,7 @@ def _in_reach(pelves: Array, person: int) -> bool:
 
 def _speed(points: Array, fps: float) -> Array:
     """Horizontal speed (T, N) of points (T, N, 3), by central differences, smoothed over a frame."""
+    if len(points) < 2:
+        return np.zeros(points.shape[:2])
     speed = np.linalg.norm(np.gradient(points[..., :2], axis=0), axis=-1) * fps
     return np.asarray(low_pass(speed, 0.04 * fps))

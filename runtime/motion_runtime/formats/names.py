@@ -46,6 +46,12 @@ FORMATS: Final[dict[str, Format]] = {
     "fbx": Format(("motion.fbx",), "the .glb as FBX, through Blender", needs="Blender"),
     "usd": Format(("motion.usdc",), "the .glb as USD, through Blender", needs="Blender"),
 }
+_MEANT: Final = {
+    "gltf": "glb", "vrm": "glb", "usda": "usd", "usdc": "usd", "usdz": "usd", "smplx": "amass-smplx", "smplh": "amass",
+    "smpl-x": "amass-smplx", "smpl-h": "amass", "numpy": "npz", "video": "mp4", "gif": "mp4", "avi": "mp4",
+    "skeleton": "ntu-text", "pkl": "pyskl", "pickle": "pyskl", "csv": "omnifall", "json": "coco-2d",
+}  # fmt: skip
+"""What formats are called that have another name here, or are not written but are like one that is."""
 ALL: Final = "all"
 """Stands for every format that needs no other program."""
 
@@ -61,9 +67,10 @@ def parse_formats(text: str) -> tuple[str, ...]:
     names = [name for part in names for name in (every if part == ALL else [part])]
     unknown = [name for name in names if name not in FORMATS]
     if unknown or not names:
+        meant = next((_MEANT[name] for name in unknown if name in _MEANT), None)
         raise InputError(
             f"expected some of {', '.join(FORMATS)} or {ALL}, got '{unknown[0] if unknown else text}' for the formats; "
-            "separate them by commas"
+            + ("separate them by commas" if meant is None else f"take '{meant}', or separate others by commas")
         )
     return tuple(dict.fromkeys(names))
 

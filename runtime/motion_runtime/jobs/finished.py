@@ -74,8 +74,8 @@ def state_of(folder: Path, made_of: Mapping[str, Any]) -> str:
     """What a job's folder holds.
 
     Returns:
-        NEW: nothing. FINISHED: the job. DAMAGED: the job, but files of it are missing or altered. Anything else is the
-        name of the first setting in which the job was made otherwise.
+        NEW: nothing. FINISHED: the job. DAMAGED: the job, but files of it are missing or altered. Anything else
+        names the setting, or the fields of the job, in which it was made otherwise.
 
     Raises:
         OutputError: It is not a job's folder, or a damaged one with somebody's files in it.
@@ -91,7 +91,7 @@ def state_of(folder: Path, made_of: Mapping[str, Any]) -> str:
             )
         other = [key for key in made_of if content.get(key) != made_of[key]]
         if content and other:
-            return other[0]
+            return _differs(other[0], content.get(other[0]), made_of[other[0]])
         digests = content.get("sha256", {})
         here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {JOB_FILE}
         if digests and digests.keys() <= here and all(sha256_of(folder / name) == digests[name] for name in digests):
@@ -102,6 +102,13 @@ def state_of(folder: Path, made_of: Mapping[str, Any]) -> str:
             f"expected nothing but a job's files in the damaged {folder}, got '{foreign[0]}'; move it away"
         )
     return DAMAGED
+
+
+def _differs(key: str, before: Any, now: Any) -> str:
+    """The name of what a job was made otherwise in; of its own fields, those."""
+    if key != "job" or not isinstance(before, dict) or not isinstance(now, dict):
+        return key
+    return ", ".join(name for name in sorted({*before, *now}) if before.get(name) != now.get(name))
 
 
 def read_job_file(folder: Path) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +28,15 @@ def only_run(folder: Path) -> Iterator[None]:
         OutputError: Another run is in it, or the lock cannot be written.
     """
     path = folder / LOCK_FILE
-    with as_output_error(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    while True:
+        with as_output_error(path):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        taken = _take(handle, path)
+        if not taken or _is_at(handle, path):
+            break
+        os.close(handle)  # of a file that the run before has just removed: others lock the next one of that name
     try:
-        if not _take(handle, path):
+        if not taken:
             with as_output_error(path):
                 owner = os.read(handle, 200).decode("utf-8", "replace").strip() or "unknown"
             raise OutputError(
@@ -41,10 +46,22 @@ def only_run(folder: Path) -> Iterator[None]:
         with as_output_error(path):
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode())
-        yield
+        try:
+            yield
+        finally:
+            if sys.platform != "win32":  # where an open file cannot be removed: there it stays
+                with suppress(OSError):
+                    path.unlink()
     finally:
-        # The file stays: removing it would let a third run lock a new file while a second one waits for this one.
         os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether an open file is still the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except OSError:
+        return False
 
 
 def _take(handle: int, path: Path) -> bool:

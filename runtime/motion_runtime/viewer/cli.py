@@ -34,6 +34,7 @@ UNITS = ("auto", "m", "cm", "mm", "ft", "in")
 @click.option("--overwrite", is_flag=True, help="Replace --out even if it is no such page.")
 @click.option("--serve", "port", type=click.IntRange(0, 65535), help="Write nothing, serve on 127.0.0.1; 0 = any port.")
 @click.option("--open/--no-open", "open_it", default=True, help="Open the page in a browser.  [default: open]")
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing but warnings, errors and --serve's address.")
 @click.version_option(version("scene-motion"), prog_name="motion-view")
 def main(
     path: Path,
@@ -46,6 +47,7 @@ def main(
     overwrite: bool,
     port: int | None,
     open_it: bool,
+    quiet: bool,
 ) -> None:
     """Show motions in their room in a browser: PATH is a motion.npz, a sample's folder or a folder of samples."""
     if no_scene and scene_path is not None:
@@ -67,4 +69,5 @@ def main(
         overwrite=overwrite,
         port=port,
         open_it=open_it,
+        quiet=quiet,
     )

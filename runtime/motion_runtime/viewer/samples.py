@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.floor import UNITS, UP_AXES
@@ -99,6 +99,25 @@ def _run_info(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return info if isinstance(info, dict) else {}
+
+
+class RoomOfRun(NamedTuple):
+    """The room that a run was made in, and how it read its file."""
+
+    path: Path
+    up: str
+    units: str
+    labels: str | None
+
+
+def room_read_by_run(folder: Path) -> RoomOfRun | None:
+    """The room that run.json beside a motion names, if it is still there."""
+    info = _run_info(folder)
+    path, _ = _scene_of(info, folder)
+    if path is None:
+        return None
+    up, units = _one_of(info, "scene_up", UP_AXES), _one_of(info, "scene_units", UNITS)
+    return RoomOfRun(path, up, units, _labels_of(info, folder))
 
 
 def room_of_run(folder: Path) -> str:

@@ -12,6 +12,7 @@ from motion_runtime.room_units import label_table, load_room
 from motion_runtime.viewer.page import VIEW_FILE, content_policy, view_page, write_view
 from motion_runtime.viewer.samples import AUTO, MAX_SAMPLES, Found, find_samples
 from motion_runtime.viewer.serve import HOST, make_server, open_browser, open_file
+from motion_runtime.warn import warn
 
 if TYPE_CHECKING:
     from motion_preprocessing.scene import Scene
@@ -29,6 +30,7 @@ def view(
     overwrite: bool = False,
     port: int | None = None,
     open_it: bool = True,
+    quiet: bool = False,
 ) -> None:
     """Write or serve the page of the motions at `path`.
 
@@ -43,6 +45,7 @@ def view(
         overwrite: Replace a file that is no such page.
         port: Serve on this port instead of writing a file; 0 = any.
         open_it: Open the page in the browser where there is a desktop.
+        quiet: Say nothing but warnings, and what address is served.
 
     Raises:
         MotionError: Anything that the caller can mend.
@@ -50,12 +53,16 @@ def view(
     found = find_samples(path)
     scene = _scene(found, scene_path, up, units, labels) if with_scene else None
     if found.total > len(found.samples):
-        _warn(f"the page shows the first {MAX_SAMPLES} of {found.total} motions; name a sample's folder for another")
+        warn([f"the page shows the first {MAX_SAMPLES} of {found.total} motions; name a sample's folder for another"])
     if port is not None:
         _serve(view_page(found.samples, scene, title=found.title), port, open_it)
         return
     file = out if out is not None else (path if path.is_dir() else path.parent) / VIEW_FILE
     write_view(file, found.samples, scene, title=found.title, overwrite=overwrite)
+    if quiet:
+        if open_it:
+            open_file(file)
+        return
     click.echo(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)")
     announce(file, open_it)
 
@@ -76,7 +83,7 @@ def _scene(found: Found, scene_path: Path | None, up: str, units: str, labels: s
         labels = found.labels if labels is None else labels
     if path is None:
         if found.lost_scene:
-            _warn(f"the room {found.lost_scene} is not there any more, an empty floor is shown; name it with --scene")
+            warn([f"the room {found.lost_scene} is not there any more, an empty floor is shown; name it with --scene"])
         elif (up, units, labels) != (AUTO, AUTO, None):
             raise InputError(
                 f"expected a room beside --up, --units or --labels, got none in run.json for {found.title}; "
@@ -97,6 +104,3 @@ def _serve(page: str, port: int, open_it: bool) -> None:
         except KeyboardInterrupt:
             click.echo("")  # past the ^C that the terminal shows
 
-
-def _warn(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)

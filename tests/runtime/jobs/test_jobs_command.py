@@ -104,7 +104,7 @@ def test_the_index_has_a_line_a_motion_in_the_files_order(finished: Path) -> Non
         assert row["metrics"]["bone_drift_worst_percent"] < 0.01
     assert rows[0]["prompts"] == ["walks", "waves"]
     assert rows[0]["person_classes"] == ["staff", "patient"]
-    assert {path.name for path in finished.iterdir()} == {"pair", "short", "long", "index.jsonl", LOCK_FILE}
+    assert {path.name for path in finished.iterdir()} == {"pair", "short", "long", "index.jsonl"}  # and no lock
 
 
 def test_what_the_model_is_told_instead_of_a_prompt_stands_in_run_json(tmp_path: Path) -> None:
@@ -436,6 +436,27 @@ def test_two_runs_into_one_folder_are_refused(tmp_path: Path) -> None:
     assert f"in use by process {process.pid} on " in one_line(result)
     with only_run(tmp_path / "out"):  # the dead process holds nothing
         assert (tmp_path / "out" / LOCK_FILE).read_text(encoding="utf-8").startswith(f"{os.getpid()} on ")
+    assert not (tmp_path / "out" / LOCK_FILE).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_run_that_has_opened_a_lock_which_is_then_removed_takes_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would hold the lock of a file that nobody can see, beside a third run with the one of that name."""
+    path, opened, real = tmp_path / LOCK_FILE, [], os.open
+
+    def open_and_lose(*arguments: Any) -> int:
+        handle = real(*arguments)
+        if not opened:
+            path.unlink()  # the run before ends now
+        opened.append(handle)
+        return handle
+
+    monkeypatch.setattr(os, "open", open_and_lose)
+    with only_run(tmp_path):
+        assert len(opened) == 2
+        assert path.read_text(encoding="utf-8").startswith(f"{os.getpid()} on ")
 
 
 def test_a_job_made_otherwise_is_not_replaced_unless_told(tmp_path: Path, finished: Path) -> None:
@@ -444,7 +465,7 @@ def test_a_job_made_otherwise_is_not_replaced_unless_told(tmp_path: Path, finish
     write_jobs(tmp_path, {**JOBS[0], "seed": 9})
     result = run(tmp_path)
     assert result.exit_code == OutputError.exit_code
-    assert "as it was made before, got another 'job'" in one_line(result)
+    assert "as it was made before, got another 'seed'" in one_line(result)
     assert bytes_below(tmp_path / "out" / "pair") == bytes_below(finished / "pair")
     assert run(tmp_path, "--overwrite").exit_code == 0
     assert read_motion(tmp_path / "out" / "pair" / "sample_000" / "motion.npz").seed == 9

@@ -89,6 +89,12 @@ def test_a_run_a_sample_and_a_file_are_shown(ran: Path, tmp_path: Path, opened: 
     assert shown(tmp_path / "mine.html")["title"] == "mine"
 
 
+def test_quiet_says_nothing_and_writes_the_page(ran: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [str(ran), "--out", str(tmp_path / "q.html"), "--quiet", "--no-open"])
+    assert (result.exit_code, result.output) == (0, "")
+    assert (tmp_path / "q.html").stat().st_size > 500_000
+
+
 def test_a_room_that_has_gone_is_said_and_can_be_named(ran: Path, tmp_path: Path) -> None:
     for info in ran.glob("*/run.json"):
         info.write_text(json.dumps({"request": {"scene": "gone/ward.ply"}}), encoding="utf-8")
