@@ -65,7 +65,7 @@ FADE_S: Final = 0.4
 FLOATS_S: Final = 0.5
 FLOATS_M: Final = 0.06
 THROUGH_M: Final = 0.14
-"""Flesh of a reference that is deeper in a thing goes through it; upholstery gives, splines are not exact."""
+"""A reference whose trunk or head is deeper in a thing goes through it; upholstery gives, splines are not exact."""
 _ARMREST: Final = (0.20, 0.03, 0.03)
 
 
@@ -143,7 +143,7 @@ def reference_faults(pose: Pose, boxes: tuple[Box, ...]) -> list[str]:
         found.append("floats")
     trunk = np.isin(flesh.on, [JOINT_INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3", "head")])
     deep = max((_inside(points[:, trunk], flesh.radii_m[trunk], box) for box in boxes), default=0.0)
-    if deep > THROUGH_M or (points[..., 2] - flesh.radii_m).min() < -THROUGH_M:
+    if max(deep, float((flesh.radii_m - points[..., 2])[:, trunk].max())) > THROUGH_M:
         found.append("through")
     return found
 
