@@ -45,6 +45,8 @@ _SEATED_M: Final = (0.75, 0.85)
 """Heights of the pelvis below and above which somebody sits and stands."""
 _SHIFT: Final = np.array([0.3, 0.3, 0.4])
 """Metres of the pelvis' shift that cost as much as a radian of a joint's turn: who sits is to stay on the seat."""
+_FLOOR_GIVES_M: Final = 0.02
+"""Nothing is moved farther into the floor than this."""
 _FREE: Final = tuple(
     JOINT_INDEX[name]
     for name in ("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "spine1", "spine3",
@@ -86,13 +88,16 @@ def keep_off(rotations: Array, root_m: Array, solids: Solids, fps: float) -> tup
 def _kept_off(rotations: Array, root_m: Array, solids: Solids, fps: float) -> tuple[Array, Array]:
     first_joints = np.asarray(forward_kinematics(rotations, root_m)[0])
     feet = first_joints[:, _FEET]  # (T, F, 3)
+    centres, radii = body_spheres(first_joints)
+    # What is under a seat is led down by it: no farther than the floor, or than it was.
+    lowest = np.minimum(centres[..., 2] - radii, 0.0) + radii - _FLOOR_GIVES_M  # (T, N)
     for _ in range(_PASSES):
         turned, moved = rotations.copy(), root_m.copy()
-        inside = first_inside = _step(turned, moved, np.arange(len(root_m)), feet, solids)
+        inside = first_inside = _step(turned, moved, np.arange(len(root_m)), feet, lowest, solids)
         for _ in range(_ROUNDS - 1):
             if not len(inside):
                 break
-            inside = _step(turned, moved, inside, feet, solids)
+            inside = _step(turned, moved, inside, feet, lowest, solids)
         if not len(first_inside):
             break
         # Each pass adds what is smooth by itself: the sum smoothed again would sink back in at every peak.
@@ -103,12 +108,25 @@ def _kept_off(rotations: Array, root_m: Array, solids: Solids, fps: float) -> tu
     return rotations, root_m
 
 
-def _step(rotations: Array, root_m: Array, among: NDArray[np.int64], feet: Array, solids: Solids) -> NDArray[np.int64]:
-    """Solve the frames `among` once, in place; which of them had somebody inside of something."""
+def _step(
+    rotations: Array, root_m: Array, among: NDArray[np.int64], feet: Array, lowest: Array, solids: Solids
+) -> NDArray[np.int64]:
+    """Solve the frames `among` once, in place; which of them had somebody inside of something.
+
+    Args:
+        rotations: (T, 22, 3, 3).
+        root_m: (T, 3).
+        among: Numbers of frames.
+        feet: (T, F, 3) where feet are to stay that stand.
+        lowest: (T, N) heights that spheres are not to be lower than.
+        solids: The room's.
+    """
     joints, world = (np.asarray(value) for value in forward_kinematics(rotations[among], root_m[among]))
     centres, radii = body_spheres(joints)  # (T, N, 3), (N,)
     depth, way = solids.depth(centres.reshape(-1, 3), np.tile(radii, len(joints)))
     depth, way = depth.reshape(len(joints), -1), way.reshape(*centres.shape)
+    sunk = lowest[among] - centres[..., 2]
+    depth, way = np.maximum(depth, sunk), np.where((sunk > depth)[..., None], np.array([0.0, 0.0, 1.0]), way)
     frames = np.flatnonzero((depth > 0.002).any(axis=1))
     if not len(frames):
         return among[frames]

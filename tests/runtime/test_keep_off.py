@@ -243,3 +243,18 @@ def test_what_is_deep_for_a_moment_is_out_at_its_peak() -> None:
 
     assert deepest(joints(rotations, root)) > 0.06
     assert deepest(joints(*keep_off(rotations, root, cupboard, FPS))) < 0.03
+
+
+def test_who_lies_under_a_seat_is_not_moved_into_the_floor() -> None:
+    back = np.array(WORLD_FROM_BODY) @ np.asarray(matrix_from_rotation_vector(np.array([-np.pi / 2, 0.0, 0.0])))
+    rotations = np.tile(np.eye(3), (1, 40, 22, 1, 1))
+    rotations[..., 0, :, :] = back
+    root = np.tile([0.0, 0.0, 0.12], (1, 40, 1))
+    seat = solids(((-0.4, -0.4, 0.14), (0.4, 0.4, 0.6)), kind="table")  # on the thighs: out of it leads down
+
+    def underside_m(found: tuple[Array, Array]) -> float:
+        centres, radii = body_spheres(joints(*found)[0])
+        return float((centres[..., 2] - radii).min())
+
+    assert underside_m((rotations, root)) > -0.02
+    assert underside_m(keep_off(rotations, root, seat, 20.0)) > -0.045  # -0.078 without a floor
