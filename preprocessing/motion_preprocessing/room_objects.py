@@ -227,8 +227,8 @@ def guess_class(shape: _Shape) -> str:
         return "bed" if shape.above < 0.35 and wide < 2.3 else "unknown"
     if 0.36 <= long <= 1.1 and wide >= 0.33 and 0.33 <= level <= 0.62 and shape.top < 1.4:
         return "chair" if 0.08 <= shape.above < 0.85 and back > 0.1 and shape.top > level + 0.2 else "unknown"
-    if 0.35 <= level <= 0.62 and hollow and long >= 0.6 and shape.above < 0.15:
-        return "table"
+    if 0.35 <= level <= 0.62 and hollow and 0.6 <= long <= 1.8 and wide <= 1.3 and shape.above < 0.15:
+        return "table"  # what is larger is a bed that hangs together with what stands beside it
     return "unknown"
 
 

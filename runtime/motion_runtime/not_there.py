@@ -58,14 +58,15 @@ def _listed(furniture: Sequence[RoomObject]) -> str:
     """What a room has, in words: 'a bed, 3 chairs and a table'."""
     counts: dict[str, int] = {}
     for thing in furniture:
-        kind = "thing without a name" if thing.object_class in _NO_NAME else thing.object_class
+        kind = thing.name if thing.object_class in _NO_NAME else thing.object_class  # 'object 3' is one of a kind
         counts[kind] = counts.get(kind, 0) + 1
-    words = [f"a {kind}" if count == 1 else f"{count} {_plural(kind)}" for kind, count in counts.items()]
+    words = [_counted(kind, count) for kind, count in counts.items()]
     if len(words) > _MOST:
         words = [*words[: _MOST - 1], "more"]
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words) or "nothing at all"
 
 
-def _plural(kind: str) -> str:
-    first, _, rest = kind.partition(" ")
-    return f"{first}{'es' if first.endswith('sh') else 's'}{' ' * bool(rest)}{rest}".replace("shelfs", "shelves")
+def _counted(kind: str, count: int) -> str:
+    if count > 1:
+        return f"{count} {'shelves' if kind == 'shelf' else f'{kind}s'}"
+    return kind if kind.startswith("object ") else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

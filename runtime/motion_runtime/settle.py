@@ -56,7 +56,7 @@ _WALL: Final = 5.0
 """A metre that the pelvis is nearer to a wall than it can be."""
 _LIMB: Final = 2.0
 """A metre that a head, a hand, a knee or a foot is nearer to a wall than it can be."""
-_UNHELD: Final = 0.03
+_UNHELD: Final = 0.02
 """A sphere of who lies without the mattress under it."""
 _FAR: Final = 0.05
 """A metre that the motion is moved."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from motion_preprocessing.ply import read_ply, write_ply
-from motion_preprocessing.room_objects import RoomObject, named
+from motion_preprocessing.room_objects import RoomObject, _Shape, guess_class, named
 from motion_preprocessing.scene import MAX_POINTS, OBJECT_CLASSES, Scene, load_scene, object_points
 
 WARD = Path(__file__).parents[2] / "examples" / "ward.ply"
@@ -63,6 +63,15 @@ def test_backs_and_seats_of_chairs(labelled: Scene) -> None:
         if thing.size_m[0] < 0.6:
             towards = np.array([0.5, 4.0]) - thing.centre_m
             assert np.dot(thing.back_m, towards) < -0.05
+
+
+@pytest.mark.parametrize(("length", "width", "expected"), [(1.1, 0.6, "table"), (2.8, 2.1, "unknown")])
+def test_a_low_table_is_no_larger_than_those_are(length: float, width: float, expected: str) -> None:
+    """A bed that hangs together with the nightstands beside it is as low and as level, and no table."""
+    shape = _Shape(
+        (0.0, 0.0), length, width, 0.6, 0.0, 0.5, (0.0, 0.0), fill=0.8, above=0.05, below=0.1, back=(0.0, 0.0)
+    )
+    assert guess_class(shape) == expected
 
 
 def test_asked_for_by_name(labelled: Scene) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from motion_preprocessing.scene import Scene
+from motion_preprocessing.scene import Scene, load_scene
 from motion_runtime.cli import main
 from motion_runtime.not_there import not_there
 
@@ -51,3 +51,10 @@ def test_the_command_says_it_on_stderr_and_without_a_room_nothing(tmp_path: Path
         result = CliRunner().invoke(main, asked)
         assert result.exit_code == 0, result.output
         assert result.stderr.count("warning: expected a toilet") == expected
+
+
+def test_things_without_a_class_are_listed_by_what_they_can_be_asked_for_by() -> None:
+    (line,) = not_there(["a person walks to the toilet"], load_scene(WARD, labels="ignore"))
+    names = [thing.name for thing in load_scene(WARD, labels="ignore").furniture if thing.object_class == "unknown"]
+    assert names
+    assert names[0] in line
