@@ -25,7 +25,9 @@ _THIRD: Final = {"be": "is", "have": "has", "do": "does", "go": "goes"}
 _DOUBLING: Final = frozenset(
     ["run", "sit", "stop", "hop", "jog", "spin", "drop", "mop", "step", "sidestep", "put", "get", "trip", "slip",
      "swim", "begin", "signal", "let", "flap", "shrug", "hit", "tip", "squat", "skip", "hug", "nod", "cut", "clap",
-     "grab"]
+     "grab", "drag", "flip", "rub", "scrub", "set", "sip", "skid", "swig", "trot", "strut", "plod", "slog", "footslog",
+     "leapfrog", "lap", "leg", "shin", "shlep", "sun", "hop-skip", "outrun", "bop", "flop", "lob", "nap", "pad", "pat",
+     "plop", "wag"]
 )  # fmt: skip
 
 

@@ -17,21 +17,28 @@ pytest.importorskip("onnx")
 from click.testing import CliRunner  # noqa: E402
 
 from motion_export.bundle_writer import Model, write_bundle  # noqa: E402
+from motion_export.checkpoint_model import load_model  # noqa: E402
 from motion_preprocessing.errors import BundleError  # noqa: E402
 from motion_runtime.bundle import Bundle  # noqa: E402
 from motion_train import bundle_weights, checkpoint, config  # noqa: E402
 from motion_train.bundle_weights import unpack, write_run  # noqa: E402
 from motion_train.cli import main  # noqa: E402
 from motion_train.config import DataConfig, TrainConfig, to_dict  # noqa: E402
-from motion_train.initial import load_initial  # noqa: E402
+from motion_train.initial import load_initial, tower_of  # noqa: E402
+
+
+def _settings(model: Model) -> TrainConfig:
+    return TrainConfig(model=model.denoiser.config, data=DataConfig(people=2, identities=4))
 
 
 @pytest.fixture(scope="module")
 def trained(toy_model: Model) -> Model:
     """The toy model with numbers in every weight: what was never trained has biases that are all alike."""
     denoiser, tower = deepcopy(toy_model.denoiser), deepcopy(toy_model.tower)
-    settings = TrainConfig(model=denoiser.config, data=DataConfig(people=2, identities=4))
-    told = {"config": to_dict(settings), "steps": 7, "minutes": 2.0, "text_tower": "toy", "dataset": {"sequences": 3}}
+    told = {
+        "config": to_dict(_settings(toy_model)), "steps": 7, "minutes": 2.0, "text_tower": "toy",
+        "dataset": {"sequences": 3},
+    }  # fmt: skip
     model = replace(toy_model, denoiser=denoiser, tower=tower, training=told)
     with torch.no_grad():
         for module in (model.denoiser, model.tower):
@@ -67,17 +74,51 @@ def test_what_is_written_is_a_run_that_others_start_from(trained: Model, bundle:
     assert saved.optimizer == {}
 
 
+def test_it_names_its_own_tower_and_no_dataset(
+    trained: Model, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of the same name beside it is another."""
+    trained.tower.save(tmp_path / "tower")
+    monkeypatch.chdir(tmp_path)
+    folder = write_run(unpack(bundle), tmp_path / "base")
+    saved = checkpoint.load(folder)
+    assert saved.config.data.text_tower == str(tmp_path / "base" / "text_tower")
+    assert (saved.config.data.dataset, saved.config.teacher.share, saved.config.run.initial) == ("", 0.0, "")
+    tower = tower_of(saved)
+    assert tower is not None
+    assert load_model(folder).tower.config == tower.config
+
+
+def test_weights_that_are_alike_come_back_too(toy_model: Model, tmp_path: Path) -> None:
+    """What was never trained has biases of zeros, of which the tracer keeps one."""
+    told = {"config": to_dict(_settings(toy_model))}
+    found = unpack(write_bundle(replace(toy_model, training=told), tmp_path / "toy", people=(1,), frames=(10,)))
+    old, new = toy_model.denoiser.state_dict(), found.denoiser.state_dict()
+    assert [name for name in old if not torch.equal(old[name], new[name])] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("scene_in.weight", "expected what the graphs say"),
+        ("layers.1.attention.value.weight", "expected what the graphs say"),
+        ("time_in.0.weight", "expected what the graphs say"),
+        ("null_text", "expected what the graphs say"),
+        ("transformer.resblocks.0.attn.out_proj.weight", "expected a CLIP text transformer"),
+    ],
+)
 def test_weights_that_do_not_say_what_the_graphs_say_are_refused(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+    wrong: str, message: str, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = bundle_weights._parameters
 
     def altered(*arguments: Any) -> Mapping[str, Any]:
-        return {name: value.T.copy().reshape(value.shape) if "scene_in.weight" in name else value
-                for name, value in read(*arguments).items()}  # fmt: skip
+        """Transposed where that has the same shape, else turned round."""
+        return {name: (value.T if value.ndim == 2 and len(set(value.shape)) == 1 else value[::-1]).copy()
+                if name == wrong else value for name, value in read(*arguments).items()}  # fmt: skip
 
     monkeypatch.setattr(bundle_weights, "_parameters", altered)
-    with pytest.raises(BundleError, match="expected what the graphs say"):
+    with pytest.raises(BundleError, match=message):
         unpack(bundle)
 
 

@@ -8,7 +8,7 @@ embedding by its shape. What was read is then held against the graphs themselves
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,14 +20,19 @@ from torch import Tensor, nn
 from motion_preprocessing.errors import BundleError, InputError, MissingExtraError
 from motion_runtime.bundle import Bundle
 from motion_runtime.manifest import CONDITION, STEP, TEXT_ENCODER, GraphSpec, Manifest
+from motion_runtime.tokenizer import PromptTokenizer
 from motion_train import checkpoint
 from motion_train.config import TrainConfig, from_dict
 from motion_train.denoiser import Denoiser, key_bias
+from motion_train.teacher import TeacherConfig
 from motion_train.text_tower import TextTower, TextTowerConfig
 
 TOLERANCE: Final = 1e-3
 """Largest difference to the graphs' own outputs, of numbers about 1: rounding makes 1e-5, a wrong weight far more."""
 
+_FIRST_MLP: Final = "transformer.resblocks.0.mlp.c_fc.weight"
+_PROMPTS: Final = ("a person walks to the bed and lies down", "somebody waves with the left hand")
+"""What both towers are asked."""
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -58,7 +63,7 @@ def unpack(bundle: Bundle) -> Unpacked:
     if importlib.util.find_spec("onnx") is None:
         raise MissingExtraError.for_extra("onnx", "export")
     manifest = bundle.manifest
-    if "config" not in manifest.training:
+    if not isinstance(manifest.training.get("config"), dict):
         raise BundleError(
             f"expected the training's settings in the manifest, got none for the bundle {bundle.folder}; "
             "export it again from its checkpoint"
@@ -95,6 +100,9 @@ def _parameters(bundle: Bundle, graph: GraphSpec, prefix: str) -> Arrays:
 
     model = onnx.load(str(bundle.path(graph.file)))
     values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for node in model.graph.node:  # of parameters that are alike the tracer keeps one, and names the others after it
+        if node.op_type == "Identity" and node.input[0] in values:
+            values[node.output[0]] = values[node.input[0]]
     named = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
     products = {node.output[0]: node.input[1] for node in model.graph.node if node.op_type == "MatMul"}
     for node in model.graph.node:
@@ -106,7 +114,7 @@ def _parameters(bundle: Bundle, graph: GraphSpec, prefix: str) -> Arrays:
             name = biases[0].removeprefix(prefix).removesuffix("bias") + "weight"
             named[name] = values[weights[0]].T  # the tracer multiplies from the other side
     # Cut to the context and folded, the positional embedding has no name any more; nothing else added has its shape.
-    if graph.role == TEXT_ENCODER:
+    if graph.role == TEXT_ENCODER and "ln_final.weight" in named:
         shape = (bundle.manifest.text.context_length, named["ln_final.weight"].shape[0])
         for node in model.graph.node:
             for name in node.input if node.op_type == "Add" else ():
@@ -122,7 +130,7 @@ def _fill(module: nn.Module, tensors: Arrays, bundle: Bundle) -> None:
     try:
         checkpoint.load_weights(module, found, f"the bundle {bundle.folder}")
     except InputError as error:
-        raise BundleError(str(error)) from error
+        raise BundleError(f"{error} was not written by motion-export of this version: train on from its run") from error
 
 
 def _tower(bundle: Bundle) -> TextTower:
@@ -133,10 +141,13 @@ def _tower(bundle: Bundle) -> TextTower:
     graph = _smallest(bundle, TEXT_ENCODER)
     tensors = _parameters(bundle, graph, "tower.transformer.")
     tokenizer = bundle.path(bundle.manifest.text.tokenizer).read_text(encoding="utf-8")
-    rows, width = tensors["token_embedding.weight"].shape
     layers = len({name.split(".")[2] for name in tensors if name.startswith("transformer.resblocks.")})
-    hidden = tensors["transformer.resblocks.0.mlp.c_fc.weight"].shape[0]
-    prompts = ["a person walks to the bed and lies down", "somebody waves with the left hand"]
+    if not layers or not {"token_embedding.weight", _FIRST_MLP, "ln_final.weight"} <= set(tensors):
+        raise _other_network(bundle)
+    (rows, width), hidden = tensors["token_embedding.weight"].shape, tensors[_FIRST_MLP].shape[0]
+    read = PromptTokenizer.parse(tokenizer, bundle.manifest.text.context_length)
+    tokens = np.concatenate([read.encode(prompt) for prompt in _PROMPTS])
+    said = np.concatenate([_run(bundle, graph, [row[None]])[0] for row in tokens])
     for heads, quick_gelu in [(n, quick) for n in range(1, width + 1) if width % n == 0 for quick in (False, True)]:
         config = TextTowerConfig(
             vocabulary_size=rows,
@@ -151,13 +162,15 @@ def _tower(bundle: Bundle) -> TextTower:
         )
         tower = TextTower(config, tokenizer)
         _fill(tower.transformer, tensors, bundle)
-        read = tower.freeze().prompt_tokenizer()
-        tokens = torch.from_numpy(np.concatenate([read.encode(prompt) for prompt in prompts]))
-        said = np.concatenate([_run(bundle, graph, [row[None].numpy()])[0] for row in tokens])
+        tower.freeze()
         with torch.no_grad():
-            if np.abs(tower.encode(tokens).numpy() - said).max() < TOLERANCE:
+            if np.abs(tower.encode(torch.from_numpy(tokens)).numpy() - said).max() < TOLERANCE:
                 return tower
-    raise BundleError(
+    raise _other_network(bundle)
+
+
+def _other_network(bundle: Bundle) -> BundleError:
+    return BundleError(
         f"expected a CLIP text transformer, got another network for the text encoder of the bundle {bundle.folder}; "
         "train on from its checkpoint"
     )
@@ -165,7 +178,10 @@ def _tower(bundle: Bundle) -> TextTower:
 
 @torch.no_grad()
 def _compare(denoiser: Denoiser, bundle: Bundle, condition: GraphSpec, step: GraphSpec) -> None:
-    """Hold what was read against the condition graph and the step kernel, on random inputs."""
+    """Hold what was read against the condition graph and the step kernel, on random inputs.
+
+    All but the biases of attention's keys, which a softmax does not see, change what comes out.
+    """
     manifest, rng = bundle.manifest, np.random.default_rng(0)
     people, frames = step.people, step.frames
     if condition.people != people:
@@ -211,18 +227,29 @@ def _run(bundle: Bundle, graph: GraphSpec, inputs: list[NDArray[Any]]) -> list[N
     return outputs
 
 
-def write_run(unpacked: Unpacked, out: Path) -> Path:
+def write_run(unpacked: Unpacked, folder: Path, out: Path | None = None) -> Path:
     """Write a run's folder with one checkpoint, and the text tower beside it.
+
+    The checkpoint names this tower. It names no dataset, furniture or teacher: the manifest has their names only, and a
+    folder that happens to be called so is another.
 
     Args:
         unpacked: From `unpack`.
-        out: An empty folder; `checkpoints/` and `text_tower/` are made in it.
+        folder: An empty folder; `checkpoints/` and `text_tower/` are made in it.
+        out: What the folder will be called; None = as it is.
 
     Returns:
         The checkpoint's folder, which `motion-train denoiser --init` and `motion-export --checkpoint` take.
     """
-    manifest = unpacked.manifest
-    unpacked.tower.save(out / "text_tower")
+    manifest, config = unpacked.manifest, unpacked.config
+    unpacked.tower.save(folder / "text_tower")
+    tower = (folder if out is None else out).resolve() / "text_tower"
+    config = replace(
+        config,
+        data=replace(config.data, dataset="", furniture="", text_tower=str(tower)),
+        teacher=TeacherConfig(),
+        run=replace(config.run, initial=""),
+    )
     told = manifest.training
     progress = checkpoint.Progress(
         step=int(told.get("steps", 0)),
@@ -231,6 +258,5 @@ def write_run(unpacked: Unpacked, out: Path) -> Path:
     )
     header = {**told.get("dataset", {}), "fps": manifest.fps, "credits": manifest.credits.splitlines()}
     unused = torch.optim.AdamW(unpacked.denoiser.parameters())  # no state: nothing of it is in a bundle
-    return checkpoint.save(
-        out, unpacked.config, manifest.normaliser, progress, unpacked.denoiser, unpacked.denoiser, unused, header
-    )
+    denoiser = unpacked.denoiser
+    return checkpoint.save(folder, config, manifest.normaliser, progress, denoiser, denoiser, unused, header)

@@ -13,8 +13,7 @@ from motion_train.bundle_weights import unpack, write_run
 EXAMPLES = """\b
 Examples:
   motion-train unpack --out BASE
-  motion-train denoiser --init BASE --text BASE/text_tower --data DATASET --out RUN --max-minutes 30 --lr 2e-4 \\
-      --set model.layers=8
+  motion-train denoiser --config train/configs/further.toml --init BASE --text BASE/text_tower --data DATASET --out RUN
   motion-train unpack BUNDLE --out BASE
 """
 
@@ -31,7 +30,7 @@ def unpack_command(bundle: Path | None, out: Path, overwrite: bool) -> None:
     """
     with atomic_folder(out, overwrite=overwrite) as folder:
         unpacked = unpack(Bundle.open(bundle))
-        write_run(unpacked, folder)
+        write_run(unpacked, folder, out)
     model = unpacked.config.model
     size = sum(parameter.numel() for parameter in unpacked.denoiser.parameters()) / 1e6
     click.echo(

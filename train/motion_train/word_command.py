@@ -14,15 +14,17 @@ from motion_preprocessing.atomic_output import atomic_folder
 from motion_preprocessing.errors import InputError
 from motion_runtime.cores import granted_cores
 from motion_train.config import DataConfig
-from motion_train.files import write_json
-from motion_train.motion_words import UNSEEN, VERBS
+from motion_train.files import check_writable, write_json
+from motion_train.motion_words import UNSEEN
 from motion_train.text_run import load_windows
 from motion_train.text_tower import TextTower
-from motion_train.word_lessons import Lesson, Lessons
+from motion_train.word_lessons import Lesson, Lessons, understood_as
 from motion_train.word_run import figures, teach
 from motion_train.wordnet_verbs import is_held_out, verbs_under
 
 FIGURES_FILE = "words.json"
+_WINDOWS = 2000
+"""Windows of a split whose captions are read."""
 _MEASURED = 400
 """Sentences of each list that is measured."""
 
@@ -30,7 +32,8 @@ EXAMPLES = """\b
 Examples:
   motion-train unpack --out BASE
   motion-train words --text BASE/text_tower --data DATASET --wordnet data.verb --out TOWER
-  motion-export --checkpoint BASE --text-tower TOWER --out BUNDLE
+  motion-export --checkpoint BASE --text-tower TOWER --dataset DATASET --calibrate --sampler sde-dpm++ --steps 12 \\
+      --guidance 1 --out BUNDLE
 """
 
 
@@ -53,13 +56,18 @@ def words_command(**options: Any) -> None:
     What the tower says of the captions is held fast; synonyms, tenses and WordNet's verbs are to be said like the plain
     sentence that they stand for.
     """
-    torch.set_num_threads(options["threads"] or granted_cores())
+    threads = options["threads"] or granted_cores()
+    torch.set_num_threads(threads)
     out: Path = options["out"]
+    check_writable(out)
+    if not 0 <= options["hold_out"] <= 0.9:  # NaN passes click's range
+        raise InputError(f"expected 0 to 0.9, got {options['hold_out']} for --hold-out; choose a share in that range")
     tower = TextTower.load(options["text_tower"])
     further = verbs_under(options["wordnet"]) if options["wordnet"] else {}
     taught = {phrase: plain for phrase, plain in further.items() if not is_held_out(phrase, options["hold_out"])}
     with atomic_folder(out, overwrite=options["overwrite"]) as folder:
-        captions = {split: _captions(options["dataset"], split) for split in ("train", "test")}
+        click.echo(f"reading the captions of {options['dataset']}", err=True)
+        captions = {split: _captions(options["dataset"], split, threads) for split in ("train", "test")}
         if not captions["train"]:
             raise InputError(f"expected captions, got none for {options['dataset']}; give what the tower learned from")
         click.echo(f"{len(captions['train'])} captions, {len(taught)} verbs of WordNet", err=True)
@@ -78,9 +86,10 @@ def words_command(**options: Any) -> None:
         )
 
 
-def _captions(dataset: Path, split: str) -> list[str]:
+def _captions(dataset: Path, split: str, threads: int) -> list[str]:
     """Captions of windows of a split, sorted."""
-    windows = load_windows(DataConfig(dataset=str(dataset), windows=2000), split, 0, 2000, required=False)
+    data = DataConfig(dataset=str(dataset), windows=_WINDOWS)
+    windows = load_windows(data, split, 0, _WINDOWS, threads, required=False)
     return sorted({caption for window in windows for caption in (*window.clip_captions, *window.measured_captions)})
 
 
@@ -90,19 +99,18 @@ def _lists(
     """What is measured: captions of held-out clips, words of training, verbs taught and verbs not taught."""
     rng = np.random.Generator(np.random.Philox(key=[1, 2**45]))
     new = sorted(set(captions["test"]) - set(captions["train"]))
-    known = {phrase: group[0] for group in VERBS for phrase in group}
-    unseen = {phrase: group[0] for group in UNSEEN for phrase in group[1:]}
-    held = {phrase: plain for phrase, plain in further.items() if phrase not in taught and phrase not in known}
+    known = understood_as(captions["train"])
+    unseen = {phrase: known[group[0]] for group in UNSEEN for phrase in group[1:] if phrase not in known}
 
     def sentences(verbs: dict[str, str]) -> list[Lesson]:
         pairs = sorted(verbs.items())
         return [lessons.sentence(rng, pairs[n % len(pairs)]) for n in range(_MEASURED if pairs else 0)]
 
     return {
-        "captions of held-out clips": [Lesson(text, text) for text in new[:_MEASURED]],
+        "captions of held-out clips": [Lesson(text, text) for text in rng.permutation(new)[:_MEASURED].tolist()],
         "verbs of training": sentences(known),
         "verbs of WordNet, taught": sentences({p: plain for p, plain in taught.items() if p not in known}),
-        "verbs of WordNet, not taught": sentences(held),
-        "verbs kept out of training, in WordNet": sentences({p: m for p, m in unseen.items() if p in taught}),
-        "verbs kept out of training, others": sentences({p: m for p, m in unseen.items() if p not in taught}),
+        "verbs of WordNet, not taught": sentences({p: further[p] for p in sorted({*further} - {*taught} - {*known})}),
+        "verbs kept out of training, taught by WordNet": sentences({p: taught[p] for p in unseen if p in taught}),
+        "verbs kept out of training, not taught": sentences({p: m for p, m in unseen.items() if p not in taught}),
     }

@@ -2,7 +2,7 @@
 
 A denoiser lives with what its text tower says. So a tower that learns more words must go on saying the same of the
 sentences it knows: a lesson is a sentence `said` and a sentence `meant`, and what the tower of before says of `meant`
-is what the new one is to say of `said`. Captions stand for themselves.
+is what the new one is to say of `said`. Captions stand for themselves, and so does every phrase that captions have.
 """
 
 from __future__ import annotations
@@ -21,13 +21,19 @@ from motion_train.paraphrase import drop_words, paraphrase
 
 _VERB: Final = re.compile(r"\*([a-z]+(?:-[a-z]+)?)")
 _OWN_SHARE: Final = 0.4
-"""Share of the lessons in which a sentence stands for itself: what is known already is what must not be lost."""
+"""Share of the lessons in which a caption stands for itself: what is known already is what must not be lost."""
+_OTHER_SHARE: Final = 0.1
+"""Of things that no motion shows: they mean themselves, whoever does them and in whatever tense."""
+_WORDED_SHARE: Final = 0.1
+"""Of captions in other words."""
 _HOW: Final = tuple(manner for manner in MANNERS if manner)
 _WHERE: Final = tuple(place for place in PLACES if place)
+_THEY: Final = "they"
 _WHO: Final = (
-    *PLAIN[0], "an old lady", "an elderly man", "grandma", "the nurse", "a nurse", "a carer", "my grandfather",
-    "the old man", "an elderly resident", "they", "a pensioner", "a lady", "the lady", "a boy", "a girl",
+    *PLAIN[0], "an old lady", "an elderly man", "grandma", "my grandfather", "the old man", "an elderly resident",
+    "a pensioner", "a lady", "the lady", "a boy", "a girl", _THEY,
 )  # fmt: skip
+"""Who is no more than a person to the model; nurses and carers are more."""
 _FALLS: Final = {"*trip": "*trip and *fall", "*slip": "*slip and *fall", "*faint": "*faint and *fall",
                  "*lose balance": "*lose balance and *fall to the floor"}  # fmt: skip
 """What the data show of these ends on the floor, and captions say so."""
@@ -52,10 +58,9 @@ class Lessons:
             verbs: Further verb phrases such as '*amble', and the phrase that each is understood as.
         """
         self._captions = captions
-        known = {phrase: group[0] for group in VERBS for phrase in group}
+        known = understood_as(captions)
         # What training sets in for one another knows better than a dictionary: 'hobble' is to limp, not any walk.
-        meant = {**verbs, **known}
-        self._phrases = [(phrase, _FALLS.get(plain, plain)) for phrase, plain in sorted(meant.items())]
+        self._phrases = sorted({**verbs, **known}.items())
         # As many of the one as of the other, however long the dictionary is.
         further = sum(phrase not in known for phrase, _ in self._phrases)
         weights = [1 / further if phrase not in known else 1 / len(known) for phrase, _ in self._phrases]
@@ -67,10 +72,10 @@ class Lessons:
         if chance < _OWN_SHARE:
             caption = self._captions[int(rng.integers(len(self._captions)))]
             return Lesson(caption, caption)
-        if chance < _OWN_SHARE + 0.1:  # what no motion shows means itself, whoever does it and in whatever tense
+        if chance < _OWN_SHARE + _OTHER_SHARE:
             other = OTHERS[int(rng.integers(len(OTHERS)))]
             return self.sentence(rng, (other, other))
-        if chance < _OWN_SHARE + 0.2:
+        if chance < _OWN_SHARE + _OTHER_SHARE + _WORDED_SHARE:
             caption = self._captions[int(rng.integers(len(self._captions)))]
             return Lesson(drop_words(paraphrase(caption, rng), rng), caption)
         return self.sentence(rng)
@@ -82,43 +87,75 @@ class Lessons:
             rng: Draws.
             phrase: A verb phrase and what it is understood as; None draws them.
         """
-        if phrase is None:
-            phrase = self._phrases[int(rng.choice(len(self._phrases), p=self._weights))]
+        said, meant = self._phrase(rng) if phrase is None else phrase
         who = _WHO[int(rng.integers(len(_WHO)))]
-        how = _HOW[int(rng.integers(len(_HOW)))] if rng.random() < 0.3 else ""
-        where = _WHERE[int(rng.integers(len(_WHERE)))] if rng.random() < 0.2 else ""
-        said, meant = _told(phrase[0], who, rng), f"a person {inflect(phrase[1], 'third')}"
-        ends = [how, where]
+        told, form = _told(said, who, rng)
+        ends = [
+            _HOW[int(rng.integers(len(_HOW)))] if rng.random() < 0.3 else "",
+            _WHERE[int(rng.integers(len(_WHERE)))] if rng.random() < 0.2 else "",
+        ]
+        said_after, meant_after = [told, *ends], [f"a person {inflect(meant, 'third')}", *ends]
         if rng.random() < 0.25:
-            second = self._phrases[int(rng.choice(len(self._phrases), p=self._weights))]
+            second, plain = self._phrase(rng)
             join = str(rng.choice(("and", ", then", "and then")))
-            # Told in the past, what comes after is in the past too.
-            form = "past" if " was " in f" {said} " or said.startswith(f"{who} {_past(phrase[0])}") else "third"
-            ends += [join, _past(second[0]) if form == "past" else inflect(second[0], "third")]
-            meant_ends = [how, where, join, inflect(second[1], "third")]
-        else:
-            meant_ends = ends
-        return Lesson(_joined(said, *ends), _joined(meant, *meant_ends))
+            said_after += [join, in_form(second, form)]
+            meant_after += [join, inflect(plain, "third")]
+        return Lesson(_joined(said_after), _joined(meant_after))
+
+    def _phrase(self, rng: np.random.Generator) -> tuple[str, str]:
+        return self._phrases[int(rng.choice(len(self._phrases), p=self._weights))]
 
 
-def _told(phrase: str, who: str, rng: np.random.Generator) -> str:
-    """A verb phrase of somebody, in the present, in the past or as an order."""
-    plural = who == "they"
+def understood_as(captions: Sequence[str]) -> dict[str, str]:
+    """What each phrase that training sets in for others is understood as: itself where captions have it.
+
+    Args:
+        captions: Of the training.
+    """
+    every = " ".join(f" {caption} " for caption in captions)
+    found = {}
+    for group in VERBS:
+        for phrase in group:
+            is_caption = f" {inflect(phrase, 'third')} " in every
+            found[phrase] = phrase if is_caption and group[0] not in _FALLS else _FALLS.get(group[0], group[0])
+    return found
+
+
+def in_form(phrase: str, form: str) -> str:
+    """A verb phrase in the base form, the third person or the past."""
+    if form != PAST:
+        return inflect(phrase, form)
+    return _VERB.sub(lambda match: next(word for name, word in forms(match.group(1)) if name == PAST), phrase)
+
+
+def _told(phrase: str, who: str, rng: np.random.Generator) -> tuple[str, str]:
+    """A verb phrase of somebody, in the present, in the past or as an order; and the form of what they do next."""
     chance = rng.random()
+    if phrase.startswith("*be "):  # 'they be', 'is being': it is told of one person, in the simple forms
+        who = PLAIN[0][0] if who == _THEY else who
+        form = PAST if chance < 0.3 else "third"
+        return f"{who} {in_form(phrase, form)}", form
+    present, now, then = ("base", "are", "were") if who == _THEY else ("third", "is", "was")
     if chance < 0.45:
-        return f"{who} {inflect(phrase, 'base' if plural else 'third')}"
+        return f"{who} {in_form(phrase, present)}", present
     if chance < 0.65:
-        return f"{who} {'are' if plural else 'is'} {inflect(phrase, 'progressive')}"
+        # In the progressive only the first verb takes -ing: 'is running and stops'.
+        return f"{who} {now} {_progressive(phrase, present)}", present
     if chance < 0.85:
-        return f"{who} {_past(phrase)}"
+        return f"{who} {in_form(phrase, PAST)}", PAST
     if chance < 0.92:
-        return f"{who} {'were' if plural else 'was'} {inflect(phrase, 'progressive')}"
-    return inflect(phrase, "base")
+        return f"{who} {then} {_progressive(phrase, PAST)}", PAST
+    return in_form(phrase, "base"), "base"
 
 
-def _past(phrase: str) -> str:
-    return _VERB.sub(lambda match: next(form for name, form in forms(match.group(1)) if name == PAST), phrase)
+def _progressive(phrase: str, after: str) -> str:
+    """The first verb with -ing, those after it in the given form."""
+    first = _VERB.search(phrase)
+    if first is None:
+        return phrase
+    end = first.end()
+    return inflect(phrase[:end], "progressive") + in_form(phrase[end:], after)
 
 
-def _joined(*words: str) -> str:
+def _joined(words: Sequence[str]) -> str:
     return " ".join(" ".join(words).split()).replace(" ,", ",")
