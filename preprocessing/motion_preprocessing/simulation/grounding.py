@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from motion_preprocessing.resample import continuous
 from motion_preprocessing.rotations import (
@@ -24,6 +23,7 @@ from motion_preprocessing.simulation.body import GRAVITY_M_S2, BodySize, compile
 from motion_preprocessing.simulation.hinges import Array, Chain, Pose, chain
 from motion_preprocessing.simulation.keys import smoothed
 from motion_preprocessing.simulation.solve import Box, Goals, centre_of_mass, even_weight, part_of, points_of, solve
+from motion_preprocessing.simulation.support import non_negative
 from motion_preprocessing.skeleton import JOINT_INDEX, JOINT_NAMES
 
 NEAR_M: Final = 0.03
@@ -140,7 +140,7 @@ def into_support(point_m: Array, support_m: Array) -> Array:
     middle = support_m.mean(axis=0)
     firm = middle + FIRM * (support_m - middle)
     rows = np.concatenate([firm.T, np.full((1, len(firm)), _SUM)])
-    shares, _ = nnls(rows, np.append(point_m, _SUM))
+    shares = non_negative(rows, np.append(point_m, _SUM))
     return np.asarray(firm.T @ shares / shares.sum())
 
 
