@@ -114,7 +114,7 @@ def turned(joints: Array, turn_rad: tuple[float, float], fps: float, *, either_s
     side = 1.0 if least + most >= 0 else -1.0
     least, most = sorted((side * least, side * most))
     gone = side * own
-    if most > _SWAYS_RAD:  # else all that is to be seen of it is where it ends
+    if least > _SWAYS_RAD:  # else there may be no turn, and all that is to be seen of it is where it ends
         course = _clean(gone, least, most, fps)
         ahead = gone - course  # made smooth, for a limit has a corner
         ahead = low_pass((np.clip(ahead, -_SWAYS_RAD, _SWAYS_RAD) - ahead)[:, None], _SMOOTH_S * fps)[:, 0]

@@ -203,3 +203,13 @@ def test_the_built_in_model_keeps_to_metres_and_degrees(default_bundle: Path) ->
     assert far == pytest.approx(5.0, abs=0.5)  # in two windows, and half as far as in that time otherwise
     turns = [turn_deg(m.joints_m[0]) for m in with_model(default_bundle, "a person turns left by 90 degrees")]
     assert np.median(turns) == pytest.approx(90.0, abs=12.0)
+
+
+@pytest.mark.parametrize("left", [(-0.5, 0.7), (0.0, 0.0), (-0.1, 0.3)])
+def test_who_has_turned_already_need_not_turn_again(left: tuple[float, float]) -> None:
+    """What an earlier window leaves of a turn may be none: then there is none to be cleaned, nor to be divided by."""
+    amounts = Amounts(turn_rad=left)
+    for x in (gliding(0.5), gliding(0.0)):
+        np.testing.assert_allclose(told(x, amounts), x, atol=1e-9)
+    made = joints(told(turning(course(90.0, 1.0, 1.0)), amounts))[0]
+    assert np.degrees(left[0]) - 0.5 <= turn_deg(made) <= np.degrees(left[1]) + 0.5
