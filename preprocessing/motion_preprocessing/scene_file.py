@@ -55,8 +55,12 @@ def read_scene_file(path: Path) -> SceneFile:
     Raises:
         InputError: The file cannot be read or does not hold x, y and z.
     """
-    if not os.path.exists(path):
-        raise InputError(f"expected the file of a room, got none at {path}; check the path")
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        raise InputError(f"expected the file of a room, got none at {path}; check the path") from None
+    except (OSError, ValueError):
+        pass  # whoever reads it says what is wrong with the name
     suffix = path.suffix.lower()
     readers = {".npz": _read_arrays, ".npy": _read_arrays, ".obj": _read_obj, ".glb": _read_glb}
     content = readers.get(suffix, _read_ply)(path)
