@@ -46,6 +46,7 @@ HELP = GenerationRequest(
     seconds=6.0,
     seed=0,
 )
+OUT_OF_BED = GenerationRequest(("a patient falls out of bed",), person_classes=("patient",), seed=1)
 SEAT = GenerationRequest(prompts=("a person walks to the chair and sits down",), seconds=6.0, seed=3)
 ALONE = GenerationRequest(
     prompts=("a person walks forward and falls",), person_classes=("patient",), seconds=6.0, seed=9
@@ -89,7 +90,7 @@ def edited(generator: Generator, folder: Path) -> list[Path]:
 
 
 def main(folder: Path) -> None:
-    """Write ward.gif, room.png and contact_sheet.png, sheets of a seat and of two people, and those of edits."""
+    """Write ward.gif, room.png and contact_sheet.png, sheets of a seat, a bed and two people, and those of edits."""
     generator, ward = Generator.load(), load_scene(ROOT / "examples" / "ward.ply")
     folder.mkdir(parents=True, exist_ok=True)
     alone = good_sample(generator, ALONE, ward)
@@ -98,11 +99,13 @@ def main(folder: Path) -> None:
     draw_room_plan(plan, ward, [alone])
     seat = folder / "seat.png"
     render_contact_sheet(seat, generator.generate(replace(SEAT, scene=ward)), ward)
+    fallen = folder / "out_of_bed.png"
+    render_contact_sheet(fallen, generator.generate(replace(OUT_OF_BED, scene=ward)), ward)
     wheelchair, helping = folder / "wheelchair.png", folder / "help.png"
     for picture, request in ((wheelchair, CARE), (helping, HELP)):
         render_contact_sheet(picture, generator.generate(request))
     # A third of the bytes, and no difference to the eye.
-    for picture in (sheet, plan, seat, wheelchair, helping, *edited(generator, folder)):
+    for picture in (sheet, plan, seat, fallen, wheelchair, helping, *edited(generator, folder)):
         Image.open(picture).quantize(256).save(picture, optimize=True)
     render_preview(folder / "ward.gif", good_sample(generator, PAIR, ward), ward, size=SIZE)
     print(f"wrote the pictures to {folder}")
