@@ -115,12 +115,12 @@ _SITS_UP_IN_BED: Final = re.compile(
 _TOLD_LYING: Final = "a person is lying on the bed, sits up on the edge of the bed"
 _SITS_UP: Final = 0.6
 """Share of the time that this takes, as much as ..."""
-_SITS_UP_HALF_S: Final = 2.5
-"""Sitting up takes this long at least."""
 _SITS_UP_S: Final = 3.0
 """... this at least ..."""
 _STANDS_UP_S: Final = 2.0
 """... if that leaves as much for standing up."""
+_SITS_UP_HALF_S: Final = 2.5
+"""Sitting up takes half of the time where that is as long as this."""
 ROLLS: Final = re.compile(r"\b(?:push(?:es|ed|ing)?|rid(?:es?|ing))\b")
 _SEATS: Final = re.compile(r"\b(wheelchair|sofa|couch|settee|loveseat|bench)\b", re.IGNORECASE)
 # 'Her' is another person where no noun can follow: not in 'her bed'.

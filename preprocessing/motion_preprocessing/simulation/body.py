@@ -17,6 +17,9 @@ STANDARD_HEIGHT_M: Final = 1.70
 """Height of somebody with the project's rest offsets."""
 STANDARD_MASS_KG: Final = 70.0
 TIMESTEP_S: Final = 1 / 480
+CONTROL_STEPS: Final = 4
+"""Physics steps a control tick."""
+TICK_S: Final = TIMESTEP_S * CONTROL_STEPS
 DAMPING_SHARE: Final = 0.1
 """Derivative gain over proportional gain, seconds."""
 GRAVITY_M_S2: Final = 9.81
@@ -202,3 +205,15 @@ def model_xml(size: BodySize, boxes: tuple[Box, ...] = (), friction: float = 0.8
 def compile_body(size: BodySize, boxes: tuple[Box, ...] = (), friction: float = 0.8) -> Any:
     """Compile the model."""
     return mujoco_module().MjModel.from_xml_string(model_xml(size, boxes, friction))
+
+
+class Indexed:
+    """Where a compiled model's hinges and parts are: what every controller of it needs."""
+
+    def index(self, model: Any) -> None:
+        """Look them up."""
+        joints = [model.joint(hinge.name).id for hinge in HINGES]
+        self.qpos = np.array([model.jnt_qposadr[j] for j in joints])
+        self.qvel = np.array([model.jnt_dofadr[j] for j in joints])
+        self.body: dict[str, int] = {name: model.body(name).id for name in JOINT_NAMES}
+        self.geom: dict[str, int] = {name: model.geom(name).id for name in JOINT_NAMES}

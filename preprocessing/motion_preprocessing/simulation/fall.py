@@ -21,7 +21,8 @@ from motion_preprocessing.rotations import (
     rotation_vector_from_matrix,
 )
 from motion_preprocessing.simulation.body import (
-    TIMESTEP_S,
+    CONTROL_STEPS,
+    TICK_S,
 )
 from motion_preprocessing.simulation.fall_plan import Fallen, FallPlan
 from motion_preprocessing.simulation.fall_poses import PROTECTIVE, rest_pose
@@ -37,9 +38,6 @@ from motion_preprocessing.simulation.hinges import (
 )
 from motion_preprocessing.simulation.solve import part_of
 
-CONTROL_STEPS: Final = 4
-"""Physics steps a control tick."""
-TICK_S: Final = TIMESTEP_S * CONTROL_STEPS
 LONGEST_S: Final = 6.0
 REST_M_S: Final = 0.1
 REST_S: Final = 1.0

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.rotations import quaternion_from_matrix
-from motion_preprocessing.simulation.body import DAMPING_SHARE, compile_body, gains, mujoco_module
+from motion_preprocessing.simulation.body import DAMPING_SHARE, Indexed, compile_body, gains, mujoco_module
 from motion_preprocessing.simulation.fall_plan import FallPlan
-from motion_preprocessing.simulation.hinges import HIGH_RAD, HINGES, LOW_RAD, Array
-from motion_preprocessing.skeleton import JOINT_NAMES
+from motion_preprocessing.simulation.hinges import HIGH_RAD, LOW_RAD, Array
 
 
-class World:
+class World(Indexed):
     """MuJoCo's model and data with the indices that the controller needs."""
 
     def __init__(self, plan: FallPlan) -> None:
@@ -20,11 +19,7 @@ class World:
         self.model = compile_body(plan.size, plan.boxes, plan.friction)
         self.data = self.mj.MjData(self.model)
         model = self.model
-        joints = [model.joint(hinge.name).id for hinge in HINGES]
-        self.qpos = np.array([model.jnt_qposadr[j] for j in joints])
-        self.qvel = np.array([model.jnt_dofadr[j] for j in joints])
-        self.body: dict[str, int] = {name: model.body(name).id for name in JOINT_NAMES}
-        self.geom: dict[str, int] = {name: model.geom(name).id for name in JOINT_NAMES}
+        self.index(model)
         self.floor = model.geom("floor").id
         self.stiffness, self.torque = gains(plan.size)
         self.feet = [self.body[f"{side}_{part}"] for side in ("left", "right") for part in ("ankle", "foot")]

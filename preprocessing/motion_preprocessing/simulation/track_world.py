@@ -18,20 +18,18 @@ from motion_preprocessing.simulation.body import (
     DAMPING_SHARE,
     GRAVITY_M_S2,
     STANDARD_MASS_KG,
-    TIMESTEP_S,
+    TICK_S,
     BodySize,
+    Indexed,
     gains,
     model_xml,
     mujoco_module,
 )
-from motion_preprocessing.simulation.hinges import HINGE_COUNT, HINGES, Array, Pose
+from motion_preprocessing.simulation.hinges import HINGE_COUNT, Array, Pose
 from motion_preprocessing.simulation.solve import Box, part_of
 from motion_preprocessing.simulation.support import cone, contact_forces
 from motion_preprocessing.skeleton import JOINT_NAMES
 
-CONTROL_STEPS: Final = 4
-"""Physics steps a control tick."""
-TICK_S: Final = TIMESTEP_S * CONTROL_STEPS
 ROOT_GAIN: Final = 4.0
 """How quickly the body wants its pelvis back where it should be, radians a second (critically damped)."""
 HAND_STIFFNESS: Final = 20.0
@@ -141,7 +139,7 @@ class Wanted(NamedTuple):
     """(bodies,) how little each body should be leant on because it is about to leave what it rests on."""
 
 
-class TrackWorld:
+class TrackWorld(Indexed):
     """MuJoCo's model and data, with muscles, help and what a tick of control needs."""
 
     def __init__(self, plan: TrackPlan) -> None:
@@ -153,11 +151,7 @@ class TrackWorld:
         self.model: Any = self._compiled()
         self.data = self.mj.MjData(self.model)
         model = self.model
-        joints = [model.joint(hinge.name).id for hinge in HINGES]
-        self.qpos = np.array([model.jnt_qposadr[j] for j in joints])
-        self.qvel = np.array([model.jnt_dofadr[j] for j in joints])
-        self.body: dict[str, int] = {name: model.body(name).id for name in JOINT_NAMES}
-        self.geom: dict[str, int] = {name: model.geom(name).id for name in JOINT_NAMES}
+        self.index(model)
         self.dear = np.full(model.nbody, 0.02)
         for name, body in self.body.items():
             self.dear[body] = _DEAR.get(part_of(name), 0.02)

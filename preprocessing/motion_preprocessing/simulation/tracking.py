@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.resample import continuous, cubic
 from motion_preprocessing.rotations import matrix_from_quaternion, quaternion_from_matrix, rotation_vector_from_matrix
+from motion_preprocessing.simulation.body import CONTROL_STEPS, TICK_S
 from motion_preprocessing.simulation.grounding import rests
 from motion_preprocessing.simulation.hinges import HIGH_RAD, HINGE_COUNT, LOW_RAD, Array, Pose
 from motion_preprocessing.simulation.keys import smoothed
-from motion_preprocessing.simulation.track_world import CONTROL_STEPS, TICK_S, TrackPlan, TrackWorld, Wanted
+from motion_preprocessing.simulation.track_world import TrackPlan, TrackWorld, Wanted
 
 FPS: Final = 20.0
 SETTLE_S: Final = 0.8
