@@ -42,13 +42,13 @@ class Knows(torch.nn.Module):
         return self.answer
 
 
-def teacher(guidance: float = 2.0, share: float = 0.5, guided_from: int = 700) -> Teacher:
+def teacher(guidance: float = 2.0, share: float = 0.5, guided_from: int = 700, answers_from: int = 0) -> Teacher:
     torch.manual_seed(1)
     model = Denoiser(MODEL)
     with torch.no_grad():  # begun anew it would ignore what it is told
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape))
-    return Teacher(model, TeacherConfig(share, "", guidance, guided_from), LEVELS)
+    return Teacher(model, TeacherConfig(share, "", guidance, guided_from, answers_from), LEVELS)
 
 
 def batch(rows: int = 8) -> dict[str, Tensor]:
@@ -146,6 +146,37 @@ def test_clips_are_answered_by_themselves_below_the_guided_levels() -> None:
         assert float(got["simple"]) == 0.0
 
 
+@pytest.mark.parametrize("rows", [8, 1000])
+def test_a_teacher_of_high_levels_answers_those_alone(rows: int) -> None:
+    one = teacher(guidance=1.0, answers_from=700)
+    drawn = torch.rand(rows, generator=torch.Generator().manual_seed(6))
+    levels, answered = one.noise_levels(drawn, taught=True), one.answered_rows(rows)
+    assert answered == round(0.3 * rows)
+    assert int(levels[:answered].min()) >= 700
+    assert int(levels[answered:].max()) < 700
+    if rows == 1000:  # over all rows every level is as frequent as in batches that are not taught
+        counts = np.histogram(levels.numpy(), bins=4, range=(0, LEVELS))[0]
+        np.testing.assert_allclose(counts, 250, atol=60)
+        own = one.noise_levels(drawn, taught=False)
+        np.testing.assert_array_equal(own.numpy(), (drawn * LEVELS).long().numpy())
+
+
+def test_below_its_levels_a_taught_batch_is_answered_by_its_clips() -> None:
+    given = batch()
+    one = teacher(guidance=1.0, answers_from=500)
+    lesson = {**given, TAUGHT: torch.ones(())}
+    got = objective(one)(Knows(given["x0"]), lesson, torch.Generator().manual_seed(4))
+    generator = torch.Generator().manual_seed(4)
+    t = one.noise_levels(torch.rand(8, generator=generator), taught=True)
+    noise = torch.randn(given["x0"].shape, generator=generator)
+    xt = GaussianDiffusion(NoiseSchedule.cosine(LEVELS)).q_sample(given["x0"], t, noise)
+    told = (given[name] for name in ("text", "scene", "scene_class", "person_class", "identity"))
+    answer = one.model(xt, t.float(), *told, torch.ones(8), torch.ones(8), torch.zeros(8, 1 + 1 + 2 + 5))
+    off = torch.where((t >= 500)[:, None, None, None], answer - given["x0"], 0.0)
+    assert int((t >= 500).sum()) == 4
+    assert float(got["simple"]) == pytest.approx(float((off**2).mean()), rel=1e-4)
+
+
 def test_a_student_learns_the_guidance() -> None:
     one, student, lesson = teacher(), teacher().model.train().requires_grad_(True), {**batch(), TAUGHT: torch.ones(())}
     optimizer = torch.optim.Adam(student.parameters(), lr=3e-3)
@@ -160,7 +191,16 @@ def test_a_student_learns_the_guidance() -> None:
     assert all(parameter.grad is None for parameter in one.model.parameters())
 
 
-@pytest.mark.parametrize("values", [{"share": 1.5}, {"guided_from": -1}, {"guidance": 2.0}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"share": 1.5},
+        {"guided_from": -1},
+        {"guidance": 2.0},
+        {"answers_from": -1},
+        {"share": 0.5, "guidance": 2.0, "answers_from": 700},
+    ],
+)
 def test_settings_that_mean_nothing_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(InputError, match="expected"):
         from_dict(TeacherConfig, values)

@@ -176,7 +176,8 @@ class Objective:
 
         predicted = predict(model, slice(None), keep_text, keep_scene)
         if self.teacher is not None and taught:
-            batch = {**batch, "x0": self.teacher.answer(partial(predict, self.teacher.model), keep_text, keep_scene)}
+            answer = self.teacher.answer(partial(predict, self.teacher.model), keep_text, keep_scene)
+            batch = {**batch, "x0": torch.cat([answer, x0[len(answer) :]])}
         # What was not told cannot be met.
         told = batch["scene_mask"] & keep_scene.bool()[:, None]
         return self.terms(predicted, xt, noise, t, {**batch, "scene_mask": told})
