@@ -87,7 +87,8 @@ def _check_beside_jobs(ctx: click.Context) -> None:
               help="What happens; once for all, or once a person. Parts in time: 'walks | 4s: sits down'.")  # fmt: skip
 @click.option("--jobs", type=click.Path(path_type=Path), help="Make every motion that a .jsonl or .csv file lists.")
 @click.option("--keep-going/--stop-on-failure", default=True, help="Skip a job that fails.  [default: keep going]")
-@click.option("--person", "persons", multiple=True, help="A person: person, staff or patient; repeat for each.")
+@click.option("--person", "persons", multiple=True,
+              help="A person: person, staff or patient; repeat for each; default: who is named.")  # fmt: skip
 @click.option("--scene", "scene_path", type=click.Path(path_type=Path), help="Room: .ply, .obj, .glb, .npz or .npy.")
 @click.option("--up", type=click.Choice(UP), default="auto", show_default=True, help="Axis of the file that is up.")
 @click.option("--units", type=click.Choice(UNITS), default="auto", show_default=True, help="Unit of the file.")
@@ -245,8 +246,13 @@ def main(
         raise click.UsageError("expected --scene beside --up, --units or --labels, got none; name the room's file")
     from motion_runtime.editing.options import edits_of
     from motion_runtime.motion import GenerationRequest
+    from motion_runtime.people_named import as_named, people_named
     from motion_runtime.run_command import run
 
+    given = len(prompts)
+    prompts, persons = people_named(prompts, persons)
+    if len(prompts) > given and saying in ("text", "verbose"):
+        click.echo(as_named(prompts, persons), err=True)
     request = GenerationRequest(
         prompts=prompts,
         person_classes=persons,

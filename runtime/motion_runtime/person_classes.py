@@ -44,3 +44,9 @@ def no_such_class(name: str, table: Sequence[str]) -> InputError:
     else:
         todo = "choose one of these"
     return InputError(f"expected one of {', '.join(known)}, got '{name:.40}' for the class of a person; {todo}")
+
+
+def class_named(who: str) -> str:
+    """The class of somebody by the words for them: 'a nurse' is staff, 'an elderly man' a patient, else 'person'."""
+    meant = [_MEANT.get(word, word) for word in re.findall(r"[a-z]+", who.lower())]
+    return next((one for one in reversed(meant) if one in ("staff", "patient")), "person")

@@ -18,6 +18,7 @@ from motion_preprocessing.floor import UNITS, UP_AXES
 from motion_preprocessing.scene import Scene
 from motion_runtime.editing.options import edits_of
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.people_named import people_named
 from motion_runtime.sampler import SAMPLERS
 from motion_runtime.views.camera_file import read_cameras
 from motion_runtime.views.view_camera import ViewCamera
@@ -100,9 +101,8 @@ class Job:
         start = get("start", ())
         if len(start) == 3:
             given |= {"start_m": tuple(start[:2]), "heading_deg": start[2]}
-        return GenerationRequest(
-            prompts=tuple(get("prompt", ())), person_classes=tuple(get("person", ())), scene=scene, edits=edits, **given
-        )
+        prompts, persons = people_named(get("prompt", ()), get("person", ()))
+        return GenerationRequest(prompts=prompts, person_classes=persons, scene=scene, edits=edits, **given)
 
     def cameras(self, scene: Scene | None) -> tuple[ViewCamera, ...]:
         """The cameras that see its motions, in the room that was loaded for it.

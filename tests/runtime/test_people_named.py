@@ -1,0 +1,86 @@
+"""The people of one sentence: who they are and what each of them does, and sentences that are about one alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from motion_runtime.people_named import as_named, people_named, somebody_else
+
+WHEELED = "a patient sits in a wheelchair that is pushed"
+HELPS = "a nurse helps a patient stand up"
+SEVERAL = (
+    ("two people walk", ["a person walks"] * 2, "person person"),
+    ("Three people walk, turn around and sit down together.", ["a person walks, turns around and sits down"] * 3,
+     "person person person"),
+    ("Two nurses are walking", ["a nurse is walking"] * 2, "staff staff"),
+    ("two people slowly walked", ["a person slowly walked"] * 2, "person person"),
+    ("four residents each sit on a chair", ["a resident sits on a chair"] * 4, "patient patient patient patient"),
+    ("two elderly men carry boxes", ["an elderly man carries boxes"] * 2, "patient patient"),
+    ("two people dance salsa together", ["two people dance salsa together"] * 2, "person person"),
+    ("a nurse and a patient walk", ["a nurse walks", "a patient walks"], "staff patient"),
+    ("A nurse walks with a patient.", ["a nurse walks", "a patient walks"], "staff patient"),
+    ("a person walks beside another person", ["a person walks", "a person walks"], "person person"),
+    ("a person walks and another sits down", ["a person walks", "a person sits down"], "person person"),
+    ("someone waves and somebody else sits", ["someone waves", "someone sits"], "person person"),
+    ("one person walks, the other person runs", ["one person walks", "a person runs"], "person person"),
+    ("a person falls while a nurse watches", ["a person falls", "a nurse watches"], "person staff"),
+    ("a man walks while a woman sits on the bed and another person waves",
+     ["a man walks", "a woman sits on the bed", "a person waves"], "person person person"),
+    (HELPS, [HELPS] * 2, "staff patient"),
+    ("a person helps another stand up", ["a person helps another stand up"] * 2, "person person"),
+    ("a patient stands up with the help of a nurse", [HELPS] * 2, "staff patient"),
+    ("a nurse pushes a patient in a wheelchair", ["a nurse pushes a wheelchair", WHEELED], "staff patient"),
+)  # fmt: skip
+ALONE = (
+    "a person walks",
+    "a person walks and sits down",
+    "a person walks to the bed and a chair",
+    "a person walks with a stick",
+    "a person sits with crossed legs",
+    "a nurse carries a tray",
+    "a nurse pushes a wheelchair",
+    "two steps forward",
+    "a person lifts their arms and a leg",
+    "a person helps",
+    "",
+)
+
+
+@pytest.mark.parametrize(("sentence", "each", "classes"), SEVERAL)
+def test_everybody_gets_a_sentence_and_a_class(sentence: str, each: list[str], classes: str) -> None:
+    assert people_named([sentence], []) == (tuple(each), tuple(classes.split()))
+
+
+@pytest.mark.parametrize("sentence", ALONE)
+def test_sentences_about_one_stay_as_they_are(sentence: str) -> None:
+    assert people_named([sentence], []) == ((sentence,), ())
+
+
+@pytest.mark.parametrize(
+    ("prompts", "classes"), [(["two people walk"], ["person"]), (["two people walk", "a person sits"], []), ([], [])]
+)
+def test_who_says_how_many_there_are_is_believed(prompts: list[str], classes: list[str]) -> None:
+    assert people_named(prompts, classes) == (tuple(prompts), tuple(classes))
+
+
+def test_parts_in_time_are_left_alone() -> None:
+    assert people_named(["two people walk | they sit down"], []) == (("two people walk | they sit down",), ())
+
+
+def test_it_is_said_whom_a_sentence_named() -> None:
+    said = as_named(*people_named(["a nurse and a patient walk"], []))
+    assert said.startswith("2 people, as the prompt names them (staff: a nurse walks; patient: a patient walks)")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "other"),
+    [
+        ("a person pushes another person", "another person"),
+        ("A person talks to a nurse", "a nurse"),
+        ("a person runs like a child", ""),
+        ("a person walks", ""),
+        ("walks forward", ""),
+    ],
+)
+def test_who_else_is_named_is_found(sentence: str, other: str) -> None:
+    assert somebody_else([sentence]) == other
