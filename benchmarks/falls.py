@@ -1,5 +1,11 @@
 """Falls: how quick they are against simulated ones of the same words, whether bodies could have them, and out of bed.
 
+Hanging: who is lower than 75 cm with the pelvis, and with every joint more than 8 cm above where it would lie on the
+floor (`come_down.clearance_m`), for at least a fifth of a second, without their centre of mass falling at half of
+gravity or more. Held up: the trunk of who has come to rest is more than 8 cm above where it would lie; 98 % of the
+simulated bodies' are lower. 'Hanging' as a column is without what brings bodies down (`come_down`, and limbs turned out
+of the floor by `above_floor`, which then raises bodies by their limbs).
+
     python benchmarks/falls.py --out benchmarks/results/falls [--bundle B] [--samples 11] [--data FALLS] [--room R ...]
 
 Protocol. Falls: 12 prompts that the evaluation does not have, each with `--samples` draws of seeds 5000 and up, 6 s, on
@@ -34,10 +40,14 @@ from motion_preprocessing.body_capsules import body_capsules
 from motion_preprocessing.dataset import MotionDataset
 from motion_preprocessing.frame_labels import ACTIONS, omnifall_labels
 from motion_preprocessing.metrics import evaluate_motion
+from motion_preprocessing.motion_features import runs
 from motion_preprocessing.scene import load_scene
 from motion_preprocessing.skeleton import JOINT_INDEX
 from motion_runtime import GenerationRequest, Generator, Motion
+from motion_runtime.above_floor import LOWEST
+from motion_runtime.come_down import clearance_m
 from motion_runtime.fall_speed import QUICKER
+from motion_runtime.free_fall import GRAVITY_M_S2, MASSES
 from motion_runtime.placement import Room
 from motion_runtime.prediction import Prediction
 from motion_train.evaluation.falls import LYING, fall_physics, lies
@@ -66,6 +76,14 @@ PHYSICS: Final = {
     "descent": "descent", "impact_speed": "impact at 1.5 to 4.5 m/s", "ends_low": "pelvis ends low",
     "settles": "lies still for a second",
 }  # fmt: skip
+HEIGHTS: Final = {
+    "pelvis_m": "pelvis", "spine3_m": "upper spine", "head_m": "head", "trunk_m": "lowest of the trunk over its place",
+    "ankle_m": "higher ankle", "wrist_m": "higher wrist",
+}  # fmt: skip
+_LIMBS: Final = ("ankle", "wrist")
+_TRUNK: Final = ("pelvis", "left_hip", "right_hip", "spine1", "spine2", "spine3", "neck", "left_collar",
+                 "right_collar", "head")  # fmt: skip
+_HANGS_M, _HANGS_S, _FALLING_M, _HELD_UP_M = 0.08, 0.2, 0.75, 0.08
 DECILES: Final = np.arange(0.1, 0.95, 0.1)
 _DRAWS_IN_ROOMS: Final = 12
 _INSIDE_M: Final = 0.02
@@ -82,6 +100,39 @@ def posed(generator: Generator, request: GenerationRequest, made: Prediction, *,
         return generator.pose(request, made)
     with patch("motion_runtime.corrections.fall_rates", untimed):
         return generator.pose(request, made)
+
+
+def undropped(x: Array, *_: Any) -> Array:
+    """In place of `come_down`: nobody is lowered."""
+    return x
+
+
+def left_hanging(generator: Generator, request: GenerationRequest, made: Prediction, *, timed: bool = True) -> Motion:
+    """A motion whose body neither comes down nor turns limbs out of the floor; by these it is raised as a whole."""
+    with (
+        patch("motion_runtime.corrections.come_down", undropped),
+        patch("motion_runtime.above_floor.TRUNK_LIES_M", (-2.0, -1.0)),
+    ):
+        return posed(generator, request, made, timed=timed)
+
+
+def hangs_s(joints: Array, fps: float) -> float:
+    """The longest that somebody (T, 22, 3) hangs in the air, seconds."""
+    centre = joints[..., 2] @ MASSES
+    step = max(1, round(0.1 * fps))
+    around = np.pad(centre, step, mode="edge")
+    falls = -(around[2 * step :] - 2 * centre + around[: -2 * step]) * (fps / step) ** 2 > 0.5 * GRAVITY_M_S2
+    hangs = (clearance_m(joints) > _HANGS_M) & (joints[:, 0, 2] < _FALLING_M) & ~falls
+    return max((last - first for first, last in runs(hangs)), default=0) / fps
+
+
+def at_rest_m(joints: Array, fps: float) -> dict[str, float]:
+    """Heights over the last half second of (T, 22, 3), metres."""
+    height = joints[-max(1, round(0.5 * fps)) :, :, 2].mean(axis=0)
+    highest = {f"{name}_m": max(height[JOINT_INDEX[f"{side}_{name}"]] for side in ("left", "right")) for name in _LIMBS}
+    trunk = [JOINT_INDEX[name] for name in _TRUNK]
+    own = {f"{name}_m": height[JOINT_INDEX[name]] for name in ("pelvis", "spine3", "head")}
+    return {name: float(m) for name, m in (own | highest | {"trunk_m": (height - LOWEST)[trunk].min()}).items()}
 
 
 def descent_of(joints: Array, fps: float) -> tuple[float, float, int, int] | None:
@@ -117,6 +168,10 @@ def figures_of(motion: Motion) -> dict[str, Any]:
         found |= {name: getattr(physics, name) for name in PHYSICS}
         found |= {"sinks_m_s": way[0], "descent_s": way[1], "head_m_s": float(head[near].max())}
         found["lies"] = lies(joints, fps)
+        found |= at_rest_m(joints, fps)
+        found["held_up"] = found["trunk_m"] > _HELD_UP_M
+        found["hangs"] = hangs_s(joints, fps) >= _HANGS_S
+        found["sunk_m"] = float(np.maximum(-clearance_m(joints), 0.0).max())
     return found
 
 
@@ -124,22 +179,26 @@ def summed(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Means over motions; of physics over those that fall."""
     fell = [row for row in rows if row["falls"]]
     found = {"motions": len(rows), "falls": len(fell), "labelled": float(np.mean([row["labelled"] for row in rows]))}
-    for name in (*PHYSICS, "skate", "jerk", "jerk_95", "jerk_most"):
+    for name in (*PHYSICS, "hangs", "held_up", "skate", "jerk", "jerk_95", "jerk_most"):
         found[name] = float(np.nanmean([row[name] for row in fell]))
-    for name in ("sinks_m_s", "descent_s", "head_m_s"):
+    for name in ("sinks_m_s", "descent_s", "head_m_s", *HEIGHTS):
         found[name] = float(np.median([row[name] for row in fell]))
+    for name in HEIGHTS:
+        found[f"{name}_most"] = float(np.quantile([row[name] for row in fell], 0.95))
+    found["sunk_m"] = float(np.max([row["sunk_m"] for row in fell]))
     return found | {way: float(np.mean([row["lies"] == way for row in fell])) for way in LYING}
 
 
 def falls_and_others(generator: Generator, samples: int) -> dict[str, Any]:
     """Falls without and with what changes their time, and how many other motions it leaves as they are."""
-    rows: dict[str, list[dict[str, Any]]] = {"as they are": [], "timed": []}
+    rows: dict[str, list[dict[str, Any]]] = {"as they are": [], "hanging": [], "timed": []}
     for number, prompt in enumerate(FALLS):
         for sample in range(samples):
             request = GenerationRequest((prompt,), seconds=SECONDS, seed=SEED + number, sample=sample)
             made = generator.predict(request)
             for name, found in rows.items():
-                found.append(figures_of(posed(generator, request, made, timed=name == "timed")))
+                pose = left_hanging if name == "hanging" else posed
+                found.append(figures_of(pose(generator, request, made, timed=name != "as they are")))
     same = []
     for number, prompt in enumerate(OTHERS):
         for sample in range(max(1, samples // 2)):
@@ -162,7 +221,7 @@ def pairs(generator: Generator, data: Path) -> dict[str, Any]:
         two = [made, Prediction(**{**vars(made), "pose_vectors": np.asarray(record.pose, np.float32)[None]})]
         motions = [posed(generator, request, one, timed=False) for one in two]
         ways = [descent_of(motion.joints_m[0].astype(np.float64), motion.fps) for motion in motions]
-        simulated.append(figures_of(motions[1]))
+        simulated.append(figures_of(left_hanging(generator, request, two[1], timed=False)))
         if ways[0] is not None and ways[1] is not None:
             found.append((*ways[0][:2], *ways[1][:2]))
     made_m_s, made_s, real_m_s, real_s = np.array(found).T
@@ -212,24 +271,29 @@ def out_of_bed(generator: Generator, path: Path) -> dict[str, float]:
 
 def table_of(result: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    columns = ["as they are", "timed"] + (["simulated"] if "pairs" in result else [])
-    sums = [result["falls"]["as they are"], result["falls"]["timed"], result.get("pairs", {}).get("simulated")]
+    columns = ["as they are", "hanging", "timed"] + (["simulated"] if "pairs" in result else [])
+    sums = [*(result["falls"][name] for name in columns[:3]), result.get("pairs", {}).get("simulated")]
     lines = [
         "# Falls", "", f"`{result['command']}`, bundle {result['bundle']}; {result['machine']}.", "",
         f"{sums[0]['motions']} motions of {len(FALLS)} prompts; 'as they are' without, 'timed' with what changes their "
-        f"time (a factor of {QUICKER}, and rest). Of {result['falls']['others']} motions told to do something else "
+        f"time (a factor of {QUICKER}, and rest), 'hanging' so too but without "
+        f"what brings bodies down. Of {result['falls']['others']} motions told to do something else "
         f"{result['falls']['same']} are the same to the bit with it.", "",
         "| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|",
     ]  # fmt: skip
-    shares = {"labelled": "labelled as a fall", **PHYSICS, **{way: f"lies {way}" for way in LYING}}
+    shares = {"labelled": "labelled as a fall", **PHYSICS, "hangs": "hangs in the air for .2 s", "held_up":
+              "trunk is held up at rest", **{way: f"lies {way}" for way in LYING}}
     others = {
         "sinks_m_s": "pelvis sinks at most, m/s (median)", "descent_s": "descent, s (median)",
         "head_m_s": "head at most, m/s (median)", "skate": "foot-skate ratio", "jerk": "jerk, mean, m/s^3",
-        "jerk_95": "jerk, 95 %", "jerk_most": "jerk, peak",
+        "jerk_95": "jerk, 95 %", "jerk_most": "jerk, peak", "sunk_m": "deepest joint under where it lies, m",
     }  # fmt: skip
     for name, words in (shares | others).items():
         cells = [f"{100 * one[name]:.0f} %" if name in shares else f"{one[name]:.3g}" for one in sums if one]
         lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    for name, words in HEIGHTS.items():
+        cells = [f"{one[name]:.2f}, {one[f'{name}_most']:.2f}" for one in sums if one]
+        lines.append(f"| {words} at rest, m (median, 95 %) | " + " | ".join(cells) + " |")
     if "pairs" in result:
         two = result["pairs"]
         lines += [

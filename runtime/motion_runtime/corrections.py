@@ -27,15 +27,18 @@ motion neither is done: they move people as a whole, and would move them off it.
 On bodies (`of_bodies`), on rotations from here on, so that bones keep their lengths:
 
     at_rest            noise is taken off pose vectors, of which joints and rotations shake each by themselves
+    come_down          who hangs in the air during or after a fall is lowered, before their fall is held against gravity
     fall_rates         who falls does so as fast as in simulated falls, and rests once at rest: poses stay, only their
                        times change, and with them those of whoever holds them
     at_most_gravity    who falls faster than anybody can falls a little later: times again, now that noise is no fall
     fit_body           one body a pose; it is set in the room
     without_flips      bodies flip only once they are fitted; what follows would smear a flip over its neighbours
-    above_floor        who lies in the floor is raised onto it, before heights are held against those of things
+    above_floor        who lies in the floor is raised onto it and their limbs are turned out of it, before heights are
+                       held against those of things
     elsewhere          ways through things go elsewhere: deeper than turns and seats can mend
     settle             whole motions go where they touch the fewest things: what rigid moves can do, turns need not
     feet_stand         legs bend so that standing feet stay where they are, now that bodies do
+    above_floor        again, for legs of who falls that are bent into the floor by it
     keep_off           what is inside of things even so is turned out of them, the pelvis shifted a little
     laid_on            hands, now that both bodies stay where they are
     meet               what is known is met exactly: last, so that nothing moves it any more
@@ -54,6 +57,7 @@ from motion_preprocessing.pose_vector import fit_body
 from motion_runtime.above_floor import above_floor
 from motion_runtime.amounts import Amounts
 from motion_runtime.at_rest import at_rest
+from motion_runtime.come_down import come_down
 from motion_runtime.editing.as_told import AsTold
 from motion_runtime.editing.feet_carry import FeetCarry
 from motion_runtime.editing.hands_on import laid_on
@@ -171,6 +175,8 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
     vectors, grips = made.pose_vectors, made.grips
     steady = at_rest(vectors, fps, request.low_pass_s)
     if request.ground and made.known is None and request.low_pass_s > 0:
+        held = frozenset(person for grip in grips for person in (grip.person, grip.other))
+        steady = come_down(steady, fps, made.placement, room.supports if room is not None else None, held)
         rates = fall_rates(steady, fps, request.as_read.prompt_of_each)
         steady, grips = at_most_gravity(steady, fps, grips, rates)
     rotations, root = fit_body(steady)
@@ -190,6 +196,8 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
         rotations, root = settle(rotations, root, uses, solids, bounds, fps, together=made.together)
     if request.feet:
         rotations = feet_stand(rotations, root, fps)
+        if request.ground and made.known is None:
+            rotations, root = above_floor(rotations, root, fps)
     if solids is not None:
         rotations, root = keep_off(rotations, root, solids, fps)
     if grips:

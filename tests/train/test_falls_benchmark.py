@@ -12,6 +12,7 @@ import pytest
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.scene import load_scene
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
+from motion_runtime.above_floor import LOWEST
 from motion_runtime.placement import Room
 
 WARD = Path(__file__).parents[2] / "examples" / "ward.ply"
@@ -47,3 +48,28 @@ def test_who_stands_in_a_bed_is_inside_and_who_stands_beside_it_is_not(falls: Mo
     inside = body(np.tile([*bed.centre_m, 0.95], (4, 1)))
     assert falls.inside(inside, room) == 1.0
     assert falls.inside(inside - [0.0, 2.0, 0.0], room) == 0.0
+
+
+def lying(height_m: np.ndarray) -> np.ndarray:
+    """Joints (T, 22, 3) of a straight body on its back, the lowest of its trunk so high over where it lies."""
+    joints = body(np.zeros((len(height_m), 3)))[..., [2, 1, 0]] * [1.0, 1.0, -1.0]
+    return joints + np.array([0.0, 0.0, 1.0]) * (height_m - (joints[0, :, 2] - LOWEST).min())[:, None, None]
+
+
+def test_who_hangs_in_the_air_and_for_how_long(falls: ModuleType) -> None:
+    fps = 20.0
+    hangs = np.zeros(80)
+    hangs[20:33] = 0.1
+    # Thrown up and dropped at once: by differences over a tenth of a second two frames at either end fall freely.
+    assert falls.hangs_s(lying(hangs), fps) == pytest.approx((13 - 4) / fps)
+    assert falls.hangs_s(lying(0.7 * hangs), fps) == 0.0
+    flies = np.maximum(0.0, 0.6 - 0.5 * 9.81 * (np.arange(80) / fps) ** 2)
+    assert falls.hangs_s(lying(flies), fps) <= 1 / fps  # the frame of the impact is braked
+
+
+def test_heights_of_who_lies(falls: ModuleType) -> None:
+    found = falls.at_rest_m(lying(np.full(20, 0.05)), 20.0)
+    assert found["trunk_m"] == pytest.approx(0.05)
+    flat = lying(np.zeros(1))[0, :, 2]
+    assert found["pelvis_m"] == pytest.approx(flat[0] + 0.05)
+    assert found["ankle_m"] == pytest.approx(flat[7] + 0.05)
