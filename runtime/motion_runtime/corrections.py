@@ -37,7 +37,7 @@ On bodies (`of_bodies`), on rotations from here on, so that bones keep their len
                        held against those of things
     elsewhere          ways through things go elsewhere: deeper than turns and seats can mend
     settle             whole motions go where they touch the fewest things: what rigid moves can do, turns need not
-    feet_stand         legs bend so that standing feet stay where they are, now that bodies do
+    feet_stand         legs bend so that standing feet stay where they are, now that bodies do, and stepping ones rise
     above_floor        again, for legs of who falls that are bent into the floor by it
     keep_off           what is inside of things even so is turned out of them, the pelvis shifted a little
     laid_on            hands, now that both bodies stay where they are

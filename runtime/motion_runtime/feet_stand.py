@@ -4,7 +4,8 @@
 bends, turns or sits down, each on its own. Here, as in Kovar et al. 2002 ("Footskate Cleanup for Motion Capture
 Editing"), the ball of a foot stays near one place for as long as it stands, what it is moved by fades over the step in
 between, and hip and knee follow; pelvis and trunk stay as they are, so that hands and seats are met as before. No knee
-is stretched further than it was or than `_STRETCHED` of the leg: what a leg does not reach goes on sliding.
+is stretched further than it was or than `_STRETCHED` of the leg: what a leg does not reach goes on sliding. In the same
+go feet that drag over the floor on their way are lifted (`feet_lift`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from motion_preprocessing.motion_features import runs
 from motion_preprocessing.skeleton import FEET, JOINT_INDEX
 from motion_runtime.editing.feet_carry import stances
 from motion_runtime.editing.limb import turned_to
+from motion_runtime.feet_lift import lifts_m
 from motion_runtime.low_pass import low_pass
 
 Array = NDArray[np.float64]
@@ -39,7 +41,7 @@ _SIDES: Final = ("left", "right")
 
 
 def feet_stand(rotations: Array, root_m: Array, fps: float) -> Array:
-    """Keep standing feet from sliding.
+    """Keep standing feet from sliding, and lift those that step.
 
     Args:
         rotations: (P, T, 22, 3, 3), entry 0 the root's orientation in the room.
@@ -47,12 +49,13 @@ def feet_stand(rotations: Array, root_m: Array, fps: float) -> Array:
         fps: Frames a second.
 
     Returns:
-        (P, T, 22, 3, 3), the same but for hips, knees and ankles of legs whose foot slid.
+        (P, T, 22, 3, 3), the same but for hips, knees and ankles of legs whose foot slid or dragged.
     """
     rotations = np.array(rotations, np.float64)
     for own, root in zip(rotations, root_m, strict=True):
         joints, world = (np.asarray(value) for value in forward_kinematics(own, root))
-        for side, shift in zip(_SIDES, shifts_m(joints, fps).swapaxes(0, 1), strict=True):
+        shifts = np.concatenate([shifts_m(joints, fps), lifts_m(joints, fps)[..., None]], axis=-1)  # (T, 2, 3)
+        for side, shift in zip(_SIDES, shifts.swapaxes(0, 1), strict=True):
             moved = shift.any(axis=1)
             if moved.any():
                 own[moved] = _stepped(own[moved], joints[moved], world[moved], side, shift[moved])
@@ -105,12 +108,12 @@ def _between(shift: Array, standing: NDArray[np.bool_], fade: float) -> Array:
 
 
 def _stepped(rotations: Array, joints: Array, world: Array, side: str, shift: Array) -> Array:
-    """Legs of (T, 22, 3, 3) with the foot moved over the floor by (T, 2), its orientation as it was."""
+    """Legs of (T, 22, 3, 3) with the foot moved by (T, 3), its orientation as it was."""
     hip, knee, ankle = (JOINT_INDEX[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
     thigh, shin = joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee]
     way = joints[:, ankle] - joints[:, hip]
     was = np.linalg.norm(way, axis=1, keepdims=True)
-    way[:, :2] += shift
+    way += shift
     whole = np.linalg.norm(thigh, axis=1, keepdims=True) + np.linalg.norm(shin, axis=1, keepdims=True)
     way *= np.minimum(1.0, np.maximum(was, _STRETCHED * whole) / np.linalg.norm(way, axis=1, keepdims=True))
     upper, lower = turned_to(thigh, shin, way, -world[:, hip, :, 2])

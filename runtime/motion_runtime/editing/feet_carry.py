@@ -34,13 +34,21 @@ ANKLE_HEIGHT_M: Final = 0.14
 STILL_M_S: Final = 0.3
 """A low foot that is slower than this stands."""
 SHARE_OF_OTHER: Final = 0.6
-"""So does one that is slower than this share of the other foot's speed: the other one takes the step ..."""
+"""So does one that is slower than this share of the other foot's speed: the other one takes the step."""
 SHARE_OF_PELVIS: Final = 0.75
-"""... and one whose heel rises over a ball that is lower than `ROLLING_HEIGHT_M` and slower than this share of the
-pelvis' speed, where that prolongs a stance ..."""
+"""A stance goes on while the ball is lower than `ROLLING_HEIGHT_M` and slower than this share of the pelvis' speed: the
+heel rises over it ..."""
+CREEPS_M_S: Final = 0.6
+"""... or while it is slower than this, the ankle low: who has put a foot down lifts it before it goes anywhere."""
 ROLLING_HEIGHT_M: Final = 0.035
 FASTEST_M_S: Final = 1.2
-"""... unless it is faster than this."""
+"""What is faster does not stand."""
+SHARE_OF_CARRIED: Final = 1.25
+"""Something carries the body: where no foot stands by all this, low ones do for as long as they go no faster than so
+many times the pelvis, which then glides along with them, if that is more than a change of feet ..."""
+CHANGE_S: Final = 0.1
+ALONE_S: Final = 0.2
+"""... and at any speed if they are low for so long: feet that only come down, over the edge of a bed, are not."""
 SHORTEST_S: Final = 0.15
 """Shorter stances are none."""
 UPRIGHT_PELVIS_M: Final = 0.65
@@ -109,17 +117,30 @@ def slide_m(joints_m: Array, fps: float) -> Array:
 def stances(joints_m: Array, fps: float) -> Mask:
     """Frames (T, 2) in which the left and the right foot stand, from joints (T, 22, 3) over the floor z = 0."""
     balls, ankles = joints_m[:, list(FEET)], joints_m[:, list(_ANKLES)]  # (T, 2, 3)
-    speed = _speed(balls, fps)
-    slow = (speed < STILL_M_S) | ((speed < SHARE_OF_OTHER * speed[:, ::-1]) & (speed < FASTEST_M_S))
-    standing = slow & (balls[..., 2] < BALL_HEIGHT_M) & (ankles[..., 2] < ANKLE_HEIGHT_M)
-    along = (speed < SHARE_OF_PELVIS * _speed(joints_m[:, :1], fps)) & (speed < FASTEST_M_S)
-    rolling = along & (balls[..., 2] < ROLLING_HEIGHT_M)
-    for foot, on in zip(standing.T, rolling.T, strict=True):
+    speed, pelvis = _speed(balls, fps), _speed(joints_m[:, :1], fps)
+    flat, walking = ankles[..., 2] < ANKLE_HEIGHT_M, speed < FASTEST_M_S
+    low = flat & (balls[..., 2] < BALL_HEIGHT_M)
+    standing = low & ((speed < STILL_M_S) | (walking & (speed < SHARE_OF_OTHER * speed[:, ::-1])))
+    goes_on = (flat & (speed < CREEPS_M_S)) | (walking & (speed < SHARE_OF_PELVIS * pelvis))
+    goes_on &= balls[..., 2] < ROLLING_HEIGHT_M
+    for foot, on in zip(standing.T, goes_on.T, strict=True):
         for first, last in runs(foot | on):
             foot[first:last] = foot[first:last].any()
+    carries = low & walking & ~standing.any(axis=1, keepdims=True)
+    for foot, with_body in zip(carries.T, (speed < SHARE_OF_CARRIED * pelvis).T, strict=True):
+        for first, last in runs(foot):
+            lasts_s = (last - first) / fps
+            foot[first:last] = (with_body[first:last] & (lasts_s >= CHANGE_S)) | (lasts_s >= ALONE_S)
+    standing |= carries
+    for foot in standing.T:
         for first, last in runs(foot):
             foot[first:last] = last - first >= SHORTEST_S * fps
     return standing
+
+
+def ball_speed_m_s(joints_m: Array, fps: float) -> Array:
+    """Horizontal speed (T, 2) of the ball of the left and the right foot, from joints (T, 22, 3)."""
+    return _speed(joints_m[:, list(FEET)], fps)
 
 
 def _in_reach(pelves: Array, person: int) -> bool:

@@ -88,6 +88,51 @@ def test_a_body_that_drifts_while_standing_stays() -> None:
     np.testing.assert_allclose(moved[:, 0, 1], moved[0, 0, 1], atol=0.015)
 
 
+def standing_body(frames: int) -> np.ndarray:
+    """Joints (T, 22, 3) of somebody who stands on both feet, facing +x."""
+    return np.tile(STILL - [0, 0, STILL[list(FEET), 2].min() - 0.01], (frames, 1, 1))
+
+
+def test_who_glides_on_both_feet_stays() -> None:
+    joints = standing_body(60)
+    joints[..., 0] += 0.8 * (np.clip(np.arange(60) - 15, 0, 30) / FPS)[:, None]  # 1.2 m without a step
+    moved = joints_of(FeetCarry(FPS)(vectors(joints)))
+    assert np.linalg.norm(moved[-1, 0, :2] - moved[0, 0, :2]) < 0.15
+
+
+def test_who_glides_on_one_foot_stays() -> None:
+    joints = standing_body(60)
+    joints[..., 0] += 0.8 * (np.clip(np.arange(60) - 15, 0, 30) / FPS)[:, None]
+    joints[:, [7, 10], 2] += 0.3  # the left one is in the air
+    moved = joints_of(FeetCarry(FPS)(vectors(joints)))
+    assert np.linalg.norm(moved[-1, 0, :2] - moved[0, 0, :2]) < 0.15
+
+
+def test_feet_that_come_down_over_an_edge_move_nobody() -> None:
+    joints = standing_body(60)
+    # Feet swing down to the floor within a frame or two of it while the pelvis rests on something.
+    ahead = np.interp(np.arange(60), [20, 30], [0.6, 0.0])
+    up = np.interp(np.arange(60), [20, 29], [0.5, 0.0])
+    for joint in (7, 8, 10, 11):
+        joints[:, joint, 0] += ahead
+        joints[:, joint, 2] += up
+    moved = joints_of(FeetCarry(FPS)(vectors(joints)))
+    np.testing.assert_allclose(moved[:, 0], joints[:, 0], atol=0.12)
+
+
+@pytest.mark.parametrize(("height", "same"), [(0.0, True), (0.04, False)], ids=["on the floor", "lifted"])
+def test_a_foot_that_was_put_down_creeps_on_in_one_stance_unless_it_is_lifted(height: float, same: bool) -> None:
+    joints = standing_body(60)
+    time = np.arange(60) / FPS
+    joints[:, [7, 10], 0] += 0.5 * np.clip(time - 1.0, 0.0, 1.0)[:, None]
+    inner = slice(22, 38)
+    joints[inner, 7:11:3, 2] += height
+    found = stances(joints, FPS)
+    assert found[:18, 0].all()
+    assert found[inner, 0].all() == same
+    assert found[:, 1].all()
+
+
 def test_poses_stay_and_velocities_follow() -> None:
     root = np.zeros((80, 3))
     root[:, 0], root[:, 2] = 0.2 * np.arange(80) / FPS, 0.93
