@@ -1,9 +1,10 @@
 """What is corrected of what the network says: all of it, in the order in which it is done, and why in that order.
 
-In every denoising step, on x0 of one window (`of_window`; `window_maker` adds the first two, and the last two):
+In every denoising step, on x0 of one window (`of_window`; `window_maker` adds the first three, and the last two):
 
     Calibrated         frequencies become as large as they should be: in the model's numbers, before anything is placed
     fade_in            what earlier windows have made; everything else goes on from there
+    without_leaps      where that is, and not where the model begins such motion: before anything is asked of places
     AsTold             ways get as long and turns as large as the prompt says
     StandAt            people start where they were told to, before anything is asked of the places they are at
     OnTheGround        whole motions go up or down onto what is under them at those places
@@ -67,6 +68,7 @@ from motion_runtime.editing.on_the_ground import OnTheGround
 from motion_runtime.editing.stand_at import StandAt
 from motion_runtime.editing.stand_before_fall import StandBeforeFall
 from motion_runtime.editing.stay_inside import StayInside
+from motion_runtime.editing.windows import sure_frames
 from motion_runtime.elsewhere import elsewhere
 from motion_runtime.fall_speed import fall_rates
 from motion_runtime.feet_stand import feet_stand
@@ -116,7 +118,8 @@ def of_window(
     if finished and request.feet:
         held.append(FeetCarry(fps, kept, [any(not use.start_free for use in one) for one in uses]))
     if any(told):
-        held.append(AsTold(told, fps, kept))
+        # Who goes over to a turn while windows are blended has begun it.
+        held.append(AsTold(told, fps, sure_frames(kept)))
     others = [request.others[p - 1] if p <= len(request.others) else None for p in people[1:]]
     bent = bool(uses and uses[0] and uses[0][0].bent)
     # A bent way that is gone over again begins where it should: held there in the loop, whatever of its first turn the

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.motion_features import runs
+from motion_preprocessing.pose_vector import root_orientation
 from motion_preprocessing.rotations import geodesic_angle, matrix_from_rotation_vector, rotation_vector_from_matrix
 from motion_runtime.low_pass import low_pass
 
@@ -85,6 +86,26 @@ def stretched(orientations: Array, fps: float) -> tuple[Array, list[tuple[int, i
         part = smooth_step(np.linspace(0.0, 1.0, last - first + 1))[:, None]
         result[first : last + 1] = matrix_from_rotation_vector(part * way(first, last)) @ orientations[first]
     return result, windows
+
+
+def joints_without_flips(joints_m: Array, fps: float) -> Array:
+    """Stretch what turns too fast of joints (T, 22, 3), as `stretched` does; the same joints where nothing flips.
+
+    Between two ways of facing joints are those of a body without breadth, and which of them is left says nothing. So
+    what they are to the body goes evenly, over as many frames as its turn takes, from what it is before to after.
+    """
+    orientations = root_orientation(joints_m)
+    turned, windows = stretched(orientations, fps)
+    if not windows:
+        return joints_m
+    pelvis = joints_m[:, :1]
+    own = (joints_m - pelvis) @ orientations  # (T, 22, 3) in the body's axes
+    result = joints_m.copy()
+    for first, last in windows:
+        share = np.linspace(0.0, 1.0, last - first + 1)[:, None, None]
+        between = own[first] + share * (own[last] - own[first])
+        result[first : last + 1] = between @ turned[first : last + 1].swapaxes(-1, -2) + pelvis[first : last + 1]
+    return result
 
 
 def _way_round(start: Array, end: Array, own: Array, longest_rad: float) -> Array:

@@ -28,8 +28,9 @@ from motion_runtime.editing.grips import Grip
 from motion_runtime.editing.hands_on import HandsOn
 from motion_runtime.editing.impose import Imposer, in_the_loop
 from motion_runtime.editing.joints import joints_of
+from motion_runtime.editing.leaps import without_leaps
 from motion_runtime.editing.stay_inside import ways_of
-from motion_runtime.editing.windows import Frame, Window, fade_in
+from motion_runtime.editing.windows import Frame, Window, fade_in, sure_frames
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
 from motion_runtime.sampler import Step, StepKernel, philox_noise, sample
@@ -124,7 +125,9 @@ class WindowMaker:
             of_window, here, request, self.room, people, manifest.fps, first_s=window.first / manifest.fps, kept=kept,
             turns=self.draft is not None, passed=ways, told=told,
         )  # fmt: skip
-        corrections = [] if past is None else [fade_in(past, window.frames)]
+        corrections: list[Callable[[Array], Array]] = []
+        if past is not None:
+            corrections += [fade_in(past, window.frames), partial(without_leaps, fps=manifest.fps)]
         corrections += hold()
         hands = None
         if request.hands:
@@ -202,10 +205,14 @@ class WindowMaker:
     def _has_gone(self, window: Window, people: Sequence[int], told: Sequence[Amounts | None], x: Array) -> None:
         """Remember how far who was told so has gone in a window (p, t, 258), for the windows after it."""
         fps = self.model.bundle.manifest.fps
+        since = max(sure_frames(window.overlap) - 1, 0)
         for person, amounts, body in zip(people, told, joints_of(x), strict=False):
             if amounts is not None:
                 key = person, self._part(person, window)
-                before, now = self._gone.get(key, (0.0, 0.0)), way_and_turn(body[max(window.overlap - 1, 0) :], fps)
+                # What the next window may change is counted there.
+                following = self.windows[self.windows.index(window) + 1 :][:1]
+                ends = window.end if not following else following[0].first + max(sure_frames(following[0].overlap), 1)
+                before, now = self._gone.get(key, (0.0, 0.0)), way_and_turn(body[since : ends - window.first], fps)
                 self._gone[key] = before[0] + now[0], before[1] + now[1]
 
     def _noise(self, people: Sequence[int], shape: KernelShape, window: Window) -> Callable[[int], Floats]:

@@ -9,6 +9,7 @@ import pytest
 
 from motion_preprocessing.canonical import heading_rad
 from motion_preprocessing.kinematics import forward_kinematics
+from motion_preprocessing.pose_vector import root_orientation
 from motion_preprocessing.rotations import (
     about_z,
     geodesic_angle,
@@ -16,7 +17,7 @@ from motion_preprocessing.rotations import (
     matrix_from_rotation_vector,
 )
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
-from motion_runtime.flips import FASTEST_RAD_S, stretched, without_flips
+from motion_runtime.flips import FASTEST_RAD_S, joints_without_flips, stretched, without_flips
 
 FPS = 20.0
 MOST = FASTEST_RAD_S / FPS
@@ -133,3 +134,37 @@ def test_each_person_by_itself():
     np.testing.assert_array_equal(both[0][1], b[0])
     np.testing.assert_allclose(both[0][0], without_flips(a, root_a, FPS)[0][0], atol=1e-12)
     assert without_flips(a[:0], root_a[:0], FPS)[0].shape == (0, 40, JOINT_COUNT, 3, 3)
+
+
+def standing(orientations: np.ndarray) -> np.ndarray:
+    """Joints (T, 22, 3) of a T-pose that glides along and faces as it is told."""
+    rotations, root_m = body(orientations, 0.9)
+    root_m[0, :, 0] += np.arange(len(orientations)) / FPS
+    return np.asarray(forward_kinematics(rotations, root_m)[0])[0]
+
+
+@pytest.mark.parametrize("turn_rad", [2.9, -2.9])
+def test_a_body_that_loses_its_breadth_between_two_ways_of_facing_keeps_it(turn_rad):
+    """What lies in the middle of a body and its half turn has both hips in one place; a turned one has not."""
+    before, after = (standing(facing(np.full(60, yaw))) for yaw in (0.2, 0.2 + turn_rad))
+    share = np.clip((np.arange(60) - 26) / 6, 0.0, 1.0)[:, None, None]
+    blurred = before + share * (after - before)
+    hips = lambda joints: np.linalg.norm(joints[:, 1] - joints[:, 2], axis=-1)  # noqa: E731
+    assert hips(blurred).min() < 0.2 * hips(before).min()
+    made = joints_without_flips(blurred, FPS)
+    assert hips(made).min() > 0.75 * hips(before).min()  # of the frames about the flip that are no flip themselves
+    np.testing.assert_allclose(made[:, 0], blurred[:, 0], atol=1e-12)
+    np.testing.assert_array_equal(made[[0, -1]], blurred[[0, -1]])
+    assert steps(root_orientation(made)).max() <= MOST * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("turn_rad", [1.5, -2.8])
+def test_a_rigid_body_that_is_flipped_turns_as_one(turn_rad):
+    yaw = np.where(np.arange(60) < 30, 0.4, 0.4 + turn_rad)
+    made = joints_without_flips(standing(facing(yaw)), FPS)
+    np.testing.assert_allclose(made, standing(stretched(facing(yaw), FPS)[0]), atol=1e-6)
+
+
+def test_joints_that_do_not_flip_are_handed_back():
+    joints = standing(facing(np.linspace(0.0, 6.0, 60)))
+    assert joints_without_flips(joints, FPS) is joints

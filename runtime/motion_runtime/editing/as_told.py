@@ -8,8 +8,9 @@ is made when the network turns most and about as fast, and h, how far somebody h
     g(t) = min(max(h(t), c(t) - 10 degrees), c(t) + 10 degrees) + what is missing at the end, in proportion to c,
     p'(0) = p(0),  dp'(t) = R(d(t)) dp(t),  joints'(t) = p'(t) + R(d(t)) (joints(t) - p(t)),  d = g - h
 
-so that the way bends along with the body. Done in every step, the network stops where the way ends, turns once, and
-makes steps of what a correction alone would slide through.
+so that the way bends along with the body. A network draws half a turn as a body without breadth, which is then the
+other way round (`flips`); turned along with c it would flip as before, so it is given its breadth first. Done in every
+step, the network stops where the way ends, turns once, and makes steps of what a correction alone would slide through.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from motion_preprocessing.pose_vector import root_orientation
 from motion_preprocessing.rotations import about_z
 from motion_runtime.amounts import Amounts
 from motion_runtime.editing.joints import joints_of, with_joints
-from motion_runtime.flips import stretched
+from motion_runtime.flips import joints_without_flips, stretched
 from motion_runtime.low_pass import low_pass
 
 Array = NDArray[np.float64]
@@ -61,7 +62,7 @@ class AsTold:
         Args:
             amounts: What each person is told; None = nothing.
             fps: Frames a second.
-            kept: Frames at the start that are the end of an earlier window, and stay as they are.
+            kept: Frames at the start that are an earlier window's alone, and stay as they are.
         """
         self._amounts, self._fps, self._since = amounts, fps, max(kept - 1, 0)
 
@@ -75,6 +76,7 @@ class AsTold:
                 continue
             body = joints[person, self._since :]
             if amounts.turn_rad is not None:
+                body = joints_without_flips(body, self._fps)
                 body = turned(body, amounts.turn_rad, self._fps, either_side=amounts.either_side)
             if amounts.way_m is not None:
                 body = gone(body, amounts.way_m, self._fps, stretch=1.0 if amounts.goes_on else STRETCH)

@@ -129,6 +129,11 @@ def overlap_frames(fps: float) -> int:
     return max(2, round(OVERLAP_S * fps))
 
 
+def sure_frames(overlap: int) -> int:
+    """Frames of an overlap that are the earlier window's alone."""
+    return round(SURE * overlap)
+
+
 def fade_in(past: Array, frames: int) -> Callable[[Array], Array]:
     """Blend the earlier window's frames into a window's pose vectors.
 
@@ -143,7 +148,7 @@ def fade_in(past: Array, frames: int) -> Callable[[Array], Array]:
         A function of pose vectors (P, T, 258).
     """
     overlap = past.shape[1]
-    sure = round(SURE * overlap)
+    sure = sure_frames(overlap)
     u = np.clip((np.arange(overlap) - sure + 1) / (overlap - sure + 1), 0.0, 1.0)
     share = (1 - u**3 * (10 + u * (6 * u - 15)))[:, None]  # of the earlier window: 1, then smoothly to 0
     assert overlap < frames

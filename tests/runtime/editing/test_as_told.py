@@ -152,6 +152,23 @@ def test_turns_to_and_fro_become_one_turn_where_most_is_turned(side: float) -> N
     assert abs(event.amount) == pytest.approx(90.0, abs=30.0)
 
 
+@pytest.mark.parametrize("degrees", [180.0, -180.0])
+def test_a_body_that_is_drawn_without_breadth_turns_with_it(degrees: float) -> None:
+    """In the middle of a body and of the same turned by 170 degrees both hips are nearly in one place."""
+    before, after = (turning(np.full(FRAMES, yaw)) for yaw in (0.0, np.sign(degrees) * 170.0))
+    share = np.clip((np.arange(FRAMES) - 46) / 8, 0.0, 1.0)[None, :, None]
+    blurred = before + share * (after - before)
+    breadth = np.linalg.norm(np.diff(joints(blurred)[0, :, 1:3], axis=1)[:, 0], axis=-1)
+    assert breadth.min() < 0.2 * breadth.max()
+    made = blurred
+    for _ in range(4):  # as every step of the loop does
+        made = told(made, exactly(degrees))
+    heading = np.degrees(np.unwrap(heading_rad(root_orientation(joints(made)[0]))))
+    assert heading[-1] - heading[0] == pytest.approx(degrees, abs=2.0)
+    assert np.abs(np.diff(heading)).max() * FPS < 600.0  # 3,400 degrees a second when it flips
+    assert np.linalg.norm(np.diff(joints(made)[0, :, 1:3], axis=1)[:, 0], axis=-1).min() > 0.75 * breadth.max()
+
+
 @pytest.mark.parametrize(("turning", "expected"), [(20.0, 120.0), (-20.0, -120.0)])
 def test_to_either_side_it_is_the_own_one(turning: float, expected: float) -> None:
     amounts = replace(exactly(120.0), either_side=True)
