@@ -38,7 +38,7 @@ SHARE_OF_OTHER: Final = 0.6
 SHARE_OF_PELVIS: Final = 0.75
 """A stance goes on while the ball is lower than `ROLLING_HEIGHT_M` and slower than this share of the pelvis' speed: the
 heel rises over it ..."""
-CREEPS_M_S: Final = 0.6
+CREEPS_M_S: Final = 0.75
 """... or while it is slower than this, the ankle low: who has put a foot down lifts it before it goes anywhere."""
 ROLLING_HEIGHT_M: Final = 0.035
 FASTEST_M_S: Final = 1.2
