@@ -6,12 +6,15 @@ Protocol. The prompts of quality.py, each with several seeds, without and with b
 `feet_stand`); metrics as in steps.py, brackets hold the 95 % interval of the relative difference over motions that
 share their noise. With --data they are laid over the held-out recordings, whose feet hardly slide: what they do there
 they do wrongly. Shown are the way of the pelvis and the foot-skate ratio without and with the first, how far a standing
-foot goes without and with the second, and by how much that moves knees and feet on average.
+foot goes without and with the second, and by how much that moves knees and feet on average. The last table is where
+`feet_lift` has its heights from: how high the ball of the foot gets in the steps of those who were recorded for
+training, by how far the step leads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +30,18 @@ from recorded import write_results
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.metrics import foot_skate_ratio
 from motion_preprocessing.pose_vector import POSITIONS
-from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
+from motion_preprocessing.skeleton import FEET, JOINT_COUNT, JOINT_INDEX
 from motion_preprocessing.stitch import unpack
 from motion_runtime import GenerationRequest, Generator
 from motion_runtime.editing.feet_carry import FeetCarry
+from motion_runtime.feet_lift import HEIGHT_M, STEP_M, far_and_high_m, steps
 from motion_runtime.feet_stand import feet_stand
 
 FRAMES = 600
 _LEGS = [JOINT_INDEX[f"{side}_{name}"] for side in ("left", "right") for name in ("knee", "ankle", "foot")]
 SPLITS = ("validation", "test")
+STEPS_M = (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.1, 2.0)
+"""Between each two of these the heights of steps are shown."""
 
 
 @click.command()
@@ -87,6 +93,15 @@ def main(bundle: Path | None, seeds: int, seconds: float, data: Path | None, out
             f"| {row['skate_carried']:.3f} | {row['drift']:.1f} | {row['drift_standing']:.1f} | {row['moved']:.2f} |"
             for row in rows
         ]
+        result["steps"] = rows = steps_recorded(data)
+        heads = ["steps recorded for training", "count", "far, m", "high, lower quartile, cm", "median"]
+        heads.append("lifted to, cm")
+        lines += ["", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+        lines += [
+            f"| {row['from']:g} to {row['to']:g} m | {row['count']} | {row['far']:.2f} | {100 * row['quartile']:.1f} "
+            f"| {100 * row['median']:.1f} | {100 * row['lifted']:.1f} |"
+            for row in rows
+        ]
     write_results(out, result, "\n".join(lines) + "\n")
     click.echo("\n".join(lines))
 
@@ -125,6 +140,30 @@ def recorded(folder: Path) -> list[dict[str, Any]]:
             }
         )
     return sorted(rows, key=lambda row: -row["way"])
+
+
+def steps_recorded(folder: Path) -> list[dict[str, Any]]:
+    """How high the ball of the foot gets in steps of the training's recordings, by how far they lead."""
+    from motion_preprocessing.dataset import MotionDataset
+
+    found = []
+    for record in MotionDataset.open(folder, split="train"):
+        if not record.name.startswith("sim_"):
+            joints = np.asarray(record.pose[:, POSITIONS], dtype=np.float64).reshape(-1, JOINT_COUNT, 3)
+            found += [far_and_high_m(joints[step, FEET[foot]]) for foot, step in steps(joints, record.fps)]
+    far, high = np.array(found).T
+    rows = []
+    for least, most in pairwise(STEPS_M):
+        among = (far >= least) & (far < most)
+        middle = float(np.median(far[among]))
+        quartile, median = np.quantile(high[among], (0.25, 0.5))
+        rows.append(
+            {
+                "from": least, "to": most, "count": int(among.sum()), "far": middle, "quartile": float(quartile),
+                "median": float(median), "lifted": float(np.interp(middle, STEP_M, HEIGHT_M)),
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _standing(pose: NDArray[np.float32], fps: float) -> tuple[float, float, float]:
