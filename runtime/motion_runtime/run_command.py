@@ -42,6 +42,7 @@ from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
 from motion_runtime.room_plan import draw_room_plan
 from motion_runtime.room_units import label_table, load_room
 from motion_runtime.run_plan import describe_plan, plan_lines
+from motion_runtime.still_down import still_down
 from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
 from motion_runtime.viewer.view_command import announce
@@ -209,6 +210,7 @@ def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
     other = somebody_else(request.prompts) if request.persons == 1 else ""
     if other:
         warn([f"the prompt names '{other}' too, who is not made; give a --prompt for each"])
+    warn(still_down(request.as_read.prompt_of_each))
     if request.scene is not None:
         warn(not_there(request.as_read.prompt_of_each, request.scene))
     if request.scene is not None and no_way_off(request.as_read, request.scene):

@@ -20,6 +20,7 @@ from motion_runtime.jobs.rooms import RoomKey, Rooms
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.not_there import not_there
 from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
+from motion_runtime.still_down import still_down
 from motion_runtime.views.hardly_seen import hardly_any_floor
 from motion_runtime.warn import warn
 
@@ -81,6 +82,8 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
             faults.append(Fault(job.line, str(error)))
         else:
             _note_prompts(generator, request, job.line, cut, strange)
+            for said in still_down(request.as_read.prompt_of_each):
+                lacking.setdefault(said, job.line)
             for said in [] if request.scene is None else not_there(request.as_read.prompt_of_each, request.scene):
                 lacking.setdefault(said, job.line)
             if "cameras" in job.fields and (job.room, job.fields["cameras"]) not in looked:
