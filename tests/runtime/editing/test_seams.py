@@ -30,6 +30,7 @@ def test_what_counts_as_a_seam(seams: ModuleType) -> None:
 @pytest.mark.parametrize(
     "prompts",
     [("4s: a person walks forward | 4s: a person sits down on a chair",), ("9s: a person walks forward",),
+     ("4s: a person walks forward | 4s: a person turns left by 90 degrees | 4s: a person bends over",),
      ("4s: a person walks forward | 3s: a person turns left", "7s: a person waves with the right hand")],
 )  # fmt: skip
 def test_a_seam_jerks_no_more_than_recordings_do(
