@@ -25,17 +25,30 @@ from motion_runtime.person_classes import class_named
 from motion_runtime.verb_forms import PAST, forms
 from motion_runtime.who_holds import who_holds, who_wheels
 
-MOST: Final = 4
-"""People that sentences with a number are read for: as many as the built-in model knows."""
 _NUMBERS: Final = {"two": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4}
+"""As many as the built-in model knows."""
+_THINGS: Final = (
+    r"(?:beds?|bedside|chairs?|rooms?|lift|hoist|gowns?|chart|file|station|desk|table|trolley|cart|call (?:bell|button)"
+    r"|monitor|seat|ward|area|door|expression|badge|uniform)"
+)
+# A patient bed is no patient, and someone's bag nobody.
 _ONE: Final = (
-    r"(?:person|man|woman|adult|child|boy|girl|lady|gentleman|guy|human|nurse|doctor|carer|caregiver|aide|assistant|helper"
-    r"|therapist|physiotherapist|paramedic|worker|staff member|patient|resident|visitor|guest|relative|friend|colleague"
-    r"|partner|senior)"
+    r"(?:(?:person|man|woman|adult|child|boy|girl|lady|gentleman|guy|human|nurse(?:['’]s aide)?|doctor|carer|caregiver"
+    r"|aide|assistant|helper|therapist|physiotherapist|paramedic|worker|staff member|patient|resident|visitor|guest"
+    rf"|relative|friend|colleague|partner|senior)(?!['’\w-]| {_THINGS}\b))"
 )
 _LIKE: Final = r"(?:(?:old|older|elderly|young|younger|frail|weak|sick|ill|injured|fallen|tall|small|second|third) )*"
+_FINITE: Final = (
+    r"(?:\w+ly )?(?:is|was|has|does|goes|[a-z]{2,}(?<![ius])s|[a-z]{2,}ed|fell|sat|stood|lay|ran|got|went)\b"
+)
+# 'Another' alone is somebody only where no noun follows, which it goes with.
+_ANOTHER: Final = (
+    r"another(?=,|$| (?:up|to|into|onto|in|on|at|out|off|from|along|around|while|as|and|who|stand|sit|get|walk|lie|rise"
+    rf"|go|come)\b| {_FINITE})"
+)
 _SOMEBODY: Final = (
-    rf"(?:(?:a|an|the|one|his|her|their|another|the other) {_LIKE}{_ONE}\b|(?:someone|somebody)(?: else)?\b|another\b)"
+    rf"(?:(?:a|an|the|one|his|her|their|another|the other) {_LIKE}{_ONE}"
+    rf"|(?:someone|somebody)(?: else)?(?!['’\w-])|{_ANOTHER})"
 )
 _MANY: Final = (
     r"(?:people|persons|men|women|adults|children|boys|girls|ladies|guys|humans|nurses|doctors|carers|caregivers|aides"
@@ -46,13 +59,25 @@ _SINGULAR: Final = {
 }  # fmt: skip
 _COUNTED: Final = re.compile(rf"(two|three|four|[234]) ({_LIKE})({_MANY})\b,? (.+)")
 _BOTH: Final = re.compile(rf"({_SOMEBODY}) and ({_SOMEBODY})(?: both)? (?!and\b|,)(.+)")
-_FINITE: Final = (
-    r"(?:\w+ly )?(?:is|was|has|does|goes|[a-z]{2,}(?<![ius])s|[a-z]{2,}ed|fell|sat|stood|lay|ran|got|went)\b"
-)
 _CLAUSES: Final = re.compile(
-    rf"({_SOMEBODY} .+?)(?:,? and|,? while|,? as|,? whereas|,? then|[,;])(?: then)? ({_SOMEBODY} {_FINITE}.*)"
+    rf"(?!.* as \w+ as )({_SOMEBODY} .+?)"
+    rf"(?:,? and|,? while|,? as(?! {_SOMEBODY} (?:does|did|would)\b)|,? whereas|,? then|[,;])(?: then)?"
+    rf" ({_SOMEBODY} {_FINITE}.*)"
 )
-_WITH: Final = re.compile(rf"({_SOMEBODY}) (.+?)(?: together)? (?:with|beside|next to|alongside) ({_SOMEBODY})(.*)")
+_WITH: Final = re.compile(
+    rf"({_SOMEBODY}) (.+?)(?: together)? (?:with|beside|next to|alongside) ({_SOMEBODY})((?!,? (?:who|that)\b).*)"
+)
+# Nobody but the one who does it is there: 'as if somebody pushed them', 'acts like a nurse who helps a patient'.
+_NOT_THERE: Final = re.compile(
+    r"\b(?:as (?:if|though)|pretend\w*|imitat\w*|mim(?:es?|ing|ics?|icking)|imagin\w*|acts? (?:as|like|out))\b"
+)
+# 'One foot in front of another': a foot too.
+_ONE_OF_THINGS: Final = re.compile(
+    r"\b(?:one|a) (?:foot|leg|hand|arm|knee|elbow|side|step|stair|chair|bed)\b.*\banother\b"
+    rf"(?! {_LIKE}{_ONE})"
+)
+_ANYBODY: Final = ("person", "human", "someone", "somebody")
+_MAN_OR_WOMAN: Final = ("man", "woman", "boy", "girl", "lady", "gentleman", "guy")
 _HELPED: Final = re.compile(
     rf"({_SOMEBODY}) (.+?) with (?:the |some )?(?:help|support|assistance) (?:of|from) ({_SOMEBODY})(.*)"
 )
@@ -62,8 +87,10 @@ _IN_WHEELCHAIR: Final = re.compile(
 )
 # What people who do it together are as near to each other for as the one sentence of all of them says.
 _SHARED: Final = re.compile(
-    r"\b(?:dance|dancing|salsa|hug|hugging|embrace|each other|one another|hold hands|shake hands)\b"
+    r"\b(?:danc(?:es?|ing)|salsa|hug(?:s|ging)?|embraces?|each other|one another|hand in hand"
+    r"|(?:holds?|holding|shakes?|shaking) hands)\b"
 )
+_NO_VERB: Final = re.compile(r"(?:in|on|at|by|with|near|from|of|one|who|that|and|or|a|an|the|two|three|there|then)\b")
 _OTHER: Final = re.compile(rf"^(?:(?:another|the other) (?={_LIKE}{_ONE}\b)|(another)\b|((?:someone|somebody) else)\b)")
 _TOGETHER: Final = re.compile(r" (?:together|side by side|next to each other|both|each)\b")
 _VERBS: Final = frozenset([
@@ -109,9 +136,7 @@ def somebody_else(prompts: Sequence[str]) -> str:
     """Whom a single prompt names beside the one who does it, although there is one person alone; '' = nobody."""
     if len(prompts) != 1:
         return ""
-    first = re.match(_SOMEBODY, prompts[0].lower())
-    other = re.search(rf"\b(?<!like ){_SOMEBODY}", prompts[0].lower()[first.end() :]) if first else None
-    return other[0] if other else ""
+    return _two_named(prompts[0].lower())[1]
 
 
 def _people(sentence: str) -> list[tuple[str, str]]:
@@ -119,8 +144,7 @@ def _people(sentence: str) -> list[tuple[str, str]]:
     if match := _COUNTED.fullmatch(sentence):
         number, like, many, does = match.groups()
         one = f"{like}{_SINGULAR.get(many, many.removesuffix('s'))}"
-        told = sentence if _SHARED.search(does) else f"{_a(one)} {_does(does)}"
-        return [(told, one)] * _NUMBERS[number]
+        return [(_of_each(_a(one), does, sentence), one)] * _NUMBERS[number]
     if match := _IN_WHEELCHAIR.fullmatch(sentence):
         pushes, sits, where = match.groups()
         return [(f"{pushes} pushes a wheelchair{where}", pushes), (f"{sits} sits in a wheelchair that is pushed", sits)]
@@ -130,23 +154,53 @@ def _people(sentence: str) -> list[tuple[str, str]]:
         return [(told, helps), (told, rises)]
     if match := _BOTH.fullmatch(sentence):
         first, second, does = match.groups()
-        if _SHARED.search(does):
-            return [(sentence, first), (sentence, second)]
-        return [(f"{who} {_does(does)}", who) for who in (first, second)]
-    if match := _CLAUSES.fullmatch(sentence):
+        return [(_of_each(who, does, sentence), who) for who in (first, second)]
+    if _ONE_OF_THINGS.search(sentence):
+        return []
+    if (match := _CLAUSES.fullmatch(sentence)) and not _NOT_THERE.search(match[1]) and not _same(*match.groups()):
         first, rest = match.groups()
-        others = _people(rest) or [(rest, rest)]
-        return [(first, first), *others][:MOST]
+        return [(first, first), *(_people(rest) or [(rest, rest)])]
+    if _NOT_THERE.search(sentence):
+        return []
     pair = ("staff", "patient")
     if any(does((sentence, sentence), pair)[0] for does in (who_holds, who_wheels)):
-        match = re.match(_SOMEBODY, sentence)
-        other = re.search(rf"\b{_SOMEBODY}", sentence[match.end() :]) if match else None
-        if match and other:
-            return [(sentence, match[0]), (sentence, other[0])]
+        first, other = _two_named(sentence)
+        if other:
+            return [(sentence, first), (sentence, other)]
     if match := _WITH.fullmatch(sentence):
         first, does, second, more = match.groups()
-        return [(f"{who} {does}{more}", who) for who in (first, second)]
+        together = _SHARED.search(does)
+        return [(sentence if together else f"{who} {does}{more}", who) for who in (first, second)]
     return []
+
+
+def _two_named(sentence: str) -> tuple[str, str]:
+    """Who does something in a sentence, and somebody else whom it names; '' = nobody."""
+    first = re.match(_SOMEBODY, sentence)
+    if not first or _ONE_OF_THINGS.search(sentence):
+        return "", ""
+    others = (match[0] for match in re.finditer(rf"\b(?<!like ){_SOMEBODY}", sentence[first.end() :]))
+    return first[0], next((other for other in others if not _same(first[0], other)), "")
+
+
+def _same(first: str, second: str) -> bool:
+    """Whether two that begin with somebody begin with the same one: 'a man walks', 'the man sits down'."""
+    one, other = (match[0] if (match := re.match(_SOMEBODY, who)) else "" for who in (first, second))
+    if not other.startswith("the ") or re.search(r"\b(?:other|second|third)\b", other):
+        return False
+    noun, again = one.removesuffix(" else").split()[-1], other.split()[-1]
+    if noun == again or class_named(one) == "staff":
+        return noun == again
+    return again in _ANYBODY or (noun in _ANYBODY and again in _MAN_OR_WOMAN)
+
+
+def _of_each(one: str, does: str, sentence: str) -> str:
+    """What one of several does, or the sentence of them all where they do it with each other or no verb begins it."""
+    if _SHARED.search(does) or _NO_VERB.match(does):
+        return sentence
+    if re.match(r"(?:\w+ly )?[a-z]{3,}ing\b(?<!bring)(?<!swing)", does):
+        does = f"are {does}"
+    return f"{one} {_does(does)}"
 
 
 def _plain_one(match: re.Match[str]) -> str:
