@@ -12,7 +12,8 @@ in the vertical plane that it is in, up to where its end is at its least height:
     v' = (sqrt(|v|^2 - z'^2) a, z'),  z' = z + rise,  a = unit(h + rise p / 2).
 
 A bone that points straight down is in no plane, or in all of them; then p decides, the level direction of the bone
-before it. Bodies whose trunk is well above the floor stand or kneel on their limbs, and are raised.
+before it. Bodies whose trunk is well above the floor stand or kneel on their limbs, and are raised; so are those who
+push up from it, for an arm that swings through the floor as the trunk leaves it would be flung up before and after.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from motion_preprocessing.easing import smooth_step
@@ -41,6 +43,8 @@ LOWEST: Final = np.array([LOWEST_M[name.removeprefix("left_").removeprefix("righ
 """The same, (22,)."""
 TRUNK_LIES_M: Final = (0.1, 0.2)
 """A trunk that is up to so far above where trunks lie, lies, and one that is farther above is on its limbs."""
+RISES_S: Final = 0.5
+"""Who pushes up from the floor is on their limbs this long before the trunk is up."""
 _EASED_S: Final = 0.2
 """Somebody is raised this long before and after the frames that need it, ..."""
 _LIMB_EASED_S: Final = 0.1
@@ -90,6 +94,7 @@ def _brought_out(turns: Array, root: Array, joints: Array, fps: float) -> tuple[
     below = LOWEST - joints[..., 2]
     trunk = below[:, ~_LIMB].max(axis=-1)
     on_limbs = 1.0 - smooth_step((TRUNK_LIES_M[1] - np.maximum(-trunk, 0.0)) / np.ptp(TRUNK_LIES_M))
+    on_limbs = _soon(on_limbs, round(RISES_S * fps))
     raised = root.copy()
     raised[:, 2] += _eased(np.maximum(np.maximum(trunk, on_limbs * below[:, _LIMB].max(axis=-1)), 0.0), reach)
     turned = _limbs_out(turns, raised, fps)
@@ -127,6 +132,11 @@ def _lift(bone: Array, rise: Array, before: Array) -> Array:
     there = np.concatenate([level * np.sqrt(length**2 - height**2)[:, None], height[:, None]], axis=-1)
     turn = np.asarray(rotation_vector_from_matrix(between_vectors(bone, there)))
     return np.where((rise > 0)[:, None], turn, 0.0)
+
+
+def _soon(values: Array, reach: int) -> Array:
+    """The largest of each of (T,) and so many that come after it."""
+    return np.asarray(sliding_window_view(np.pad(values, (0, reach), mode="edge"), reach + 1).max(axis=-1))
 
 
 def _eased(values: Array, reach: int) -> Array:

@@ -133,6 +133,20 @@ def test_an_arm_that_swings_through_the_floor_is_turned_smoothly() -> None:
     np.testing.assert_array_equal(rotations[0, :10], given[0][0, :10])
 
 
+def test_who_pushes_up_is_raised_by_their_hand_and_who_stays_down_is_not() -> None:
+    angle = np.radians(np.interp(np.arange(80), [34, 38, 40, 44], [0.0, 80.0, 80.0, 0.0]))
+    lies = np.full(80, lying_m() + 0.02)
+    stays, rises = arm_down(lies, angle), arm_down(lies + np.interp(np.arange(80), [40, 50], [0.0, 0.5]), angle)
+    rotations, root = above_floor(*stays, FPS)
+    assert not np.allclose(rotations, stays[0], atol=0.1)
+    np.testing.assert_allclose(root, stays[1], atol=0.05)
+    rotations, root = above_floor(*rises, FPS)
+    wrist = np.asarray(forward_kinematics(rotations, root)[0])[0, :, JOINT_INDEX["left_wrist"], 2]
+    np.testing.assert_array_equal(rotations, rises[0])
+    assert wrist.min() >= -1e-9
+    np.testing.assert_array_equal(root[0, :25], rises[1][0, :25])
+
+
 def test_who_kneels_in_the_floor_is_raised_by_their_knees() -> None:
     rotations, pelvis = body(np.full(40, 0.36), WORLD_FROM_BODY)
     bent = matrix_from_rotation_vector(np.array([np.pi / 2, 0.0, 0.0]))
