@@ -13,17 +13,22 @@ from typing import Final
 from motion_runtime.said import GETS_UP, GOES, SPRINGS_UP
 
 _DOWN: Final = re.compile(
-    r"\b(?:falls?(?! asleep)|falling|fell|collaps\w+|faints?|tumbles?|lies|lie|lying|lays?(?= down| on)"
-    r"|sleeps?|sleeping)\b"
+    r"(?<!nearly )(?<!almost )(?<!not )(?<!who )(?<!which )(?<!what )(?<!that )"
+    r"\b(?:(?:falls?|falling|fell)(?! asleep| (?:back )?into)|collaps\w+|faints?|tumbles?|lies|lie|lying"
+    r"|lays?(?= down| on)|sleeps?|sleeping)\b"
 )
-"""Who comes to lie, or does."""
-_UP: Final = re.compile(rf"{GETS_UP.pattern}|{SPRINGS_UP.pattern}|\bsits? up\b")
+"""Who comes to lie, or does; not who nearly does, nor somebody else 'who lies in bed'."""
+_UP: Final = re.compile(
+    rf"{GETS_UP.pattern}|{SPRINGS_UP.pattern}"
+    r"|\b(?:sits? up|(?:gets?|getting) back|(?:on|to) (?:the|his|her|their) feet)\b"
+)
 _ON_FEET: Final = re.compile(
     rf"{GOES.pattern}|\b(?:turns?|turning|wav(?:es?|ing)|jumps?|jumping|hops?|bends?|dances?|kicks?|jogs?|picks?|carries"
     r"|climbs?|sits? down|takes? a seat|stands)\b"
 )
 _LYING: Final = re.compile(
-    r"\b(?:crawl\w*|roll\w*|lying|on (?:the|his|her|their) (?:floor|ground|back|side|stomach|bed))\b"
+    r"\b(?:crawl\w*|roll\w*|lying|turns? over|into bed"
+    r"|on(?:to)? (?:the|his|her|their) (?:floor|ground|back|side|stomach|bed))\b"
 )
 """Who does so without getting up."""
 
