@@ -22,6 +22,7 @@ from typing import Final
 
 from motion_preprocessing.captions import third_person
 from motion_runtime.person_classes import class_named
+from motion_runtime.said import GETS_UP
 from motion_runtime.verb_forms import PAST, forms
 from motion_runtime.who_holds import who_holds, who_wheels
 
@@ -65,7 +66,7 @@ _CLAUSES: Final = re.compile(
     rf" ({_SOMEBODY} {_FINITE}.*)"
 )
 _WITH: Final = re.compile(
-    rf"({_SOMEBODY}) (.+?)(?: together)? (?:with|beside|next to|alongside) ({_SOMEBODY})((?!,? (?:who|that)\b).*)"
+    rf"({_SOMEBODY}) (.+?)(?: together)? (with|beside|next to|alongside) ({_SOMEBODY})((?!,? (?:who|that)\b).*)"
 )
 # Nobody but the one who does it is there: 'as if somebody pushed them', 'acts like a nurse who helps a patient'.
 _NOT_THERE: Final = re.compile(
@@ -90,7 +91,10 @@ _SHARED: Final = re.compile(
     r"\b(?:danc(?:es?|ing)|salsa|hug(?:s|ging)?|embraces?|each other|one another|hand in hand"
     r"|(?:holds?|holding|shakes?|shaking) hands)\b"
 )
-_NO_VERB: Final = re.compile(r"(?:in|on|at|by|with|near|from|of|one|who|that|and|or|a|an|the|two|three|there|then)\b")
+_NO_VERB: Final = re.compile(
+    r"(?:in|on|at|by|with|near|from|of|one|who|whose|that|and|or|a|an|the|two|three|there|then)\b"
+)
+_DOING: Final = re.compile(r"(?:\w+ly )?(?!spring)[a-z]{3,}ing\b")
 _OTHER: Final = re.compile(rf"^(?:(?:another|the other) (?={_LIKE}{_ONE}\b)|(another)\b|((?:someone|somebody) else)\b)")
 _TOGETHER: Final = re.compile(r" (?:together|side by side|next to each other|both|each)\b")
 _VERBS: Final = frozenset([
@@ -149,9 +153,7 @@ def _people(sentence: str) -> list[tuple[str, str]]:
         pushes, sits, where = match.groups()
         return [(f"{pushes} pushes a wheelchair{where}", pushes), (f"{sits} sits in a wheelchair that is pushed", sits)]
     if match := _HELPED.fullmatch(sentence):
-        rises, does, helps, more = match.groups()
-        told = f"{helps} helps {rises} {_base_of(does)}{more}"
-        return [(told, helps), (told, rises)]
+        return _helped(*match.groups())
     if match := _BOTH.fullmatch(sentence):
         first, second, does = match.groups()
         return [(_of_each(who, does, sentence), who) for who in (first, second)]
@@ -162,16 +164,24 @@ def _people(sentence: str) -> list[tuple[str, str]]:
         return [(first, first), *(_people(rest) or [(rest, rest)])]
     if _NOT_THERE.search(sentence):
         return []
-    pair = ("staff", "patient")
-    if any(does((sentence, sentence), pair)[0] for does in (who_holds, who_wheels)):
+    if any(does((sentence, sentence), ("staff", "patient"))[0] for does in (who_holds, who_wheels)):
         first, other = _two_named(sentence)
         if other:
             return [(sentence, first), (sentence, other)]
     if match := _WITH.fullmatch(sentence):
-        first, does, second, more = match.groups()
+        first, does, along, second, more = match.groups()
+        pair = class_named(first), class_named(second)
+        if along == "with" and pair == ("patient", "staff") and GETS_UP.match(does):
+            return _helped(first, does, second, more)
         together = _SHARED.search(does)
         return [(sentence if together else f"{who} {does}{more}", who) for who in (first, second)]
     return []
+
+
+def _helped(rises: str, does: str, helps: str, more: str) -> list[tuple[str, str]]:
+    """Who is helped to do something and who helps, as helping was learned."""
+    told = f"{helps} helps {rises} {_base_of(does)}{more}"
+    return [(told, helps), (told, rises)]
 
 
 def _two_named(sentence: str) -> tuple[str, str]:
@@ -198,7 +208,7 @@ def _of_each(one: str, does: str, sentence: str) -> str:
     """What one of several does, or the sentence of them all where they do it with each other or no verb begins it."""
     if _SHARED.search(does) or _NO_VERB.match(does):
         return sentence
-    if re.match(r"(?:\w+ly )?[a-z]{3,}ing\b(?<!bring)(?<!swing)", does):
+    if _DOING.match(does):
         does = f"are {does}"
     return f"{one} {_does(does)}"
 

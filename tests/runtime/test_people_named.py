@@ -29,6 +29,7 @@ SEVERAL = (
     ("a man walks to the bed while the other man waves", ["a man walks to the bed", "a man waves"], "person person"),
     ("a nurse waits while the person gets up", ["a nurse waits", "the person gets up"], "staff person"),
     ("two people walking", ["a person is walking"] * 2, "person person"),
+    ("two people spring up", ["a person springs up"] * 2, "person person"),
     ("two people in a room walk", ["two people in a room walk"] * 2, "person person"),
     ("a person dances with a partner", ["a person dances with a partner"] * 2, "person person"),
     ("a nurse's aide walks with a patient", ["a nurse's aide walks", "a patient walks"], "staff patient"),
@@ -36,6 +37,8 @@ SEVERAL = (
     (HELPS, [HELPS] * 2, "staff patient"),
     ("a person helps another stand up", ["a person helps another stand up"] * 2, "person person"),
     ("a patient stands up with the help of a nurse", [HELPS] * 2, "staff patient"),
+    ("a patient stands up with a nurse", [HELPS] * 2, "staff patient"),
+    ("a patient stands up beside a nurse", ["a patient stands up", "a nurse stands up"], "patient staff"),
     ("a nurse pushes a patient in a wheelchair", ["a nurse pushes a wheelchair", WHEELED], "staff patient"),
 )  # fmt: skip
 ALONE = (
