@@ -143,6 +143,12 @@ def somebody_else(prompts: Sequence[str]) -> str:
     return _two_named(prompts[0].lower())[1]
 
 
+def not_made(prompts: Sequence[str], persons: int) -> list[str]:
+    """A line where a prompt names somebody beside the one person who is made."""
+    other = somebody_else(prompts) if persons == 1 else ""
+    return [f"the prompt names '{other}' too, who is not made; give a prompt for each"] if other else []
+
+
 def _people(sentence: str) -> list[tuple[str, str]]:
     """(what they do, who they are) of everybody in a sentence; [] or one where it is about one."""
     if match := _COUNTED.fullmatch(sentence):

@@ -36,7 +36,7 @@ from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.not_there import not_there
 from motion_runtime.out_of_bed import no_way_off
-from motion_runtime.people_named import somebody_else
+from motion_runtime.people_named import not_made
 from motion_runtime.preview import BODY
 from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
 from motion_runtime.room_plan import draw_room_plan
@@ -207,9 +207,7 @@ def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
             warn([f"the prompt is cut after {said}; the model reads {context} tokens, shorten the prompt"])
         if not generator.understands(prompt, plain=False):
             warn([f"the prompt {shortened(prompt)} {NOT_UNDERSTOOD}"])
-    other = somebody_else(request.prompts) if request.persons == 1 else ""
-    if other:
-        warn([f"the prompt names '{other}' too, who is not made; give a --prompt for each"])
+    warn(not_made(request.prompts, request.persons))
     warn(still_down(request.as_read.prompt_of_each))
     if request.scene is not None:
         warn(not_there(request.as_read.prompt_of_each, request.scene))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from motion_runtime.cli import main
 from motion_runtime.people_named import as_named, people_named, somebody_else
 
 WHEELED = "a patient sits in a wheelchair that is pushed"
@@ -115,3 +119,14 @@ def test_it_is_said_whom_a_sentence_named() -> None:
 )
 def test_who_else_is_named_is_found(sentence: str, other: str) -> None:
     assert somebody_else([sentence]) == other
+
+
+def test_commands_say_whom_they_do_not_make(tmp_path: Path) -> None:
+    prompt = "a person pushes another person"
+    jobs = tmp_path / "jobs.csv"
+    jobs.write_text(f"name,prompt\none,{prompt}\ntwo,a person walks\n", encoding="utf-8")
+    for asked, line in ((["--prompt", prompt], ""), (["--jobs", str(jobs)], "line 2: ")):
+        result = CliRunner().invoke(main, [*asked, "--out", str(tmp_path / "x"), "--dry-run"])
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count("who is not made") == 1
+        assert f"warning: {line}the prompt names 'another person' too" in result.stderr

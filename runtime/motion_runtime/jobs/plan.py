@@ -19,6 +19,7 @@ from motion_runtime.jobs.job_file import Fault, read_job_file
 from motion_runtime.jobs.rooms import RoomKey, Rooms
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.not_there import not_there
+from motion_runtime.people_named import not_made
 from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
 from motion_runtime.still_down import still_down
 from motion_runtime.views.hardly_seen import hardly_any_floor
@@ -82,7 +83,7 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
             faults.append(Fault(job.line, str(error)))
         else:
             _note_prompts(generator, request, job.line, cut, strange)
-            for said in still_down(request.as_read.prompt_of_each):
+            for said in not_made(request.prompts, request.persons) + still_down(request.as_read.prompt_of_each):
                 lacking.setdefault(said, job.line)
             for said in [] if request.scene is None else not_there(request.as_read.prompt_of_each, request.scene):
                 lacking.setdefault(said, job.line)
