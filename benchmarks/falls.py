@@ -17,7 +17,7 @@ that is the same to the bit with and without.
 Pairs (--data, what `motion-preprocess simulate FALLS --kinds falls --seed 2 --count 640 --starts MOCAP` makes): one
 motion of the first caption of each simulated fall but those out of bed and off missed seats, both corrected alike but
 for their time; the deciles of how fast the pelvis sinks at most, and how long it takes from .3 m/s to the impact. The
-mean ratio of the deciles is what `fall_speed.QUICKER` should be.
+mean ratio of the deciles is what `motion-export --fall-speed` should be given.
 
 Out of bed (--room, several): three wordings, 12 draws a room. Lies first: half of the first half second is 'lying' to
 the labels; penetration is the share of frames in which a body is more than 2 cm inside of a thing of the room.
@@ -46,7 +46,6 @@ from motion_preprocessing.skeleton import JOINT_INDEX
 from motion_runtime import GenerationRequest, Generator, Motion
 from motion_runtime.above_floor import LOWEST
 from motion_runtime.come_down import clearance_m
-from motion_runtime.fall_speed import QUICKER
 from motion_runtime.free_fall import GRAVITY_M_S2, MASSES
 from motion_runtime.placement import Room
 from motion_runtime.prediction import Prediction
@@ -89,7 +88,7 @@ _DRAWS_IN_ROOMS: Final = 12
 _INSIDE_M: Final = 0.02
 
 
-def untimed(x: Array, fps: float, told: Sequence[str]) -> Array:
+def untimed(x: Array, fps: float, told: Sequence[str], speed: float) -> Array:
     """In place of `fall_rates`: every frame takes as much time as it does."""
     return np.ones(np.shape(x)[:2])
 
@@ -276,7 +275,7 @@ def table_of(result: dict[str, Any]) -> str:
     lines = [
         "# Falls", "", f"`{result['command']}`, bundle {result['bundle']}; {result['machine']}.", "",
         f"{sums[0]['motions']} motions of {len(FALLS)} prompts; 'as they are' without, 'timed' with what changes their "
-        f"time (a factor of {QUICKER}, and rest), 'hanging' so too but without "
+        f"time (a factor of {result['quicker']:g}, and rest), 'hanging' so too but without "
         f"what brings bodies down. Of {result['falls']['others']} motions told to do something else "
         f"{result['falls']['same']} are the same to the bit with it.", "",
         "| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|",
@@ -324,7 +323,8 @@ def main(bundle: Path | None, samples: int, data: Path | None, rooms: tuple[Path
     given = f" --samples {samples}" + " --data FALLS" * (data is not None) + "".join(f" --room {r.name}" for r in rooms)
     result: dict[str, Any] = {
         "command": f"python benchmarks/falls.py{given}", "bundle": generator.bundle.sha256[:12],
-        "machine": in_words(describe()), "quicker": QUICKER, "falls": falls_and_others(generator, samples),
+        "machine": in_words(describe()), "quicker": generator.bundle.manifest.fall_speed,
+        "falls": falls_and_others(generator, samples),
     }  # fmt: skip
     if data is not None:
         result["pairs"] = pairs(generator, data)

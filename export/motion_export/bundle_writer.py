@@ -103,6 +103,8 @@ class Model:
     """Sampling where a request leaves it open."""
     calibration: Calibration | None = None
     """What its answers are to be multiplied by; None = nothing was measured."""
+    fall_speed: float = 1.0
+    """How much faster than it has them falls are to be gone through."""
     summary: Mapping[str, str] = field(default_factory=dict)
     """What people should know of it, by subject."""
 
@@ -245,6 +247,7 @@ def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...], br
             "exported_with": {"scene-motion": version("scene-motion"), "torch": torch.__version__},
         },
         calibration=model.calibration,
+        fall_speed=model.fall_speed,
         summary=model.summary,
     )
 

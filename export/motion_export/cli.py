@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from motion_export.summary import put_summary, read_summary
+from motion_export.summary import put_into, read_summary
 from motion_preprocessing.command import SETTINGS, OneLineCommand
 from motion_preprocessing.errors import InputError, MissingExtraError
 
@@ -91,10 +91,12 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--guidance", type=click.FloatRange(0, 100), default=2.5, show_default=True, help="Default guidance.")
 @click.option("--guidance-interval", type=(float, float), default=(0.0, 1.0), show_default=True, metavar="LO HI",
               help="Steps that guidance counts in by default: 0 = the first, 1 = the last.")  # fmt: skip
+@click.option("--fall-speed", type=click.FloatRange(0.5, 2.0), default=1.0, show_default=True,
+              help="How much faster falls go than the network has them, as benchmarks/falls.py finds.")  # fmt: skip
 @click.option("--summary", "summary_file", type=click.Path(path_type=Path), metavar="FILE",
               help="What people should know of the model, a JSON object of short texts: data, limits ...")  # fmt: skip
 @click.option("--into", type=click.Path(path_type=Path), metavar="BUNDLE",
-              help="Put --summary into this bundle; nothing is exported.")  # fmt: skip
+              help="Put --summary or --fall-speed into this bundle; nothing is exported.")  # fmt: skip
 @click.version_option(package_name="scene-motion", prog_name="motion-export")
 @click.pass_context
 def main(
@@ -120,6 +122,7 @@ def main(
     steps: int,
     guidance: float,
     guidance_interval: tuple[float, float],
+    fall_speed: float,
     summary_file: Path | None,
     into: Path | None,
 ) -> None:
@@ -132,13 +135,14 @@ def main(
     if into is not None:
         named = {option.opts[0]: ctx.get_parameter_source(option.name or "") for option in ctx.command.params}
         given = {option for option, source in named.items() if source is ParameterSource.COMMANDLINE} - {"--into"}
-        if given != {"--summary"}:
+        if not given or given - {"--summary", "--fall-speed"}:
             raise InputError(
-                f"expected --summary alone beside --into, got {', '.join(sorted(given)) or 'none'}; "
+                f"expected --summary or --fall-speed alone beside --into, got {', '.join(sorted(given)) or 'none'}; "
                 "export first, then give both"
             )
-        bundle = put_summary(into, summary)
-        click.echo(f"{into}: {', '.join(summary)}; sha256 {bundle.sha256[:12]}")
+        bundle = put_into(into, summary or None, fall_speed if "--fall-speed" in given else None)
+        told = [*summary, *(["fall speed"] if "--fall-speed" in given else [])]
+        click.echo(f"{into}: {', '.join(told)}; sha256 {bundle.sha256[:12]}")
         return
     for name, value in (("--checkpoint", checkpoint), ("--out", out)):
         if value is None:
@@ -168,7 +172,7 @@ def main(
         credits=_read(credits_file),
         default=SamplingDefaults(sampler, steps, guidance, Guidance(guidance, guidance, guidance_interval).interval),
     )
-    model = replace(model, summary=summary)
+    model = replace(model, summary=summary, fall_speed=fall_speed)
     if calibrate:
         model = calibrated(model, checkpoint, dataset, click.echo)
     embed = None

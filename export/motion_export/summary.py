@@ -38,8 +38,13 @@ def read_summary(path: Path) -> dict[str, str]:
     return summary
 
 
-def put_summary(folder: Path, summary: Mapping[str, str]) -> Bundle:
-    """Put a summary into a bundle, in the place of the one that it has.
+def put_into(folder: Path, summary: Mapping[str, str] | None = None, fall_speed: float | None = None) -> Bundle:
+    """Put what is known of a bundle only once it is there into it, in the place of what it says.
+
+    Args:
+        folder: The bundle.
+        summary: What people should know of it; None = as it is.
+        fall_speed: How much faster its falls are gone through, which makes another bundle of it; None = as it is.
 
     Returns:
         The bundle, opened and verified again.
@@ -50,7 +55,12 @@ def put_summary(folder: Path, summary: Mapping[str, str]) -> Bundle:
     """
     Bundle.open(folder)
     path = folder / MANIFEST_FILE
-    content = to_json({**json.loads(path.read_bytes()), "summary": dict(summary)})
+    values = json.loads(path.read_bytes())
+    if summary is not None:
+        values["summary"] = dict(summary)
+    if fall_speed is not None:
+        values["fall_speed"] = fall_speed
+    content = to_json(values)
     parse_manifest(content, str(path))
     with atomic_file(path) as part:
         part.write_bytes(content)

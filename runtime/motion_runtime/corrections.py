@@ -163,7 +163,9 @@ def _uses_of(people: Sequence[int], request: GenerationRequest) -> list[tuple[Us
     return [request.uses[person] if person < len(request.uses) else () for person in people]
 
 
-def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, fps: float) -> tuple[Array, Array]:
+def of_bodies(
+    made: Prediction, request: GenerationRequest, room: Room | None, fps: float, fall_speed: float = 1.0
+) -> tuple[Array, Array]:
     """Fit one body to each pose, set it in the room, and correct it there.
 
     Args:
@@ -171,6 +173,7 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
         request: What is wanted.
         room: The request's room.
         fps: Frames a second.
+        fall_speed: How much faster than the network has them falls are gone through.
 
     Returns:
         Rotations (P, T, 22, 3, 3), entry 0 the root's orientation in the room, and pelves (P, T, 3) in the room.
@@ -180,7 +183,7 @@ def of_bodies(made: Prediction, request: GenerationRequest, room: Room | None, f
     if request.ground and made.known is None and request.low_pass_s > 0:
         held = frozenset(person for grip in grips for person in (grip.person, grip.other))
         steady = come_down(steady, fps, made.placement, room.supports if room is not None else None, held)
-        rates = fall_rates(steady, fps, request.as_read.prompt_of_each)
+        rates = fall_rates(steady, fps, request.as_read.prompt_of_each, fall_speed)
         steady, grips = at_most_gravity(steady, fps, grips, rates)
     rotations, root = fit_body(steady)
     rotations[..., 0, :, :] = made.placement.rotation @ rotations[..., 0, :, :]

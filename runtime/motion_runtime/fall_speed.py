@@ -40,10 +40,8 @@ FALLS: Final = re.compile(
     re.IGNORECASE,
 )
 """Who falls, in the words of the training's captions and near to them."""
-QUICKER: Final = 1.08
-"""How much slower generated falls are than simulated ones, and as much faster they are gone through ..."""
 SINKS_M_S: Final = 0.6
-"""... where the centre of mass sinks as fast as this; less where it is slower."""
+"""Time is faster by all of the bundle's factor where the centre of mass sinks as fast as this, less where slower."""
 _SMOOTH_S: Final = 0.1
 RESTS_M_S: Final = 0.1
 """The mean speed of the joints of who has come to rest: faster ones of the simulated falls were left out ..."""
@@ -55,22 +53,23 @@ RUNS_OUT_S: Final = 0.5
 """So much of the motion is left to it, slower and slower."""
 
 
-def fall_rates(x: NDArray[np.floating[Any]], fps: float, told: Sequence[str]) -> Array:
+def fall_rates(x: NDArray[np.floating[Any]], fps: float, told: Sequence[str], speed: float) -> Array:
     """How much of a motion's time each of its frames takes, (P, T): 1 where nobody falls.
 
     Args:
         x: Pose vectors (P, T, 258) in metres, noise taken off; z is up, the floor z = 0.
         fps: Frames a second.
         told: What each person is told to do, in the model's words.
+        speed: How much faster falls are gone through than the network has them, as its bundle says.
     """
     rates = np.ones(np.shape(x)[:2])
     for person, text in enumerate(told):
         if FALLS.search(text):
-            rates[person] = _rates(np.asarray(x[person], dtype=np.float64), fps)
+            rates[person] = _rates(np.asarray(x[person], dtype=np.float64), fps, speed)
     return rates
 
 
-def _rates(x: Array, fps: float) -> Array:
+def _rates(x: Array, fps: float, speed: float) -> Array:
     """The same for one person (T, 258) who is told to fall."""
     joints = x[:, POSITIONS].reshape(len(x), JOINT_COUNT, 3)
     rates = np.ones(len(x))
@@ -81,7 +80,7 @@ def _rates(x: Array, fps: float) -> Array:
     sinks = smooth_step(-np.gradient(height) * fps / SINKS_M_S)
     for fall in found:
         during = slice(int(fall.start_s * fps), int(np.ceil(fall.end_s * fps)) + 1)
-        rates[during] = 1.0 + (QUICKER - 1.0) * sinks[during]
+        rates[during] = 1.0 + (speed - 1.0) * sinks[during]
     rests = _rests_from(joints, fps, int(found[-1].end_s * fps))
     return np.asarray(rates * (1.0 - smooth_step((np.arange(len(x)) - rests) / (RUNS_OUT_S * fps))))
 

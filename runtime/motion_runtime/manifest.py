@@ -205,6 +205,8 @@ class Manifest:
     """Precisions that step kernels may be run in -> what was measured of them at export; always with 'fp32'."""
     calibration: Calibration | None = None
     """What the network's answers are multiplied by; None = they are taken as they are."""
+    fall_speed: float = 1.0
+    """How much faster than the network has them falls are gone through: `motion_runtime.fall_speed`."""
     summary: Mapping[str, str] = field(default_factory=dict)
     """What people should know of the model, by subject: data, training, metrics, limits ...; not part of its name."""
     batched: tuple[GraphSpec, ...] = ()

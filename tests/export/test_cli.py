@@ -205,8 +205,10 @@ def test_calibrate_measures_held_out_clips_or_says_what_is_missing(toy_model: Mo
         for split in ("train", "validation")
     ]
     write_dataset(data, clips, fps=20.0, credits=[CREDIT], provenance={})
-    result = export("--checkpoint", run, "--frames", "10", "--dataset", data, "--calibrate", "--out", out)
+    result = export("--checkpoint", run, "--frames", "10", "--dataset", data, "--calibrate", "--fall-speed", "1.1",
+                    "--out", out)  # fmt: skip
     assert result.exit_code == 0, result.output
+    assert Bundle.open(out).manifest.fall_speed == 1.1
     found = Bundle.open(out).manifest.calibration
     assert found is not None
     assert f"calibration: {len(found.levels)} of {len(found.levels)} noise levels" in result.output

@@ -98,7 +98,7 @@ def test_what_is_no_summary_is_one_line_and_changes_nothing(toy: Path, tmp_path:
 def test_a_missing_file_a_broken_bundle_and_other_options(toy: Path, tmp_path: Path) -> None:
     good = written(tmp_path, SUMMARY)
     assert "No such file" in export("--summary", tmp_path / "none.json", "--into", toy).stderr
-    assert "expected --summary alone beside --into, got none" in export("--into", toy).stderr
+    assert "expected --summary or --fall-speed alone beside --into, got none" in export("--into", toy).stderr
     assert "got --steps, --summary" in export("--summary", good, "--into", toy, "--steps", 3).stderr
     assert "'--checkpoint'" in export("--out", toy).stderr
     assert "'--out'" in export("--checkpoint", toy).stderr
@@ -121,3 +121,15 @@ def test_the_built_in_models_summary_is_one_and_says_what_is_to_be_said() -> Non
         summary
     )
     assert "NSF EIA-0196217" in summary["credits"]
+
+
+def test_the_speed_of_falls_is_put_into_a_bundle_once_it_was_measured(toy: Path) -> None:
+    before = Bundle.open(toy)
+    result = export("--fall-speed", 1.1, "--into", toy)
+    assert result.exit_code == 0, result.output
+    after = Bundle.open(toy)
+    assert after.manifest.fall_speed == 1.1
+    assert after.manifest.files == before.manifest.files
+    assert after.sha256 != before.sha256  # its falls are others
+    assert f"fall speed; sha256 {after.sha256[:12]}" in result.output
+    assert export("--fall-speed", 3.0, "--into", toy).exit_code == 2

@@ -142,6 +142,13 @@ def test_a_bundle_says_in_which_steps_it_guides(copy: Path) -> None:
     assert generator.guidance_of(replace(asked, guidance_interval=(0.2, 0.4))).interval == (0.2, 0.4)
 
 
+def test_a_bundle_says_how_much_faster_falls_are_gone_through(copy: Path) -> None:
+    rewrite(copy, lambda values: values.pop("fall_speed", None))
+    assert Bundle.open(copy).manifest.fall_speed == 1.0
+    rewrite(copy, lambda values: values.update(fall_speed=1.25))
+    assert Bundle.open(copy).manifest.fall_speed == 1.25
+
+
 def test_no_folder(tmp_path: Path) -> None:
     assert "motion-export" in refused(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
@@ -255,6 +262,8 @@ def test_wrong_kernels_of_batches(copy: Path, edit: Edit, said: str) -> None:
         (lambda v: v["default"].update(guidance_interval=[0, 1.5]), "'guidance_interval'"),
         (lambda v: v["default"].update(guidance_interval=[0.5]), "'guidance_interval'"),
         (lambda v: v["default"].update(guidance_interval="all"), "'guidance_interval'"),
+        (lambda v: v.update(fall_speed=0), "'fall_speed'"),
+        (lambda v: v.update(fall_speed="fast"), "'fall_speed'"),
         (lambda v: v.update(identities=1), "identities"),
         (lambda v: v.update(opset=17.5), "'opset'"),
         (lambda v: v.update(person_classes=[]), "'person_classes'"),

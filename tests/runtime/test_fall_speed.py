@@ -12,12 +12,13 @@ from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.pose_vector import POSITIONS, encode
 from motion_preprocessing.rotations import about_z, matrix_from_rotation_vector
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
-from motion_runtime.fall_speed import DRIFTS_M, FALLS, QUICKER, fall_rates
+from motion_runtime.fall_speed import DRIFTS_M, FALLS, fall_rates
 from motion_runtime.free_fall import at_most_gravity, heights_m, times_of
 
 Array = NDArray[np.floating[Any]]
 FPS = 20.0
 FRAMES = 120
+QUICKER = 1.08
 DOWN_S = (2.0, 2.9)
 """The fall, over which a straight body turns about the feet."""
 
@@ -58,7 +59,7 @@ def test_only_who_is_told_to_fall_and_does_is_faster() -> None:
     falls, lies_down = toppling(), toppling(seconds=3.0)
     assert -np.diff(pelvis_of(lies_down)).min() * FPS < 0.85
     told = ("a person falls", "a person falls", "a person lies down on the floor")
-    rates = fall_rates(np.stack([falls, lies_down, falls]), FPS, told)
+    rates = fall_rates(np.stack([falls, lies_down, falls]), FPS, told, QUICKER)
     assert rates[0].max() > 1.0
     np.testing.assert_array_equal(rates[1:], 1.0)
     made, _ = at_most_gravity(np.stack([falls, lies_down, falls]), FPS, rates=rates)
@@ -68,7 +69,7 @@ def test_only_who_is_told_to_fall_and_does_is_faster() -> None:
 
 def test_a_fall_is_gone_through_faster_by_the_factor() -> None:
     x = toppling()
-    rates = fall_rates(x[None], FPS, ("a person falls",))[0]
+    rates = fall_rates(x[None], FPS, ("a person falls",), QUICKER)[0]
     np.testing.assert_array_equal(rates[: int(DOWN_S[0] * FPS)], 1.0)
     assert rates.max() == pytest.approx(QUICKER)
     times = times_of(heights_m(x), FPS, rates)
@@ -81,14 +82,14 @@ def test_a_fall_is_gone_through_faster_by_the_factor() -> None:
 
 def test_speeds_do_not_jump() -> None:
     """From frame to frame the clock changes by less than the factor: the weight follows how fast the body sinks."""
-    rates = fall_rates(toppling()[None], FPS, ("a person falls",))[0]
+    rates = fall_rates(toppling()[None], FPS, ("a person falls",), QUICKER)[0]
     steps = np.diff(rates[: int(DOWN_S[1] * FPS)])
     assert np.abs(steps).max() < 0.5 * (QUICKER - 1.0)
 
 
 def test_won_time_is_made_up_for_once_the_body_is_down() -> None:
     x = toppling(drift_m=0.5)  # which moves on, and is no rest
-    rates = fall_rates(x[None], FPS, ("a person falls",))[0]
+    rates = fall_rates(x[None], FPS, ("a person falls",), QUICKER)[0]
     assert rates.min() == 1.0
     times = times_of(heights_m(x), FPS, rates)
     assert (times - np.arange(FRAMES)).max() > 0.5
@@ -106,11 +107,12 @@ def test_an_end_that_is_there_early_stays() -> None:
 def test_who_has_come_to_rest_stays_at_rest() -> None:
     drift = 0.9 * DRIFTS_M
     x = toppling(drift_m=drift)
-    made, _ = at_most_gravity(x[None], FPS, rates=fall_rates(x[None], FPS, ("a person falls",)))
+    made, _ = at_most_gravity(x[None], FPS, rates=fall_rates(x[None], FPS, ("a person falls",), QUICKER))
     pelvis = made[0][:, POSITIONS].reshape(-1, JOINT_COUNT, 3)[:, 0]
     assert np.linalg.norm(pelvis[-1] - pelvis[80]) < 0.1 * drift
     moves = toppling(drift_m=3.0 * DRIFTS_M)
-    made, _ = at_most_gravity(moves[None], FPS, rates=fall_rates(moves[None], FPS, ("a person falls and crawls",)))
+    rates = fall_rates(moves[None], FPS, ("a person falls and crawls",), QUICKER)
+    made, _ = at_most_gravity(moves[None], FPS, rates=rates)
     np.testing.assert_allclose(made[0][-1], moves[-1], atol=0.01)
 
 
@@ -122,12 +124,12 @@ def test_company_keeps_its_time_unless_it_is_held() -> None:
     yaw = np.asarray(about_z(np.linspace(0.0, 2.0, FRAMES)))
     turns[:, POSITIONS] = np.einsum("tij,tkj->tki", yaw, joints).reshape(FRAMES, -1)
     x = np.stack([falls, turns])
-    rates = fall_rates(x, FPS, ("a person falls", "a person turns and sees a person who falls"))
+    rates = fall_rates(x, FPS, ("a person falls", "a person turns and sees a person who falls"), QUICKER)
     np.testing.assert_array_equal(rates[1], 1.0)
     np.testing.assert_array_equal(at_most_gravity(x, FPS, rates=rates)[0][1], turns)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4, 7])
 def test_short_motions(frames: int) -> None:
-    rates = fall_rates(toppling()[None, :frames], FPS, ("a person falls",))
+    rates = fall_rates(toppling()[None, :frames], FPS, ("a person falls",), QUICKER)
     np.testing.assert_array_equal(rates, np.ones((1, frames)))
