@@ -96,10 +96,10 @@ def _brought_out(turns: Array, root: Array, joints: Array, fps: float) -> tuple[
     on_limbs = 1.0 - smooth_step((TRUNK_LIES_M[1] - np.maximum(-trunk, 0.0)) / np.ptp(TRUNK_LIES_M))
     on_limbs = _soon(on_limbs, round(RISES_S * fps))
     raised = root.copy()
-    raised[:, 2] += _eased(np.maximum(np.maximum(trunk, on_limbs * below[:, _LIMB].max(axis=-1)), 0.0), reach)
+    raised[:, 2] += eased(np.maximum(np.maximum(trunk, on_limbs * below[:, _LIMB].max(axis=-1)), 0.0), reach)
     turned = _limbs_out(turns, raised, fps)
     left = np.asarray(forward_kinematics(turned, raised)[0])[..., 2]
-    raised[:, 2] += _eased(np.maximum((LOWEST - left).max(axis=-1), 0.0), reach)
+    raised[:, 2] += eased(np.maximum((LOWEST - left).max(axis=-1), 0.0), reach)
     return turned, raised
 
 
@@ -114,7 +114,7 @@ def _limbs_out(rotations: Array, root: Array, fps: float) -> Array:
         start = PARENTS[end]
         bone = joints[:, end] - joints[:, start]
         before = joints[:, start] - joints[:, PARENTS[start]]
-        lift = low_pass(_lift(bone, _eased(sunk, round(_LIMB_EASED_S * fps)), before), _SMOOTH_S * fps)
+        lift = low_pass(_lift(bone, eased(sunk, round(_LIMB_EASED_S * fps)), before), _SMOOTH_S * fps)
         turn = np.asarray(matrix_from_rotation_vector(lift))
         world[:, start] = turn @ world[:, start]
         turned[:, start] = world[:, PARENTS[start]].swapaxes(-1, -2) @ world[:, start]
@@ -139,7 +139,7 @@ def _soon(values: Array, reach: int) -> Array:
     return np.asarray(sliding_window_view(np.pad(values, (0, reach), mode="edge"), reach + 1).max(axis=-1))
 
 
-def _eased(values: Array, reach: int) -> Array:
+def eased(values: Array, reach: int) -> Array:
     """A smooth curve that is nowhere lower: the mean, weighted by a Hann window, of maxima over as many frames."""
     frames = values.shape[-1]
     around = np.clip(np.arange(frames)[:, None] + np.arange(-reach, reach + 1), 0, frames - 1)  # (T, 2 reach + 1)

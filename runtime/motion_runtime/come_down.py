@@ -27,7 +27,7 @@ from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.motion_features import runs
 from motion_preprocessing.pose_vector import POSITIONS
 from motion_preprocessing.skeleton import JOINT_COUNT
-from motion_runtime.above_floor import LOWEST
+from motion_runtime.above_floor import LOWEST, eased
 from motion_runtime.free_fall import GRAVITY_M_S2, MASSES
 from motion_runtime.placement import Placement
 from motion_runtime.room_bounds import Supports
@@ -117,7 +117,7 @@ def drop_m(joints: Array, fps: float, on_things: NDArray[np.bool_]) -> Array:
         if last - first >= round(HANGS_S * fps):
             hangs[first:last] = over[first:last]
     for _ in range(_ROUNDS):
-        drop = drop + _beneath(np.maximum(hangs - drop, 0.0), round(_EASED_S * fps))
+        drop = drop - eased(-np.maximum(hangs - drop, 0.0), round(_EASED_S * fps))
     return drop
 
 
@@ -137,11 +137,3 @@ def _when(pelvis: Array, speed: Array) -> tuple[NDArray[np.bool_], NDArray[np.bo
         at = impact + int(rises[0]) if rises.size else len(pelvis)
         down[impact:at] = True
     return falling, down
-
-
-def _beneath(values: Array, reach: int) -> Array:
-    """A smooth curve that is nowhere higher than (T,): the mean, weighted by a Hann window, of minima."""
-    frames = len(values)
-    around = np.clip(np.arange(frames)[:, None] + np.arange(-reach, reach + 1), 0, frames - 1)  # (T, 2 reach + 1)
-    window = np.hanning(2 * reach + 3)[1:-1]
-    return np.asarray(values[around].min(axis=-1)[around] @ (window / window.sum()))
