@@ -15,7 +15,7 @@ from motion_preprocessing.dataset import write_dataset
 from motion_preprocessing.rotations import matrix_from_rotation_vector
 from motion_preprocessing.sequence import MotionSequence
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
-from motion_train.checkpoint import check_normaliser, find, load
+from motion_train.checkpoint import Checkpoint, check_normaliser, find, load
 from motion_train.cli import main
 from motion_train.initial import refit_text
 
@@ -148,6 +148,42 @@ def test_a_run_is_taught_by_the_one_it_starts_from(tmp_path: Path, toml: Path, t
     assert result.exit_code == 2
     assert "for teacher.dataset" in result.stderr.splitlines()[-1]
     assert not (tmp_path / "third").exists()
+
+
+def test_a_run_is_taught_by_another_than_it_starts_from(tmp_path: Path, toml: Path, tiny_tower: Path) -> None:
+    first, second, data = tmp_path / "first", tmp_path / "second", dataset(tmp_path / "data")
+    common = ("--config", toml, "--data", data, "--text", tiny_tower)
+    assert run(*common, "--out", first).exit_code == 0
+    assert run(*common, "--out", second, "--init", first, "--lr", "1e-2", "--steps", "3").exit_code == 0
+
+    def learn(name: str, init: Path, *more: object) -> Checkpoint:
+        # These terms are not between what is answered and what is to be: no answer makes them nothing.
+        alone = [f"loss.{term}=0" for term in ("bone", "kinematics", "foot", "floor")]
+        flags = [flag for line in ("teacher.share=1", "model.dropout=0", *alone) for flag in ("--set", line)]
+        result = run(*common, "--out", tmp_path / name, "--init", init, "--steps", "1", *flags, *more)
+        assert result.exit_code == 0, result.output
+        assert ("is taught by" in result.output) == bool(more)
+        return load(find(tmp_path / name, "latest"))
+
+    of_second = ("--set", f"teacher.run={second}")
+    # Whose answers they are shows in the loss, which is none where somebody learns from himself.
+    own = learn("own", second).progress.train_loss
+    assert own == pytest.approx(0, abs=1e-9)
+    assert learn("same", second, *of_second).progress.train_loss == pytest.approx(0, abs=1e-9)
+    other = learn("other", first, *of_second).progress.train_loss
+    assert other is not None
+    assert other > 1e-6
+
+    stranger = tmp_path / "stranger"
+    other = dataset(tmp_path / "strange data", stride_m=0.5)
+    assert run("--config", toml, "--data", other, "--text", tiny_tower, "--out", stranger).exit_code == 0
+    arguments = (*common, "--out", tmp_path / "third", "--init", first, "--set", "teacher.share=1")
+    result = run(*arguments, "--set", f"teacher.run={stranger}")
+    assert result.exit_code == 2
+    assert "for teacher.run; give a run that began with the same weights" in result.stderr.splitlines()[-1]
+    result = run(*arguments, "--set", f"teacher.run={tmp_path / 'nothing'}")
+    assert result.exit_code == 2
+    assert "nothing" in result.stderr.splitlines()[-1]
 
 
 def test_the_text_projection_is_refitted_to_another_tower() -> None:

@@ -171,7 +171,7 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     """Loss weights and condition dropout."""
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
-    """Batches whose target is the initial weights' answer."""
+    """Batches whose target is another model's answer."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     """Optimiser and moving average."""
     run: RunConfig = field(default_factory=RunConfig)

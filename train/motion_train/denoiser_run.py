@@ -52,6 +52,8 @@ class Run:
     """Settings that differ from those of the run before, as lines."""
     initial: Checkpoint | None = None
     """Checkpoint of another run to start from, or to learn from."""
+    teacher: Checkpoint | None = None
+    """Checkpoint of a third run to learn from instead."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,12 @@ def resolve_run(
             raise InputError(f"expected the settings of the run in '{out}', got {line} for --resume; start a new run")
     if saved is not None:
         require_unfinished(resolved.run, saved.progress)
-    start = None
-    if resolved.run.initial and (saved is None or resolved.teacher.share):
+    start = teacher = None
+    if resolved.teacher.share and resolved.teacher.run:
+        teacher = load_initial(Path(resolved.teacher.run), resolved, "teacher.run")
+    if resolved.run.initial and (saved is None or (resolved.teacher.share and teacher is None)):
         start = load_initial(Path(resolved.run.initial), resolved)
-    return Run(resolved, resume, saved, changed, start)
+    return Run(resolved, resume, saved, changed, start, teacher)
 
 
 def train_denoiser(run: Run, out: Path) -> Outcome:
@@ -136,7 +140,13 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
     diffusion = GaussianDiffusion(NoiseSchedule.named(settings.diffusion.schedule, settings.diffusion.steps))
     teacher = None
     if settings.teacher.share:
-        frozen = accelerator.prepare_model(deepcopy(model), evaluation_mode=True)
+        frozen = deepcopy(model)
+        if run.teacher is not None:
+            assert data.tower is not None
+            _check_lessons(run.teacher, data.normaliser)
+            done = start_from(frozen, run.teacher, data.tower, data.captions)
+            console.line(f"is taught by {run.teacher.folder}; {done}")
+        frozen = accelerator.prepare_model(frozen, evaluation_mode=True)
         teacher = Teacher(frozen, settings.teacher, settings.diffusion.steps)
     mean, std = (torch.from_numpy(a).to(accelerator.device) for a in (data.normaliser.mean, data.normaliser.std))
     trainer = Trainer(
@@ -253,6 +263,16 @@ def _folder(path: str, marker: str, flag: str, maker: str) -> Path:
     if not (Path(path) / marker).is_file():
         raise InputError(f"expected a folder with {marker}, got '{path}' for {flag}; give the one that {maker} wrote")
     return Path(path)
+
+
+def _check_lessons(teacher: Checkpoint, normaliser: Normaliser) -> None:
+    """Refuse a teacher whose answers, in deviations of its own data, mean something else."""
+    found = teacher.normaliser
+    if not (np.array_equal(found.mean, normaliser.mean) and np.array_equal(found.std, normaliser.std)):
+        raise InputError(
+            f"expected the normaliser of --init, got another in '{teacher.folder}' for teacher.run; give a run that "
+            "began with the same weights"
+        )
 
 
 def _check_same(saved: Normaliser, found: Normaliser, dataset: Path) -> None:

@@ -28,8 +28,8 @@ RIDGE: Final = 1e-3
 """Of the mean square of the features; keeps directions that no caption has from being blown up."""
 
 
-def load_initial(folder: Path, settings: TrainConfig) -> Checkpoint:
-    """Read the best checkpoint of the run to start from.
+def load_initial(folder: Path, settings: TrainConfig, flag: str = "--init") -> Checkpoint:
+    """Read the best checkpoint of the run to start from, or to learn from; `flag` is the setting that named it.
 
     Raises:
         InputError: It is none, or that of a model of another size or another diffusion.
@@ -38,7 +38,7 @@ def load_initial(folder: Path, settings: TrainConfig) -> Checkpoint:
     for line in differences(saved.config, settings):
         # Dropout is no part of the weights: who only learns from a teacher does without.
         if line.startswith(("model.", "diffusion.")) and not line.startswith("model.dropout"):
-            raise InputError(f"expected the settings of '{folder}', got {line} for --init; set it as there")
+            raise InputError(f"expected the settings of '{folder}', got {line} for {flag}; set it as there")
     return saved
 
 

@@ -1,7 +1,7 @@
-"""A denoiser taught by the one that it starts from: guidance without its second call, and nothing forgotten.
+"""A denoiser taught by the one that it starts from, or by another: guidance in one call, and nothing forgotten.
 
-In the batches that are *taught*, what the model is to answer is not the clip but what the frozen initial weights answer
-to the same x_t. That serves two ends:
+In the batches that are *taught*, what the model is to answer is not the clip but what frozen weights answer to the same
+x_t: those that it starts from, or those of `run`. That serves two ends:
 
     guidance distillation (Meng et al. 2023, section 3.1): above a noise level the answer is the teacher's guided one,
     x0_none + g (x0 - x0_none), so that one call of the student does what two of the teacher did;
@@ -32,7 +32,7 @@ Predict = Callable[[slice, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """Batches that are taught by the initial weights."""
+    """Batches that are taught by frozen weights."""
 
     share: float = 0.0
     """Share of the batches that are taught; 0 = there is no teacher."""
@@ -44,6 +44,8 @@ class TeacherConfig:
     """Lowest noise level at which it is."""
     answers_from: int = 0
     """Lowest noise level at which taught batches are answered by the teacher; below it by their clips."""
+    run: str = ""
+    """Folder of the run whose best weights answer; '' = the one that this run starts from."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
