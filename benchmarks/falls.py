@@ -17,7 +17,8 @@ that is the same to the bit with and without.
 Pairs (--data, what `motion-preprocess simulate FALLS --kinds falls --seed 2 --count 640 --starts MOCAP` makes): one
 motion of the first caption of each simulated fall but those out of bed and off missed seats, both corrected alike but
 for their time; the deciles of how fast the pelvis sinks at most, and how long it takes from .3 m/s to the impact. The
-mean ratio of the deciles is what `motion-export --fall-speed` should be given.
+line simulated = speed * generated + offset through the deciles is what `motion-export --fall-speed --fall-offset`
+should be given.
 
 Out of bed (--room, several): three wordings, 12 draws a room. Lies first: half of the first half second is 'lying' to
 the labels; penetration is the share of frames in which a body is more than 2 cm inside of a thing of the room.
@@ -225,8 +226,10 @@ def pairs(generator: Generator, data: Path) -> dict[str, Any]:
             found.append((*ways[0][:2], *ways[1][:2]))
     made_m_s, made_s, real_m_s, real_s = np.array(found).T
     quantiles = [np.quantile(speeds, DECILES) for speeds in (made_m_s, real_m_s)]
+    speed, offset_m_s = np.polyfit(*quantiles, 1)
     return {
-        "pairs": len(found), "generated_m_s": quantiles[0].tolist(), "simulated_m_s": quantiles[1].tolist(),
+        "pairs": len(found), "line": (float(speed), float(offset_m_s)),
+        "generated_m_s": quantiles[0].tolist(), "simulated_m_s": quantiles[1].tolist(),
         "ratio": (quantiles[1] / quantiles[0]).tolist(), "ratio_mean": float((quantiles[1] / quantiles[0]).mean()),
         "descent_ratio": float(made_s.mean() / real_s.mean()), "simulated": summed(simulated),
     }  # fmt: skip
@@ -275,9 +278,9 @@ def table_of(result: dict[str, Any]) -> str:
     lines = [
         "# Falls", "", f"`{result['command']}`, bundle {result['bundle']}; {result['machine']}.", "",
         f"{sums[0]['motions']} motions of {len(FALLS)} prompts; 'as they are' without, 'timed' with what changes their "
-        f"time (a factor of {result['quicker']:g}, and rest), 'hanging' so too but without "
-        f"what brings bodies down. Of {result['falls']['others']} motions told to do something else "
-        f"{result['falls']['same']} are the same to the bit with it.", "",
+        f"time (a speed v of falls becomes {result['quicker'][0]:g} v + {result['quicker'][1]:g} m/s, and rest), "
+        f"'hanging' so too but without what brings bodies down. Of {result['falls']['others']} motions told to do "
+        f"something else {result['falls']['same']} are the same to the bit with it.", "",
         "| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|",
     ]  # fmt: skip
     shares = {"labelled": "labelled as a fall", **PHYSICS, "hangs": "hangs in the air for .2 s", "held_up":
@@ -297,7 +300,8 @@ def table_of(result: dict[str, Any]) -> str:
         two = result["pairs"]
         lines += [
             "", f"Pelvis' greatest speed downwards over {two['pairs']} pairs of the same words, at each decile; the "
-            f"ratio is {two['ratio_mean']:.3f} on the mean, that of descents {two['descent_ratio']:.3f}.", "",
+            f"ratio is {two['ratio_mean']:.3f} on the mean, that of descents {two['descent_ratio']:.3f}. "
+            f"The line through them: simulated = {two['line'][0]:.2f} generated + {two['line'][1]:.2f} m/s.", "",
             "| decile | " + " | ".join(f"{10 * k}" for k in range(1, 10)) + " |", "|---" * 10 + "|",
         ]  # fmt: skip
         for name in ("generated_m_s", "simulated_m_s", "ratio"):
@@ -320,10 +324,11 @@ def table_of(result: dict[str, Any]) -> str:
 def main(bundle: Path | None, samples: int, data: Path | None, rooms: tuple[Path, ...], out: Path) -> None:
     """Measure falls."""
     generator = Generator.load(bundle, provider="cpu")
+    manifest = generator.bundle.manifest
     given = f" --samples {samples}" + " --data FALLS" * (data is not None) + "".join(f" --room {r.name}" for r in rooms)
     result: dict[str, Any] = {
         "command": f"python benchmarks/falls.py{given}", "bundle": generator.bundle.sha256[:12],
-        "machine": in_words(describe()), "quicker": generator.bundle.manifest.fall_speed,
+        "machine": in_words(describe()), "quicker": (manifest.fall_speed, manifest.fall_offset_m_s),
         "falls": falls_and_others(generator, samples),
     }  # fmt: skip
     if data is not None:

@@ -104,7 +104,9 @@ class Model:
     calibration: Calibration | None = None
     """What its answers are to be multiplied by; None = nothing was measured."""
     fall_speed: float = 1.0
-    """How much faster than it has them falls are to be gone through."""
+    """How much faster than it has them falls are to be gone through, ..."""
+    fall_offset_m_s: float = 0.0
+    """... and by how much more the pelvis is to sink then, m/s."""
     summary: Mapping[str, str] = field(default_factory=dict)
     """What people should know of it, by subject."""
 
@@ -248,6 +250,7 @@ def _describe(model: Model, people: tuple[int, ...], frames: tuple[int, ...], br
         },
         calibration=model.calibration,
         fall_speed=model.fall_speed,
+        fall_offset_m_s=model.fall_offset_m_s,
         summary=model.summary,
     )
 

@@ -93,10 +93,12 @@ def _names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
               help="Steps that guidance counts in by default: 0 = the first, 1 = the last.")  # fmt: skip
 @click.option("--fall-speed", type=click.FloatRange(0.5, 2.0), default=1.0, show_default=True,
               help="How much faster falls go than the network has them, as benchmarks/falls.py finds.")  # fmt: skip
+@click.option("--fall-offset", type=click.FloatRange(0, 1), default=0.0, show_default=True, metavar="M/S",
+              help="By how much more the pelvis sinks then, which is more for slow falls; from the same.")  # fmt: skip
 @click.option("--summary", "summary_file", type=click.Path(path_type=Path), metavar="FILE",
               help="What people should know of the model, a JSON object of short texts: data, limits ...")  # fmt: skip
 @click.option("--into", type=click.Path(path_type=Path), metavar="BUNDLE",
-              help="Put --summary or --fall-speed into this bundle; nothing is exported.")  # fmt: skip
+              help="Put --summary, --fall-speed or --fall-offset into this bundle; nothing is exported.")  # fmt: skip
 @click.version_option(package_name="scene-motion", prog_name="motion-export")
 @click.pass_context
 def main(
@@ -123,6 +125,7 @@ def main(
     guidance: float,
     guidance_interval: tuple[float, float],
     fall_speed: float,
+    fall_offset: float,
     summary_file: Path | None,
     into: Path | None,
 ) -> None:
@@ -135,13 +138,16 @@ def main(
     if into is not None:
         named = {option.opts[0]: ctx.get_parameter_source(option.name or "") for option in ctx.command.params}
         given = {option for option, source in named.items() if source is ParameterSource.COMMANDLINE} - {"--into"}
-        if not given or given - {"--summary", "--fall-speed"}:
+        quicker = bool(given & {"--fall-speed", "--fall-offset"})
+        if not given or given - {"--summary", "--fall-speed", "--fall-offset"}:
             raise InputError(
-                f"expected --summary or --fall-speed alone beside --into, got {', '.join(sorted(given)) or 'none'}; "
-                "export first, then give both"
+                "expected --summary, --fall-speed or --fall-offset alone beside --into, got "
+                f"{', '.join(sorted(given)) or 'none'}; export first, then give both"
             )
-        bundle = put_into(into, summary or None, fall_speed if "--fall-speed" in given else None)
-        told = [*summary, *(["fall speed"] if "--fall-speed" in given else [])]
+        # Both are from one line through the deciles: who gives one of them means its default by the other.
+        falls = {"fall_speed": fall_speed, "fall_offset_m_s": fall_offset} if quicker else None
+        bundle = put_into(into, summary or None, falls)
+        told = [*summary, *(["fall speed"] if quicker else [])]
         click.echo(f"{into}: {', '.join(told)}; sha256 {bundle.sha256[:12]}")
         return
     for name, value in (("--checkpoint", checkpoint), ("--out", out)):
@@ -172,7 +178,7 @@ def main(
         credits=_read(credits_file),
         default=SamplingDefaults(sampler, steps, guidance, Guidance(guidance, guidance, guidance_interval).interval),
     )
-    model = replace(model, summary=summary, fall_speed=fall_speed)
+    model = replace(model, summary=summary, fall_speed=fall_speed, fall_offset_m_s=fall_offset)
     if calibrate:
         model = calibrated(model, checkpoint, dataset, click.echo)
     embed = None

@@ -38,13 +38,16 @@ def read_summary(path: Path) -> dict[str, str]:
     return summary
 
 
-def put_into(folder: Path, summary: Mapping[str, str] | None = None, fall_speed: float | None = None) -> Bundle:
+def put_into(
+    folder: Path, summary: Mapping[str, str] | None = None, falls: Mapping[str, float] | None = None
+) -> Bundle:
     """Put what is known of a bundle only once it is there into it, in the place of what it says.
 
     Args:
         folder: The bundle.
         summary: What people should know of it; None = as it is.
-        fall_speed: How much faster its falls are gone through, which makes another bundle of it; None = as it is.
+        falls: How much faster its falls are gone through, in the manifest's names, which makes another bundle of it;
+            None = as it is.
 
     Returns:
         The bundle, opened and verified again.
@@ -58,8 +61,8 @@ def put_into(folder: Path, summary: Mapping[str, str] | None = None, fall_speed:
     values = json.loads(path.read_bytes())
     if summary is not None:
         values["summary"] = dict(summary)
-    if fall_speed is not None:
-        values["fall_speed"] = fall_speed
+    if falls is not None:
+        values |= falls
     content = to_json(values)
     parse_manifest(content, str(path))
     with atomic_file(path) as part:

@@ -75,6 +75,7 @@ from motion_runtime.feet_stand import feet_stand
 from motion_runtime.flips import without_flips
 from motion_runtime.free_fall import at_most_gravity
 from motion_runtime.keep_off import keep_off
+from motion_runtime.manifest import Manifest
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
 from motion_runtime.prediction import Prediction
@@ -164,7 +165,7 @@ def _uses_of(people: Sequence[int], request: GenerationRequest) -> list[tuple[Us
 
 
 def of_bodies(
-    made: Prediction, request: GenerationRequest, room: Room | None, fps: float, fall_speed: float = 1.0
+    made: Prediction, request: GenerationRequest, room: Room | None, fps: float, manifest: Manifest
 ) -> tuple[Array, Array]:
     """Fit one body to each pose, set it in the room, and correct it there.
 
@@ -173,7 +174,7 @@ def of_bodies(
         request: What is wanted.
         room: The request's room.
         fps: Frames a second.
-        fall_speed: How much faster than the network has them falls are gone through.
+        manifest: That of the bundle, which says how quick its falls are.
 
     Returns:
         Rotations (P, T, 22, 3, 3), entry 0 the root's orientation in the room, and pelves (P, T, 3) in the room.
@@ -183,7 +184,8 @@ def of_bodies(
     if request.ground and made.known is None and request.low_pass_s > 0:
         held = frozenset(person for grip in grips for person in (grip.person, grip.other))
         steady = come_down(steady, fps, made.placement, room.supports if room is not None else None, held)
-        rates = fall_rates(steady, fps, request.as_read.prompt_of_each, fall_speed)
+        quicker = manifest.fall_speed, manifest.fall_offset_m_s
+        rates = fall_rates(steady, fps, request.as_read.prompt_of_each, *quicker)
         steady, grips = at_most_gravity(steady, fps, grips, rates)
     rotations, root = fit_body(steady)
     rotations[..., 0, :, :] = made.placement.rotation @ rotations[..., 0, :, :]

@@ -131,7 +131,7 @@ class Generator:
     def pose(self, request: GenerationRequest, made: Prediction) -> Motion:
         """Take the noise off, fit one body to each pose and set it in the room: the second half of `generate`."""
         fps = self.bundle.manifest.fps
-        rotations, root = of_bodies(made, request, self._room_of(request), fps, self.bundle.manifest.fall_speed)
+        rotations, root = of_bodies(made, request, self._room_of(request), fps, self.bundle.manifest)
         joints, _ = forward_kinematics(rotations, root)
         return Motion(
             joints_m=joints.astype(np.float32),

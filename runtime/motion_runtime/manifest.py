@@ -207,6 +207,8 @@ class Manifest:
     """What the network's answers are multiplied by; None = they are taken as they are."""
     fall_speed: float = 1.0
     """How much faster than the network has them falls are gone through: `motion_runtime.fall_speed`."""
+    fall_offset_m_s: float = 0.0
+    """By how much more the pelvis sinks then, m/s: slow falls are too slow by more than quick ones."""
     summary: Mapping[str, str] = field(default_factory=dict)
     """What people should know of the model, by subject: data, training, metrics, limits ...; not part of its name."""
     batched: tuple[GraphSpec, ...] = ()

@@ -121,6 +121,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         precisions=dict(top.table("precisions").values) if "precisions" in top.values else {FP32: {}},
         calibration=None if top.values.get("calibration") is None else _calibration(top.table("calibration")),
         fall_speed=top.number("fall_speed", positive=True) if "fall_speed" in top.values else 1.0,
+        fall_offset_m_s=top.number("fall_offset_m_s") if "fall_offset_m_s" in top.values else 0.0,
         summary=top.table("summary").words() if "summary" in top.values else {},
         batched=_batched(top) if "batched" in top.values else (),
     )

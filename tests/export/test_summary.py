@@ -98,7 +98,8 @@ def test_what_is_no_summary_is_one_line_and_changes_nothing(toy: Path, tmp_path:
 def test_a_missing_file_a_broken_bundle_and_other_options(toy: Path, tmp_path: Path) -> None:
     good = written(tmp_path, SUMMARY)
     assert "No such file" in export("--summary", tmp_path / "none.json", "--into", toy).stderr
-    assert "expected --summary or --fall-speed alone beside --into, got none" in export("--into", toy).stderr
+    alone = "expected --summary, --fall-speed or --fall-offset alone beside --into, got none"
+    assert alone in export("--into", toy).stderr
     assert "got --steps, --summary" in export("--summary", good, "--into", toy, "--steps", 3).stderr
     assert "'--checkpoint'" in export("--out", toy).stderr
     assert "'--out'" in export("--checkpoint", toy).stderr
@@ -133,3 +134,11 @@ def test_the_speed_of_falls_is_put_into_a_bundle_once_it_was_measured(toy: Path)
     assert after.sha256 != before.sha256  # its falls are others
     assert f"fall speed; sha256 {after.sha256[:12]}" in result.output
     assert export("--fall-speed", 3.0, "--into", toy).exit_code == 2
+
+    # Both are one line's: a new speed alone takes the offset of before away.
+    assert export("--fall-speed", 0.9, "--fall-offset", 0.4, "--into", toy).exit_code == 0
+    manifest = Bundle.open(toy).manifest
+    assert (manifest.fall_speed, manifest.fall_offset_m_s) == (0.9, 0.4)
+    assert export("--fall-speed", 1.1, "--into", toy).exit_code == 0
+    assert Bundle.open(toy).manifest.fall_offset_m_s == 0.0
+    assert export("--fall-offset", -0.1, "--into", toy).exit_code == 2

@@ -143,10 +143,16 @@ def test_a_bundle_says_in_which_steps_it_guides(copy: Path) -> None:
 
 
 def test_a_bundle_says_how_much_faster_falls_are_gone_through(copy: Path) -> None:
-    rewrite(copy, lambda values: values.pop("fall_speed", None))
-    assert Bundle.open(copy).manifest.fall_speed == 1.0
-    rewrite(copy, lambda values: values.update(fall_speed=1.25))
-    assert Bundle.open(copy).manifest.fall_speed == 1.25
+    def without(values: dict[str, Any]) -> None:
+        for name in ("fall_speed", "fall_offset_m_s"):
+            values.pop(name, None)
+
+    rewrite(copy, without)
+    manifest = Bundle.open(copy).manifest
+    assert (manifest.fall_speed, manifest.fall_offset_m_s) == (1.0, 0.0)
+    rewrite(copy, lambda values: values.update(fall_speed=1.25, fall_offset_m_s=0.3))
+    manifest = Bundle.open(copy).manifest
+    assert (manifest.fall_speed, manifest.fall_offset_m_s) == (1.25, 0.3)
 
 
 def test_no_folder(tmp_path: Path) -> None:
@@ -264,6 +270,7 @@ def test_wrong_kernels_of_batches(copy: Path, edit: Edit, said: str) -> None:
         (lambda v: v["default"].update(guidance_interval="all"), "'guidance_interval'"),
         (lambda v: v.update(fall_speed=0), "'fall_speed'"),
         (lambda v: v.update(fall_speed="fast"), "'fall_speed'"),
+        (lambda v: v.update(fall_offset_m_s=-0.1), "'fall_offset_m_s'"),
         (lambda v: v.update(identities=1), "identities"),
         (lambda v: v.update(opset=17.5), "'opset'"),
         (lambda v: v.update(person_classes=[]), "'person_classes'"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.pose_vector import POSITIONS, encode
 from motion_preprocessing.rotations import about_z, matrix_from_rotation_vector
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
-from motion_runtime.fall_speed import DRIFTS_M, FALLS, fall_rates
+from motion_runtime.fall_speed import DRIFTS_M, FALLS, SLOWEST_M_S, fall_rates
 from motion_runtime.free_fall import at_most_gravity, heights_m, times_of
 
 Array = NDArray[np.floating[Any]]
@@ -78,6 +80,30 @@ def test_a_fall_is_gone_through_faster_by_the_factor() -> None:
     assert fastest[1] / fastest[0] == pytest.approx(QUICKER, rel=0.02)
     # Each frame shows the motion as it is at its own time: poses are the motion's.
     np.testing.assert_allclose(after, np.interp(times, np.arange(FRAMES), before), atol=1e-12)
+
+
+@pytest.mark.parametrize("seconds", [0.9, 1.3])
+def test_slow_falls_are_quickened_by_more_than_quick_ones(seconds: float) -> None:
+    scale, offset_m_s = 0.8, 0.45
+    x = toppling(seconds)
+    sinks_m_s = float(-np.gradient(pelvis_of(x)).min()) * FPS
+    assert sinks_m_s > SLOWEST_M_S
+    rates = fall_rates(x[None], FPS, ("a person falls",), scale, offset_m_s)[0]
+    # The line that speeds are brought onto: v' = scale v + offset.
+    assert rates.max() * sinks_m_s == pytest.approx(scale * sinks_m_s + offset_m_s, rel=1e-6)
+    after = pelvis_of(at_most_gravity(x[None], FPS, rates=rates[None])[0][0])
+    assert float(-np.gradient(after).min()) * FPS == pytest.approx(scale * sinks_m_s + offset_m_s, rel=0.03)
+
+
+def test_how_much_the_slowest_falls_are_quickened_is_bounded() -> None:
+    # Seen to fall, and hardly sinking: a division by its speed alone would rush through it.
+    x = toppling(2.0)
+    sinks_m_s = float(-np.gradient(pelvis_of(x)).min()) * FPS
+    assert sinks_m_s < SLOWEST_M_S
+    with patch("motion_runtime.fall_speed.falls", lambda _: [SimpleNamespace(start_s=0.5, end_s=5.0)]):
+        rates = fall_rates(x[None], FPS, ("a person falls",), 0.9, 0.45)[0]
+    assert rates.max() == pytest.approx(0.9 + 0.45 / SLOWEST_M_S, rel=1e-3)
+
 
 
 def test_speeds_do_not_jump() -> None:
