@@ -118,6 +118,7 @@ def _check_beside_jobs(ctx: click.Context) -> None:
 @click.option("--walls/--no-walls", default=True, show_default=True, help="Walls of the room hold people back.")
 @click.option("--amounts/--no-amounts", default=True, show_default=True, help="'Two metres', '90 degrees' are kept to.")
 @click.option("--plain/--no-plain", default=True, show_default=True, help="'Keels over' is read as 'falls', and so on.")
+@click.option("--ways/--no-ways", default=True, show_default=True, help="Who is not told which way falls any way.")
 @click.option("--ground/--no-ground", default=True, show_default=True, help="Nobody floats, sinks or falls too fast.")
 @click.option("--feet/--no-feet", default=True, show_default=True, help="Feet that stand do not slide.")
 @click.option("--use/--no-use", default=True, show_default=True, help="Who sits or lies is put on a seat or a bed.")
@@ -181,6 +182,7 @@ def main(
     calibrate: bool,
     amounts: bool,
     plain: bool,
+    ways: bool,
     ground: bool,
     feet: bool,
     use: bool,
@@ -268,6 +270,7 @@ def main(
         calibrate=calibrate,
         amounts=amounts,
         plain=plain,
+        ways=ways,
         ground=ground,
         feet=feet,
         use=use,

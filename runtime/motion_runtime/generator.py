@@ -228,7 +228,7 @@ class Generator:
         guidance = self.guidance_of(request)
         plan = plan_steps(self._schedule, sampler, steps, guidance=guidance, eta=request.eta)
         room = self._room_of(request)
-        request = self.staged(request).as_read
+        request = self.staged(request).as_made
         windows = self.windows_of(request)
         known = None if request.edits is None else request.edits.constraints(request.persons, windows[-1].end, fps)
         if known is not None and known.empty:

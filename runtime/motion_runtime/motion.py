@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.errors import InputError
 from motion_preprocessing.skeleton import JOINT_COUNT
+from motion_runtime.fall_ways import with_ways
 from motion_runtime.guidance import ALL_STEPS, Guidance
 from motion_runtime.plain_words import in_plain_words
 from motion_runtime.timeline import Timeline, motion_seconds
@@ -80,6 +81,8 @@ class GenerationRequest:
     """Whether ways are as long and turns as large as the prompt says where it says so."""
     plain: bool = True
     """Whether the model reads prompts in plain words where it does not know what to make of theirs (`plain_words`)."""
+    ways: bool = True
+    """Whether falls that are not told which way go in ways drawn by the seed (`fall_ways`)."""
     ground: bool = True
     """Whether a motion that floats over floor and furniture, or sinks into the floor, is moved onto them as a whole,
     and nobody falls faster than gravity lets them."""
@@ -168,6 +171,21 @@ class GenerationRequest:
         prompts = tuple(map(in_plain_words, self.prompts)) if self.plain else self.prompts
         too_long = any(len(prompt) > MAX_PROMPT_CHARACTERS for prompt in prompts)
         return self if too_long or prompts == self.prompts else replace(self, prompts=prompts)
+
+    @property
+    def as_made(self) -> GenerationRequest:
+        """The same in the words that the network is given: as read, with a way for each fall that has none."""
+        request = self.as_read
+        if not self.ways:
+            return request
+
+        def drawn(prompts: tuple[str, ...]) -> tuple[str, ...]:
+            found = tuple(with_ways(prompt, self.seed, self.sample, person) for person, prompt in enumerate(prompts))
+            return found if all(len(prompt) <= MAX_PROMPT_CHARACTERS for prompt in found) else prompts
+
+        each = drawn(request.prompt_of_each)
+        prompts = request.prompts if each == request.prompt_of_each else each
+        return replace(request, prompts=prompts, told=drawn(request.told), retold=drawn(request.retold))
 
     @property
     def timelines(self) -> tuple[Timeline, ...]:

@@ -281,7 +281,7 @@ def describe_run(
         },
         "request": {
             "prompts": list(motion.prompts),
-            "prompts_read_as": list(request.as_read.prompt_of_each),
+            "prompts_read_as": list(request.as_made.prompt_of_each),
             "prompts_left_out": [
                 " | ".join(filter(None, (generator.split_prompt(part.text)[1] for part in timeline.parts)))
                 for timeline in request.as_read.timelines
@@ -313,6 +313,7 @@ def describe_run(
             "calibrate": request.calibrate,
             "amounts": request.amounts,
             "plain": request.plain,
+            "ways": request.ways,
             "ground": request.ground,
             "feet": request.feet,
             "use": request.use,

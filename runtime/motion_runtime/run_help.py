@@ -28,7 +28,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         "Model",
         (
             "bundle", "provider", "precision", "batch", "sampler", "steps", "guidance", "guidance_text",
-            "guidance_scene", "guidance_interval", "plain", "calibrate", "low_pass",
+            "guidance_scene", "guidance_interval", "plain", "ways", "calibrate", "low_pass",
         ),
     ),
     ("Output", ("out", "formats", "cameras_path", "preview", "no_preview", "view", "open_view", "overwrite")),

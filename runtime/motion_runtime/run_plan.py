@@ -27,6 +27,8 @@ def describe_plan(
     first = generator.staged(replace(request, sample=0))
     windows = generator.windows_of(request)
     guidance = generator.guidance_of(request)
+    # Which way falls go is drawn for each sample.
+    read = request.as_made if num_samples == 1 else request.as_read
     return {
         "out": str(out),
         "samples": num_samples,
@@ -45,7 +47,7 @@ def describe_plan(
                 request.person_classes,
                 request.timelines,
                 request.prompt_of_each,
-                request.as_read.prompt_of_each,
+                read.prompt_of_each,
                 strict=True,
             )
         ],

@@ -236,7 +236,7 @@ def test_words_that_are_read_as_others_are_known() -> None:
 def test_a_run_says_how_a_prompt_is_read_where_that_differs(tmp_path: Path) -> None:
     def told(*more: object) -> str:
         arguments = ("--bundle", TOY, "--seconds", 1, "--steps", 2, "--no-preview", "--prompt", "a person keels over",
-                     "--out", tmp_path / "out")  # fmt: skip
+                     "--no-ways", "--out", tmp_path / "out")  # fmt: skip
         result = CliRunner().invoke(main, [str(value) for value in (*arguments, *more)])
         assert result.exit_code == 0, result.output
         return result.output

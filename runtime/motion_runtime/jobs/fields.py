@@ -31,8 +31,8 @@ REQUEST: Final = {
     "seconds": "seconds", "seed": "seed", "sampler": "sampler", "steps": "steps", "guidance": "guidance",
     "guidance_text": "guidance_text", "guidance_scene": "guidance_scene", "guidance_interval": "guidance_interval",
     "eta": "eta", "low_pass": "low_pass_s", "start": "start_m", "heading": "heading_deg", "goal": "goals",
-    "calibrate": "calibrate", "amounts": "amounts", "plain": "plain", "walls": "walls", "apart": "apart_m",
-    "ground": "ground", "feet": "feet", "use": "use", "solid": "solid", "hands": "hands",
+    "calibrate": "calibrate", "amounts": "amounts", "plain": "plain", "ways": "ways", "walls": "walls",
+    "apart": "apart_m", "ground": "ground", "feet": "feet", "use": "use", "solid": "solid", "hands": "hands",
 }  # fmt: skip
 """Fields that a request takes as they are, and what it calls them."""
 
@@ -277,6 +277,7 @@ KINDS: Final[dict[str, Callable[[str, Any], Value]]] = {
     "calibrate": _flag,
     "amounts": _flag,
     "plain": _flag,
+    "ways": _flag,
     "ground": _flag,
     "feet": _flag,
     "use": _flag,
