@@ -10,6 +10,7 @@ sentence of their own where it can be told what they do, and their class where a
     a nurse helps a patient stand up               that sentence for both, as helping was learned
     a patient stands up with the help of a nurse   a nurse helps a patient stand up, for both
     a nurse pushes a patient in a wheelchair       a nurse pushes a wheelchair / a patient sits in a wheelchair ...
+    two people walk | 3s: they sit down            a person walks | 3s: a person sits down, twice
 
 This is a grammar of a dozen rules and no parser: what it does not find stays one person's sentence.
 """
@@ -104,6 +105,9 @@ _VERBS: Final = frozenset([
     "sleep", "roll", "faint", "collapse", "stumble", "stroll", "jog"
 ])  # fmt: skip
 _PAST: Final = frozenset(word for verb in _VERBS for form, word in forms(verb) if form == PAST) - _VERBS
+_COUNTS: Final = {2: "two", 3: "three", 4: "four"}
+_THEY: Final = re.compile(r"(?:then )?(?:they|both|all|(?:both|all) of them)(?: both| all)? ((?!of\b).+)")
+_PART: Final = re.compile(r"((?:\d+(?:\.\d+)?\s*[sS]\s*:\s*)?)(.*)")
 _BE: Final = {"are": "is", "were": "was", "have": "has"}
 
 
@@ -118,10 +122,9 @@ def people_named(prompts: Sequence[str], person_classes: Sequence[str]) -> tuple
         A prompt and a class for each person; the arguments where nothing is found.
     """
     as_given = tuple(prompts), tuple(person_classes)
-    if len(as_given[0]) != 1 or as_given[1] or "|" in prompts[0]:
+    if len(as_given[0]) != 1 or as_given[1]:
         return as_given
-    sentence = " ".join(prompts[0].split()).rstrip(" .")
-    found = _people(sentence[:1].lower() + sentence[1:])
+    found = _in_parts(prompts[0].split("|"))
     if len(found) < 2:
         return as_given
     told, who = zip(*found, strict=True)
@@ -145,8 +148,34 @@ def somebody_else(prompts: Sequence[str]) -> str:
 
 def not_made(prompts: Sequence[str], persons: int) -> list[str]:
     """A line where a prompt names somebody beside the one person who is made."""
+    if persons == 1 and len(prompts) == 1 and "|" in prompts[0]:
+        parts = [" ".join(part.split()).rstrip(" .").lower() for part in prompts[0].split("|")]
+        several = next((part for part in parts if len(_people(_PART.sub(r"\2", part, count=1))) > 1), "")
+        if several:
+            return [f"'{several:.60}' is about several people, of whom one is made; give a prompt for each"]
     other = somebody_else(prompts) if persons == 1 else ""
     return [f"the prompt names '{other}' too, who is not made; give a prompt for each"] if other else []
+
+
+def _in_parts(parts: Sequence[str]) -> list[tuple[str, str]]:
+    """Everybody whom the first part names, in all parts: 'they' do what follows, or it names as many; [] otherwise."""
+    told: list[str] = []
+    who: list[str] = []
+    for part in parts:
+        length, sentence = _PART.fullmatch(" ".join(part.split()).rstrip(" .")).groups()  # type: ignore[union-attr]
+        sentence = sentence[:1].lower() + sentence[1:]
+        if who and (match := _THEY.fullmatch(sentence)):
+            all_do = f"{_COUNTS[len(who)]} people {match[1]}" if len(who) in _COUNTS else sentence
+            does = [_of_each(one if re.match(_SOMEBODY, one) else _a(one), match[1], all_do) for one in who]
+        else:
+            found = _people(sentence)
+            if len(found) < 2 or (who and len(found) != len(who)):
+                return []
+            does = [does for does, _ in found]
+            who = who or [one for _, one in found]
+        each = [f"{length}{one}" for one in does]
+        told = each if not told else [f"{before} | {one}" for before, one in zip(told, each, strict=True)]
+    return list(zip(told, who, strict=True))
 
 
 def _people(sentence: str) -> list[tuple[str, str]]:

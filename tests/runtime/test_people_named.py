@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from motion_runtime.cli import main
-from motion_runtime.people_named import as_named, people_named, somebody_else
+from motion_runtime.people_named import as_named, not_made, people_named, somebody_else
 
 WHEELED = "a patient sits in a wheelchair that is pushed"
 HELPS = "a nurse helps a patient stand up"
@@ -95,8 +95,39 @@ def test_who_says_how_many_there_are_is_believed(prompts: list[str], classes: li
     assert people_named(prompts, classes) == (tuple(prompts), tuple(classes))
 
 
-def test_parts_in_time_are_left_alone() -> None:
-    assert people_named(["two people walk | they sit down"], []) == (("two people walk | they sit down",), ())
+@pytest.mark.parametrize(
+    ("prompt", "each", "classes"),
+    [
+        ("two people walk | they sit down", ["a person walks | a person sits down"] * 2, "person person"),
+        ("2 people walk | 3s: then they sit down | 2.5s: both of them wave",
+         ["a person walks | 3s: a person sits down | 2.5s: a person waves"] * 2, "person person"),
+        ("A nurse and a patient walk. | 3s: They are turning around.",
+         ["a nurse walks | 3s: a nurse is turning around", "a patient walks | 3s: a patient is turning around"],
+         "staff patient"),
+        ("3s: a nurse helps a patient stand up | they walk",
+         ["3s: a nurse helps a patient stand up | a nurse walks",
+          "3s: a nurse helps a patient stand up | a patient walks"], "staff patient"),
+        ("three people walk | they dance together", ["a person walks | three people dance together"] * 3,
+         "person person person"),
+        ("a nurse and a patient walk | a man falls while a woman watches",
+         ["a nurse walks | a man falls", "a patient walks | a woman watches"], "staff patient"),
+    ],
+)  # fmt: skip
+def test_people_of_a_first_part_do_what_follows(prompt: str, each: list[str], classes: str) -> None:
+    assert people_named([prompt], []) == (tuple(each), tuple(classes.split()))
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "two people walk | a person sits down", "two people walk | three people sit down", "a person walks | they sit",
+        "a man walks while a woman sits down | the man sits down",
+    ],
+)  # fmt: skip
+def test_parts_that_name_others_or_fewer_are_left_alone_and_that_is_said(prompt: str) -> None:
+    assert people_named([prompt], []) == ((prompt,), ())
+    assert bool(not_made([prompt], 1)) == (not prompt.startswith("a person"))
+    assert not_made([prompt], 2) == []
 
 
 def test_it_is_said_whom_a_sentence_named() -> None:
