@@ -88,8 +88,10 @@ def stretched(orientations: Array, fps: float) -> tuple[Array, list[tuple[int, i
     return result, windows
 
 
-def joints_without_flips(joints_m: Array, fps: float) -> Array:
+def joints_without_flips(joints_m: Array, fps: float) -> tuple[Array, Array]:
     """Stretch what turns too fast of joints (T, 22, 3), as `stretched` does; the same joints where nothing flips.
+
+    Also gives how the body is turned then, (T, 3, 3).
 
     Between two ways of facing joints are those of a body without breadth, and which of them is left says nothing. So
     what they are to the body goes evenly, over as many frames as its turn takes, from what it is before to after.
@@ -97,7 +99,7 @@ def joints_without_flips(joints_m: Array, fps: float) -> Array:
     orientations = root_orientation(joints_m)
     turned, windows = stretched(orientations, fps)
     if not windows:
-        return joints_m
+        return joints_m, turned
     pelvis = joints_m[:, :1]
     own = (joints_m - pelvis) @ orientations  # (T, 22, 3) in the body's axes
     result = joints_m.copy()
@@ -105,7 +107,7 @@ def joints_without_flips(joints_m: Array, fps: float) -> Array:
         share = np.linspace(0.0, 1.0, last - first + 1)[:, None, None]
         between = own[first] + share * (own[last] - own[first])
         result[first : last + 1] = between @ turned[first : last + 1].swapaxes(-1, -2) + pelvis[first : last + 1]
-    return result
+    return result, turned
 
 
 def _way_round(start: Array, end: Array, own: Array, longest_rad: float) -> Array:

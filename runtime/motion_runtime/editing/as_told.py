@@ -76,8 +76,8 @@ class AsTold:
                 continue
             body = joints[person, self._since :]
             if amounts.turn_rad is not None:
-                body = joints_without_flips(body, self._fps)
-                body = turned(body, amounts.turn_rad, self._fps, either_side=amounts.either_side)
+                body, orientations = joints_without_flips(body, self._fps)
+                body = turned(body, orientations, amounts.turn_rad, self._fps, either_side=amounts.either_side)
             if amounts.way_m is not None:
                 body = gone(body, amounts.way_m, self._fps, stretch=1.0 if amounts.goes_on else STRETCH)
             joints[person, self._since :] = body
@@ -88,7 +88,8 @@ def way_and_turn(joints: Array, fps: float) -> tuple[float, float]:
     """How far somebody, (T, 22, 3), goes over the floor, and by how much they turn, counter-clockwise, radians."""
     if len(joints) < 2:
         return 0.0, 0.0
-    return float(_lengths(joints, fps).sum()), float(_turns(joints, fps)[-1])
+    orientations, _ = stretched(root_orientation(joints), fps)
+    return float(_lengths(joints, fps).sum()), float(_turns(orientations, fps)[-1])
 
 
 def gone(joints: Array, way_m: float, fps: float, stretch: float = STRETCH) -> Array:
@@ -107,10 +108,20 @@ def gone(joints: Array, way_m: float, fps: float, stretch: float = STRETCH) -> A
     return moved
 
 
-def turned(joints: Array, turn_rad: tuple[float, float], fps: float, *, either_side: bool = False) -> Array:
-    """Let somebody, (T, 22, 3), turn by as much as they are told, counter-clockwise; `either_side`, or clockwise."""
+def turned(
+    joints: Array, orientations: Array, turn_rad: tuple[float, float], fps: float, *, either_side: bool = False
+) -> Array:
+    """Let somebody turn by as much as they are told.
+
+    Args:
+        joints: (T, 22, 3).
+        orientations: (T, 3, 3) of the pelvis, without flips.
+        turn_rad: How much at least and at most, counter-clockwise.
+        fps: Frames a second.
+        either_side: Whether clockwise will do.
+    """
     least, most = turn_rad
-    own = _turns(joints, fps)
+    own = _turns(orientations, fps)
     if either_side and own[-1] < 0:
         least, most = -most, -least
     side = 1.0 if least + most >= 0 else -1.0
@@ -160,9 +171,11 @@ def _at_a_go(frames: int, middle: float, takes_s: float, fps: float) -> Array:
     return np.asarray(smooth_step((np.arange(frames) / max(frames - 1, 1) - middle) / takes + 0.5))
 
 
-def _turns(joints: Array, fps: float) -> Array:
-    """How far somebody has turned by each frame (T,), radians counter-clockwise, without swaying and stepping."""
-    # As the finished body turns: by a flash there and back not at all, though that may look like a whole turn.
-    orientations, _ = stretched(root_orientation(joints), fps)
+def _turns(orientations: Array, fps: float) -> Array:
+    """How far somebody has turned by each frame (T,), radians counter-clockwise, without swaying and stepping.
+
+    Orientations (T, 3, 3) without flips are those of the finished body: by a flash there and back it does not turn at
+    all, though that may look like a whole turn.
+    """
     steps = np.diff(np.unwrap(heading_rad(orientations)))
     return np.concatenate([[0.0], np.cumsum(low_pass(steps[:, None], _STEADY_S * fps)[:, 0])])
