@@ -30,10 +30,11 @@ def low_pass(x: NDArray[np.floating[Any]], sigma_frames: float) -> NDArray[np.fl
     offsets, kernel = gaussian(sigma_frames)
     if len(offsets) == 1:
         return values
-    frames = values.shape[-2]
+    frames, reach = values.shape[-2], len(offsets) // 2
+    continued = values[..., np.clip(np.arange(-reach, frames + reach), 0, frames - 1), :]
     result = np.zeros_like(values)
-    for offset, weight in zip(offsets, kernel, strict=True):
-        result += weight * values[..., np.clip(np.arange(frames) + offset, 0, frames - 1), :]
+    for first, weight in enumerate(kernel):
+        result += weight * continued[..., first : first + frames, :]
     return result
 
 
