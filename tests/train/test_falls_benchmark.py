@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ import pytest
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.scene import load_scene
 from motion_preprocessing.skeleton import JOINT_COUNT, WORLD_FROM_BODY
+from motion_runtime import GenerationRequest, Generator
 from motion_runtime.above_floor import LOWEST
 from motion_runtime.placement import Room
 
@@ -40,6 +42,19 @@ def test_a_pelvis_that_sinks_evenly(falls: ModuleType, speed_m_s: float) -> None
     assert begins == pytest.approx(40, abs=1)
     assert impact - begins == round(seconds * fps)
     assert falls.descent_of(body(np.tile([0.0, 0.0, 0.95], (120, 1))), fps) is None
+
+
+def test_falls_without_what_changes_their_time_are_those_of_a_bundle_that_changes_none(falls: ModuleType) -> None:
+    built_in = Generator.load(None, "cpu")
+    request = GenerationRequest(("a person falls backward",), seconds=3.0, seed=3)
+    made = built_in.predict(request)
+    timed, untimed = (falls.posed(built_in, request, made, timed=timed).joints_m for timed in (True, False))
+    manifest = replace(built_in.bundle.manifest, fall_speed=1.0, fall_offset_m_s=0.0)
+    even = Generator(replace(built_in.bundle, manifest=manifest), built_in.provider)
+    assert np.abs(timed - untimed).max() > 0.01
+    # That time runs out at rest is left out too, so the fall alone is compared.
+    fall = slice(0, 30)
+    np.testing.assert_allclose(untimed[:, fall], even.pose(request, made).joints_m[:, fall], atol=1e-3)
 
 
 def test_who_stands_in_a_bed_is_inside_and_who_stands_beside_it_is_not(falls: ModuleType) -> None:
