@@ -31,6 +31,7 @@ _LATE: Final = {
     "text": "motion_train.text_command:text_command",
     "clip": "motion_train.clip_command:clip_command",
     "unpack": "motion_train.unpack_command:unpack_command",
+    "average": "motion_train.average_command:average_command",
     "words": "motion_train.word_command:words_command",
 }
 """Commands whose modules load torch."""
