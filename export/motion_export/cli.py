@@ -144,8 +144,8 @@ def main(
                 "expected --summary, --fall-speed or --fall-offset alone beside --into, got "
                 f"{', '.join(sorted(given)) or 'none'}; export first, then give both"
             )
-        # Both are from one line through the deciles: who gives one of them means its default by the other.
-        falls = {"fall_speed": fall_speed, "fall_offset_m_s": fall_offset} if quicker else None
+        both = {"--fall-speed": ("fall_speed", fall_speed), "--fall-offset": ("fall_offset_m_s", fall_offset)}
+        falls = dict(both[flag] for flag in both if flag in given) if quicker else None
         bundle = put_into(into, summary or None, falls)
         told = [*summary, *(["fall speed"] if quicker else [])]
         click.echo(f"{into}: {', '.join(told)}; sha256 {bundle.sha256[:12]}")

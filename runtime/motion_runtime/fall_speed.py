@@ -54,7 +54,7 @@ RUNS_OUT_S: Final = 0.5
 
 
 SLOWEST_M_S: Final = 0.9
-"""A pelvis that sinks slower at most is quickened as if by this speed: nine of ten simulated ones sink at 1.4 m/s."""
+"""A pelvis that sinks slower at most is quickened as if by this one: nine of ten simulated ones sink at 1.4 or more."""
 
 
 def fall_rates(

@@ -17,6 +17,9 @@ from typing import Final
 
 import numpy as np
 
+from motion_runtime.plain_words import SUBJECTS
+from motion_runtime.prompt_words import PEOPLE
+
 WAYS: Final = ("forward", "backward", "to the left", "to the right")
 FALLS: Final = {
     "slips": (0, 35, 20, 27),
@@ -28,8 +31,8 @@ FALLS: Final = {
 """How many of 604 simulated falls go which of `WAYS`, by what makes them fall; the last: all of them together."""
 _CAUSES: Final = {
     "slips": re.compile(r"\bslip(?:s|ped|ping)?\b"),
-    "faints": re.compile(r"\b(?:faint(?:s|ed|ing)?|pass(?:es|ing)? out|los\w+ consciousness|collaps\w+|limp)\b"),
-    "loses balance": re.compile(r"\b(?:balance|stagger\w*|sway\w*|wobbl\w*)\b"),
+    "faints": re.compile(r"\b(?:faint(?:s|ed|ing)?|pass(?:es|ing)? out|los\w+ consciousness|collaps\w+|go\w+ limp)\b"),
+    "loses balance": re.compile(r"\b(?:balance(?! beam)|stagger\w*|sway\w*|wobbl\w*)\b"),
     "stands up": re.compile(r"\b(?:st[ao]+nds?|standing|stood|gets?|getting|rises?|rising) (?:\w+ )?up\b|\brises?\b"),
 }
 _FALLS: Final = re.compile(
@@ -39,11 +42,20 @@ _FALLS: Final = re.compile(
     r"(?=$| ?[.,;!]| (?:and|then|while|after|before|again|hard|heavily|suddenly|slowly|quickly|in|at|near|beside)\b)"
 )
 """Who falls to the floor, and nothing is said of where else; the floor goes without saying where a way is said."""
+_LENGTH: Final = re.compile(r"^\s*\d+(?:\.\d+)?\s*s\s*:")
+_LEADS: Final = frozenset(["and", "then", "is", "are", "was", "were", "both", "all", "again", ""])
+_LEADS_TO: Final = (SUBJECTS | _LEADS) - {"one", "another"}
+"""Words right before the fall of somebody, beside adverbs and commas: things fall as well, and 'fall' is a noun."""
+_WHO: Final = PEOPLE - {"old", "older", "elderly", "elder", "senior", "young"}
+"""Of two who are named one falls and the other does something with them, or to them: such sentences were learned so."""
 _SAID: Final = re.compile(
-    r"\b(?:(?:for|back|side)wards?|left|right|side|sides|sideways|back|front|face|facing|stomach|belly|chest|knees?|knee"
-    r"|hands?|behind|hip|hips|head|headlong|headfirst|trip\w*|stumbl\w*|push\w*|shov\w*|pull\w*|knock\w*|hits?|bump\w*"
-    r"|bed|sofa|couch|stairs?|ladder|out|off|from|against|into|asleep|love|apart|ill|silent|almost|nearly|not|never|like"
-    r"|without|pretends?|avoid\w*|about to)\b|n't\b"
+    r"\b(?:(?:for|back|side)wards?|left|right|sides?|sideways|back|front|face|facing|stomach|belly|chest|knees?|prone"
+    r"|supine|bottom|bum|buttocks|rear|elbows?|shoulders?|wrists?|hands?|behind|hips?|head|headlong|headfirst|direction"
+    r"|angle|reverse|diagonal\w*|trip\w*|stumbl\w*|push\w*|shov\w*|pull\w*|knock\w*|hits?|bump\w*|miss\w*|tackl\w*"
+    r"|kick\w*|punch\w*|struck|thrown|dragg\w*|div(?:es?|ing)|lean\w*|slid\w*|bike|bicycle|bed|sofa|couch|\w*stairs?"
+    r"|steps|ladder|out|off|from|against|into|asleep|love|apart|ill|silent|in (?:line|step|a \w*chair)|hard for"
+    r"|over and over|almost|nearly|hardly|barely|not|never|nobody|no one|like|as if|without|seems?|pretend\w*|imitat\w*"
+    r"|mim(?:es?|ing)|hugs?|hugging|together|each other|avoid\w*|about to|catch\w*)\b|n't\b"
 )
 """What says or implies which way, or that there is no fall."""
 _FROM_SEAT: Final = re.compile(
@@ -67,24 +79,33 @@ def with_ways(prompt: str, seed: int, sample: int, person: int) -> str:
     # A part of the counter that neither noise nor places reach.
     key, counter = np.array([seed, sample], np.uint64), np.array([0, 0, 1, 2 + person], np.uint64)
     rng = np.random.Generator(np.random.Philox(key=key, counter=counter))
-    return "|".join(_with_way(part, float(rng.random())) for part in parts)
+    # A number for each such fall, not for each part: in a room people are told more parts than their prompt has.
+    return "|".join(_with_way(part, float(rng.random())) if _open_fall(part) else part for part in parts)
 
 
 def _open_fall(part: str) -> re.Match[str] | None:
     """The last fall of a part, if nothing in it says or implies which way."""
-    text = part.lower()
-    if _SAID.search(_FROM_SEAT.sub("up", text)):
+    text = part.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    if len(text) != len(part) or _SAID.search(_FROM_SEAT.sub("up", text)) or len(_WHO.intersection(text.split())) > 1:
         return None
-    found = list(_FALLS.finditer(text))
+    found = [fall for fall in _FALLS.finditer(text) if _somebody_falls(text[: fall.start()])]
     return found[-1] if found else None
+
+
+def _somebody_falls(before: str) -> bool:
+    """Whether what stands before a fall leads to that of somebody."""
+    words = _LENGTH.sub("", before).split()
+    last = words[-1] if words else ""
+    return last.endswith(("ly", ",")) or last in _LEADS_TO
 
 
 def _with_way(part: str, drawn: float) -> str:
     """A part with its fall's way, where that is open."""
     fall = _open_fall(part)
-    if fall is None or len(part) != len(part.lower()):
+    if fall is None:
         return part
-    cause = next((name for name, said in _CAUSES.items() if said.search(part.lower())), "")
+    # What makes somebody fall comes before, or is the fall's own word.
+    cause = next((name for name, said in _CAUSES.items() if said.search(part[: fall.end("falls")].lower())), "")
     counts = np.cumsum(FALLS[cause])
     way = WAYS[int(np.searchsorted(counts, drawn * counts[-1], side="right"))]
     return f"{part[: fall.end('falls')]} {way}{part[fall.end() :]}"

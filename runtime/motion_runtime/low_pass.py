@@ -28,7 +28,7 @@ def low_pass(x: NDArray[np.floating[Any]], sigma_frames: float) -> NDArray[np.fl
     """
     values = np.asarray(x, dtype=np.float64)
     offsets, kernel = gaussian(sigma_frames)
-    if len(offsets) == 1:
+    if len(offsets) == 1 or values.shape[-2] == 0:
         return values
     frames, reach = values.shape[-2], len(offsets) // 2
     continued = values[..., np.clip(np.arange(-reach, frames + reach), 0, frames - 1), :]

@@ -12,7 +12,8 @@ sentence of their own where it can be told what they do, and their class where a
     a nurse pushes a patient in a wheelchair       a nurse pushes a wheelchair / a patient sits in a wheelchair ...
     two people walk | 3s: they sit down            a person walks | 3s: a person sits down, twice
 
-This is a grammar of a dozen rules and no parser: what it does not find stays one person's sentence.
+In parts the first one names them; a later one says what they do, or names the same people in the same order. This is a
+grammar of a dozen rules and no parser: what it does not find stays one person's sentence.
 """
 
 from __future__ import annotations
@@ -107,6 +108,8 @@ _VERBS: Final = frozenset([
 _PAST: Final = frozenset(word for verb in _VERBS for form, word in forms(verb) if form == PAST) - _VERBS
 _COUNTS: Final = {2: "two", 3: "three", 4: "four"}
 _THEY: Final = re.compile(r"(?:then )?(?:they|both|all|(?:both|all) of them)(?: both| all)? ((?!of\b).+)")
+_MODAL: Final = frozenset(["can", "will", "must", "may", "should", "could", "would", "don't", "do", "all", "both"])
+"""What is not made one's by an s: the sentence stays as it is."""
 _PART: Final = re.compile(r"((?:\d+(?:\.\d+)?\s*[sS]\s*:\s*)?)(.*)")
 _BE: Final = {"are": "is", "were": "was", "have": "has"}
 
@@ -165,17 +168,28 @@ def _in_parts(parts: Sequence[str]) -> list[tuple[str, str]]:
         length, sentence = _PART.fullmatch(" ".join(part.split()).rstrip(" .")).groups()  # type: ignore[union-attr]
         sentence = sentence[:1].lower() + sentence[1:]
         if who and (match := _THEY.fullmatch(sentence)):
-            all_do = f"{_COUNTS[len(who)]} people {match[1]}" if len(who) in _COUNTS else sentence
-            does = [_of_each(one if re.match(_SOMEBODY, one) else _a(one), match[1], all_do) for one in who]
-        else:
-            found = _people(sentence)
-            if len(found) < 2 or (who and len(found) != len(who)):
+            if match[1].split()[0] in _MODAL or (match[0].split()[0] in ("both", "all") and not _acts(match[1])):
                 return []
-            does = [does for does, _ in found]
-            who = who or [one for _, one in found]
+            all_do = f"{_COUNTS[len(who)]} people {match[1]}" if len(who) in _COUNTS else sentence
+            one_by_one = (found[0] if (found := re.match(_SOMEBODY, one)) else _a(one) for one in who)
+            does = [_of_each(one, match[1], all_do) for one in one_by_one]
+        else:
+            named = _people(sentence)
+            classes = [class_named(one) for _, one in named]
+            # Who is who is told by their classes: where these are others, or come in another order, by nothing.
+            if len(named) < 2 or (who and classes != [class_named(one) for one in who]):
+                return []
+            does = [does for does, _ in named]
+            who = who or [one for _, one in named]
         each = [f"{length}{one}" for one in does]
         told = each if not told else [f"{before} | {one}" for before, one in zip(told, each, strict=True)]
     return list(zip(told, who, strict=True))
+
+
+def _acts(does: str) -> bool:
+    """Whether words begin with what people do: 'both sit down', but not 'both hands up'."""
+    word = does.split()[0]
+    return word in _VERBS or word in _BE or word.endswith("ly")
 
 
 def _people(sentence: str) -> list[tuple[str, str]]:

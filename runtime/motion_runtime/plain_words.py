@@ -28,7 +28,7 @@ def _words(text: str) -> frozenset[str]:
 
 _KEPT: Final = 4096
 """Parts of prompts whose plain words are kept: jobs share theirs."""
-_SUBJECTS: Final = PEOPLE | _words(
+SUBJECTS: Final = PEOPLE | _words(
     "he she they i we you both each everybody everyone somebody someone who"
     " grandma grandpa granny grandmother grandfather gran grandad mother father mum dad aunt uncle wife husband"
     " client guest pensioner worker cleaner paramedic physician surgeon victim student actor"
@@ -199,7 +199,7 @@ def _is_meant(before: str, after: str, phrase: _Phrase) -> bool:
     elif form == PAST and _HAS.search(before):
         meant = True
     elif rule is None or rule.strict:
-        meant = last in _SUBJECTS | _JOINS or not last.isalpha()
+        meant = last in SUBJECTS | _JOINS or not last.isalpha()
     else:
         meant = last not in _BEFORE_NOUNS
     return meant and (rule is None or _goes_on(rule, _next(after)))

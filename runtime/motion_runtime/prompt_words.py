@@ -2,10 +2,9 @@
 
 The text tower answers to every text, and the motion to every answer: of a prompt in another language comes some motion,
 and nobody learns why it is not the one that was asked for. A word counts as known if the tower was taught it
-(`known_words.txt`: every form of every phrase that training sets in for another, and `taught_verbs.txt`: verbs that no
-caption has; tests hold both against the tower), or if the
-tokenizer has it whole: the vocabulary was cut so that the words of the captions are whole and those of other languages
-fall to pieces. Short words are whole in many languages, so of those only the first kind counts.
+(`known_words.txt`: every form of every phrase that training sets in for another), or if the tokenizer has it whole: the
+vocabulary was cut so that the words of the captions are whole and those of other languages fall to pieces.
+Short words are whole in many languages, so of those only the first kind counts.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from typing import Final
-
-from motion_runtime.verb_forms import forms
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _CONTRACTED: Final = re.compile(r"n't\b|(?<=\w)'(?:s|re|ll|ve|d|m)\b")
@@ -63,11 +60,8 @@ def shortened(prompt: str) -> str:
 
 @cache
 def _taught() -> frozenset[str]:
-    """Words of the tower's training, and every form of the verbs that it was taught afterwards."""
-    texts = resources.files("motion_runtime")
-    words = (texts / "known_words.txt").read_text(encoding="utf-8").split()
-    verbs = (texts / "taught_verbs.txt").read_text(encoding="utf-8").split()
-    return frozenset(words) | {word for verb in verbs for _, word in forms(verb)}
+    """Words of the tower's training."""
+    return frozenset((resources.files("motion_runtime") / "known_words.txt").read_text(encoding="utf-8").split())
 
 
 def is_understood(text: str, whole: Callable[[str], bool]) -> bool:

@@ -199,7 +199,7 @@ def run(
 
 def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
     """Say on stderr where a prompt is longer than the model's context, or in words that it does not know."""
-    for prompt in dict.fromkeys(part.text for timeline in request.as_read.timelines for part in timeline.parts):
+    for prompt in dict.fromkeys(part.text for timeline in request.as_made.timelines for part in timeline.parts):
         read, left_out = generator.split_prompt(prompt)
         if left_out:
             context = generator.bundle.manifest.text.context_length
@@ -284,7 +284,7 @@ def describe_run(
             "prompts_read_as": list(request.as_made.prompt_of_each),
             "prompts_left_out": [
                 " | ".join(filter(None, (generator.split_prompt(part.text)[1] for part in timeline.parts)))
-                for timeline in request.as_read.timelines
+                for timeline in request.as_made.timelines
             ],
             "parts": [
                 [

@@ -135,10 +135,10 @@ def test_the_speed_of_falls_is_put_into_a_bundle_once_it_was_measured(toy: Path)
     assert f"fall speed; sha256 {after.sha256[:12]}" in result.output
     assert export("--fall-speed", 3.0, "--into", toy).exit_code == 2
 
-    # Both are one line's: a new speed alone takes the offset of before away.
     assert export("--fall-speed", 0.9, "--fall-offset", 0.4, "--into", toy).exit_code == 0
     manifest = Bundle.open(toy).manifest
     assert (manifest.fall_speed, manifest.fall_offset_m_s) == (0.9, 0.4)
     assert export("--fall-speed", 1.1, "--into", toy).exit_code == 0
-    assert Bundle.open(toy).manifest.fall_offset_m_s == 0.0
+    manifest = Bundle.open(toy).manifest
+    assert (manifest.fall_speed, manifest.fall_offset_m_s) == (1.1, 0.4)  # what was not given stays
     assert export("--fall-offset", -0.1, "--into", toy).exit_code == 2

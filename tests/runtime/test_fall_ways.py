@@ -32,6 +32,8 @@ def drawn(prompt: str, count: int = 40) -> set[str]:
         ("An old man falls on the ground and lies still", "An old man falls {} and lies still"),
         ("a person is falling down", "a person is falling down {}"),
         ("two people fall to the floor.", "two people fall {}."),
+        ("a person falls and gets up", "a person falls {} and gets up"),
+        ("an old man slowly falls, then he lies still", "an old man slowly falls {}, then he lies still"),
         ("a resident collapses in the kitchen", "a resident collapses {} in the kitchen"),
         ("a patient faints and falls to the floor", "a patient faints and falls {}"),
         ("she slips and falls while she walks", "she slips and falls {} while she walks"),
@@ -57,6 +59,13 @@ def test_what_is_left_open_is_said(prompt: str, template: str) -> None:
         "a person bends over after a fall", "he walks as if to fall asleep", "a person falls into a chair",
         "a person falls over the rug", "night falls on the town",
         "a person walks backward and falls", "a person pretends to fall", "the fall of a person",
+        "a person falls and lies prone", "a person falls and lands on the buttocks",
+        "a person misses the chair and falls",
+        "a person walks downstairs and falls", "a person is tackled and falls", "nobody falls",
+        "a person doesn\N{RIGHT SINGLE QUOTATION MARK}t fall", "a person collapses in a chair",
+        "a cup falls and a person picks it up", "this fall, a person walks", "a person walks in fall and runs",
+        "a person watches the leaves falling", "a nurse catches a patient who falls",
+        "a nurse helps a patient who falls", "a person has had one fall and lies",
     ],
 )  # fmt: skip
 def test_what_is_said_or_implied_stays(prompt: str) -> None:
@@ -83,6 +92,19 @@ def test_ways_are_as_frequent_as_simulated_ones(cause: str, prompt: str) -> None
         # Four standard deviations of a binomial share.
         assert abs(found[way] / count - share) <= 4 * (share * (1 - share) / count) ** 0.5, way
     assert sum(found.values()) == count
+
+
+def test_what_comes_after_a_fall_is_not_its_cause() -> None:
+    for seed in range(60):
+        plain = with_ways("a person falls", seed, 0, 0)
+        assert with_ways("a person falls and gets up", seed, 0, 0) == f"{plain} and gets up"
+
+
+def test_parts_that_a_room_adds_leave_each_fall_its_way() -> None:
+    for seed in range(60):
+        short = with_ways("a person walks and sits down | a person falls", seed, 0, 0).split(" | ")
+        long = with_ways("a person walks | a person sits down | a person falls", seed, 0, 0).split(" | ")
+        assert short[-1] == long[-1]
 
 
 def test_seed_sample_person_and_part_decide_and_nothing_else() -> None:

@@ -109,8 +109,10 @@ def test_who_says_how_many_there_are_is_believed(prompts: list[str], classes: li
           "3s: a nurse helps a patient stand up | a patient walks"], "staff patient"),
         ("three people walk | they dance together", ["a person walks | three people dance together"] * 3,
          "person person person"),
-        ("a nurse and a patient walk | a man falls while a woman watches",
-         ["a nurse walks | a man falls", "a patient walks | a woman watches"], "staff patient"),
+        ("a nurse and a patient walk | the nurse watches while the patient falls",
+         ["a nurse walks | the nurse watches", "a patient walks | the patient falls"], "staff patient"),
+        ("a man walks while a woman sits | they stand up", ["a man walks | a man stands up",
+         "a woman sits | a woman stands up"], "person person"),
     ],
 )  # fmt: skip
 def test_people_of_a_first_part_do_what_follows(prompt: str, each: list[str], classes: str) -> None:
@@ -121,7 +123,8 @@ def test_people_of_a_first_part_do_what_follows(prompt: str, each: list[str], cl
     "prompt",
     [
         "two people walk | a person sits down", "two people walk | three people sit down", "a person walks | they sit",
-        "a man walks while a woman sits down | the man sits down",
+        "a man walks while a woman sits down | the man sits down", "two people walk | both hands up",
+        "a nurse and a patient walk | the patient falls while the nurse watches", "two people walk | they don't sit",
     ],
 )  # fmt: skip
 def test_parts_that_name_others_or_fewer_are_left_alone_and_that_is_said(prompt: str) -> None:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from motion_preprocessing.captions import sentences_for_label, third_person
-from motion_runtime import Generator
+from motion_preprocessing.captions import sentences_for_label
 from motion_runtime.bundle import Bundle
 from motion_runtime.prompt_words import is_understood, shortened
 from motion_runtime.tokenizer import PromptTokenizer
 
 DOCS = Path(__file__).parents[2] / "docs"
 MOST_FALSE = 0.005
-TAUGHT = (resources.files("motion_runtime") / "taught_verbs.txt").read_text(encoding="utf-8").split()
 OTHER_LANGUAGES = (
     "Ein alter Mann stolpert und stürzt",
     "Die Patientin steht vom Stuhl auf",
@@ -156,37 +150,3 @@ def test_prompts_of_the_documentation_raise_none(tokenizer: PromptTokenizer) -> 
 def test_a_long_prompt_is_shown_by_its_start() -> None:
     assert shortened("geht") == "'geht'"
     assert shortened("ab " * 30) == f"'{'ab ' * 13}a...'"
-
-
-PLAIN = (
-    "walks", "runs", "falls to the floor", "lies", "sits down", "climbs", "dances", "jumps up", "crawls", "drinks",
-    "throws something", "waves", "reaches",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def heard() -> Callable[[str], NDArray[np.float32]]:
-    """What the denoiser hears of 'a person <text>': the built-in tower's answer behind a layer norm, of length 1."""
-    generator = Generator.load(None, provider="cpu")
-
-    def unit(text: str) -> NDArray[np.float32]:
-        answer = generator._embed(f"a person {text}")[0]
-        centred = answer - answer.mean()
-        return np.asarray(centred / np.linalg.norm(centred))
-
-    return unit
-
-
-def test_verbs_that_the_tower_was_taught_are_said_like_plain_ones(heard: Callable[[str], NDArray[np.float32]]) -> None:
-    plain = np.stack([heard(words) for words in PLAIN])
-    nearest = {verb: float((plain @ heard(third_person(verb))).max()) for verb in TAUGHT}
-    assert len(nearest) > 50
-    assert {verb: value for verb, value in nearest.items() if value < 0.9} == {}
-    nobody_taught = ("ponder", "negotiate", "whisper", "divorce", "glisten", "knit", "sneeze", "vomit", "yodel")
-    assert np.median([(plain @ heard(third_person(verb))).max() for verb in nobody_taught]) < 0.8
-
-
-@pytest.mark.parametrize("prompt", ["a person ambulates", "she was hurtling", "a person clambered", "he gulps"])
-def test_such_verbs_are_not_warned_about(prompt: str) -> None:
-    assert is_understood(prompt, lambda word: False)
-    assert not is_understood("a person ponders", lambda word: False)

@@ -15,6 +15,7 @@ from motion_train import checkpoint
 from motion_train.checkpoint import Checkpoint, Progress
 from motion_train.config import differences
 from motion_train.denoiser import Denoiser
+from motion_train.initial import same_weights, tower_of
 
 EXAMPLES = """\b
 Examples:
@@ -30,7 +31,7 @@ def average(first: Checkpoint, second: Checkpoint, share: float) -> Denoiser:
     equation 1).
 
     Raises:
-        InputError: They are models of different sizes, of another diffusion, or of another normaliser.
+        InputError: They are models of different sizes, of another diffusion, normaliser or text tower.
     """
     lines = [
         line for line in differences(first.config, second.config)
@@ -39,6 +40,9 @@ def average(first: Checkpoint, second: Checkpoint, share: float) -> Denoiser:
     one, other = first.normaliser, second.normaliser
     if not lines and not (np.array_equal(one.mean, other.mean) and np.array_equal(one.std, other.std)):
         lines = ["another normaliser"]
+    towers = tower_of(first), tower_of(second)
+    if not lines and None not in towers and not same_weights(*towers):  # type: ignore[arg-type]
+        lines = ["another text tower"]
     if lines:
         raise InputError(
             f"expected two runs of one model, got {lines[0]} for '{first.folder}' and '{second.folder}'; give a run "
@@ -61,6 +65,8 @@ def average_command(first: Path, second: Path, share: float, out: Path, overwrit
 
     Its settings, progress and text tower are SECOND's; nothing of the optimiser is kept.
     """
+    if not 0 <= share <= 1:
+        raise InputError(f"expected a number from 0 to 1, got {share} for --share; give the share of the second run")
     one, other = (checkpoint.load(checkpoint.find(path, "best")) for path in (first, second))
     model = average(one, other, share)
     # Nobody has measured these weights.

@@ -64,7 +64,7 @@ def start_from(model: Denoiser, saved: Checkpoint, new_tower: TextTower, sentenc
     old_tower = tower_of(saved)
     if old_tower is None:
         return "its text tower is not there any more: the text projection is kept as it is"
-    if _same_weights(old_tower, new_tower):
+    if same_weights(old_tower, new_tower):
         return "the text tower is the same"
     old, new = (torch.from_numpy(_embed(tower)(sentences)) for tower in (old_tower, new_tower))
     error = refit_text(model.text_in, old, new)
@@ -101,6 +101,7 @@ def _embed(tower: TextTower) -> Embed:
     return embedder(tower.encode, tower.prompt_tokenizer().encode)
 
 
-def _same_weights(first: nn.Module, second: nn.Module) -> bool:
+def same_weights(first: nn.Module, second: nn.Module) -> bool:
+    """Whether two modules are the same to the bit."""
     a, b = first.state_dict(), second.state_dict()
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
