@@ -138,16 +138,15 @@ def main(
     if into is not None:
         named = {option.opts[0]: ctx.get_parameter_source(option.name or "") for option in ctx.command.params}
         given = {option for option, source in named.items() if source is ParameterSource.COMMANDLINE} - {"--into"}
-        quicker = bool(given & {"--fall-speed", "--fall-offset"})
         if not given or given - {"--summary", "--fall-speed", "--fall-offset"}:
             raise InputError(
                 "expected --summary, --fall-speed or --fall-offset alone beside --into, got "
                 f"{', '.join(sorted(given)) or 'none'}; export first, then give both"
             )
-        both = {"--fall-speed": ("fall_speed", fall_speed), "--fall-offset": ("fall_offset_m_s", fall_offset)}
-        falls = dict(both[flag] for flag in both if flag in given) if quicker else None
-        bundle = put_into(into, summary or None, falls)
-        told = [*summary, *(["fall speed"] if quicker else [])]
+        falls = {"fall_speed": fall_speed} if "--fall-speed" in given else {}
+        falls |= {"fall_offset_m_s": fall_offset} if "--fall-offset" in given else {}
+        bundle = put_into(into, summary or None, falls or None)
+        told = [*summary, *(["fall speed"] if falls else [])]
         click.echo(f"{into}: {', '.join(told)}; sha256 {bundle.sha256[:12]}")
         return
     for name, value in (("--checkpoint", checkpoint), ("--out", out)):

@@ -51,8 +51,6 @@ DRIFTS_M: Final = 0.1
 """... no joint gets farther than this from where it is, or somebody does something, and time goes on."""
 RUNS_OUT_S: Final = 0.5
 """So much of the motion is left to it, slower and slower."""
-
-
 SLOWEST_M_S: Final = 0.9
 """A pelvis that sinks slower at most is quickened as if by this one: nine of ten simulated ones sink at 1.4 or more."""
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from motion_runtime.plain_words import SUBJECTS
 from motion_runtime.prompt_words import PEOPLE
+from motion_runtime.timeline import LENGTH
 
 WAYS: Final = ("forward", "backward", "to the left", "to the right")
 FALLS: Final = {
@@ -42,7 +43,6 @@ _FALLS: Final = re.compile(
     r"(?=$| ?[.,;!]| (?:and|then|while|after|before|again|hard|heavily|suddenly|slowly|quickly|in|at|near|beside)\b)"
 )
 """Who falls to the floor, and nothing is said of where else; the floor goes without saying where a way is said."""
-_LENGTH: Final = re.compile(r"^\s*\d+(?:\.\d+)?\s*s\s*:")
 _LEADS: Final = frozenset(["and", "then", "is", "are", "was", "were", "both", "all", "again", ""])
 _LEADS_TO: Final = (SUBJECTS | _LEADS) - {"one", "another"}
 """Words right before the fall of somebody, beside adverbs and commas: things fall as well, and 'fall' is a noun."""
@@ -74,13 +74,15 @@ def with_ways(prompt: str, seed: int, sample: int, person: int) -> str:
         person: Whose prompt it is.
     """
     parts = prompt.split("|")
-    if not any(_open_fall(part) for part in parts):
+    falls = [_open_fall(part) for part in parts]
+    if not any(falls):
         return prompt
     # A part of the counter that neither noise nor places reach.
     key, counter = np.array([seed, sample], np.uint64), np.array([0, 0, 1, 2 + person], np.uint64)
     rng = np.random.Generator(np.random.Philox(key=key, counter=counter))
     # A number for each such fall, not for each part: in a room people are told more parts than their prompt has.
-    return "|".join(_with_way(part, float(rng.random())) if _open_fall(part) else part for part in parts)
+    each = zip(parts, falls, strict=True)
+    return "|".join(part if fall is None else _with_way(part, fall, float(rng.random())) for part, fall in each)
 
 
 def _open_fall(part: str) -> re.Match[str] | None:
@@ -94,16 +96,15 @@ def _open_fall(part: str) -> re.Match[str] | None:
 
 def _somebody_falls(before: str) -> bool:
     """Whether what stands before a fall leads to that of somebody."""
-    words = _LENGTH.sub("", before).split()
+    before = before.strip()
+    length = LENGTH.match(before)
+    words = before[length.end() if length else 0 :].split()
     last = words[-1] if words else ""
     return last.endswith(("ly", ",")) or last in _LEADS_TO
 
 
-def _with_way(part: str, drawn: float) -> str:
-    """A part with its fall's way, where that is open."""
-    fall = _open_fall(part)
-    if fall is None:
-        return part
+def _with_way(part: str, fall: re.Match[str], drawn: float) -> str:
+    """A part with its fall's way."""
     # What makes somebody fall comes before, or is the fall's own word.
     cause = next((name for name, said in _CAUSES.items() if said.search(part[: fall.end("falls")].lower())), "")
     counts = np.cumsum(FALLS[cause])

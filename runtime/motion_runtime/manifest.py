@@ -80,6 +80,10 @@ class Normaliser:
     std: NDArray[np.float32]
     """(D,) standard deviation, above 0."""
 
+    def same_as(self, other: Normaliser) -> bool:
+        """Whether numbers of one mean the same as those of the other."""
+        return np.array_equal(self.mean, other.mean) and np.array_equal(self.std, other.std)
+
     def normalise(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pose vectors (..., D) to the model's numbers."""
         return (x - self.mean) / self.std

@@ -185,7 +185,10 @@ class GenerationRequest:
 
         each = drawn(request.prompt_of_each)
         prompts = request.prompts if each == request.prompt_of_each else each
-        return replace(request, prompts=prompts, told=drawn(request.told), retold=drawn(request.retold))
+        made = prompts, drawn(request.told), drawn(request.retold)
+        if made == (request.prompts, request.told, request.retold):
+            return request
+        return replace(request, prompts=made[0], told=made[1], retold=made[2])
 
     @property
     def timelines(self) -> tuple[Timeline, ...]:

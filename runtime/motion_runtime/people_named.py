@@ -25,6 +25,7 @@ from typing import Final
 from motion_preprocessing.captions import third_person
 from motion_runtime.person_classes import class_named
 from motion_runtime.said import GETS_UP
+from motion_runtime.timeline import LENGTH
 from motion_runtime.verb_forms import PAST, forms
 from motion_runtime.who_holds import who_holds, who_wheels
 
@@ -106,11 +107,10 @@ _VERBS: Final = frozenset([
     "sleep", "roll", "faint", "collapse", "stumble", "stroll", "jog"
 ])  # fmt: skip
 _PAST: Final = frozenset(word for verb in _VERBS for form, word in forms(verb) if form == PAST) - _VERBS
-_COUNTS: Final = {2: "two", 3: "three", 4: "four"}
+_COUNTS: Final = {number: word for word, number in _NUMBERS.items() if word.isalpha()}
 _THEY: Final = re.compile(r"(?:then )?(?:they|both|all|(?:both|all) of them)(?: both| all)? ((?!of\b).+)")
 _MODAL: Final = frozenset(["can", "will", "must", "may", "should", "could", "would", "don't", "do", "all", "both"])
 """What is not made one's by an s: the sentence stays as it is."""
-_PART: Final = re.compile(r"((?:\d+(?:\.\d+)?\s*[sS]\s*:\s*)?)(.*)")
 _BE: Final = {"are": "is", "were": "was", "have": "has"}
 
 
@@ -152,8 +152,8 @@ def somebody_else(prompts: Sequence[str]) -> str:
 def not_made(prompts: Sequence[str], persons: int) -> list[str]:
     """A line where a prompt names somebody beside the one person who is made."""
     if persons == 1 and len(prompts) == 1 and "|" in prompts[0]:
-        parts = [" ".join(part.split()).rstrip(" .").lower() for part in prompts[0].split("|")]
-        several = next((part for part in parts if len(_people(_PART.sub(r"\2", part, count=1))) > 1), "")
+        sentences = (_sentence(part)[1] for part in prompts[0].split("|"))
+        several = next((sentence for sentence in sentences if len(_people(sentence)) > 1), "")
         if several:
             return [f"'{several:.60}' is about several people, of whom one is made; give a prompt for each"]
     other = somebody_else(prompts) if persons == 1 else ""
@@ -165,8 +165,7 @@ def _in_parts(parts: Sequence[str]) -> list[tuple[str, str]]:
     told: list[str] = []
     who: list[str] = []
     for part in parts:
-        length, sentence = _PART.fullmatch(" ".join(part.split()).rstrip(" .")).groups()  # type: ignore[union-attr]
-        sentence = sentence[:1].lower() + sentence[1:]
+        length, sentence = _sentence(part)
         if who and (match := _THEY.fullmatch(sentence)):
             if match[1].split()[0] in _MODAL or (match[0].split()[0] in ("both", "all") and not _acts(match[1])):
                 return []
@@ -184,6 +183,14 @@ def _in_parts(parts: Sequence[str]) -> list[tuple[str, str]]:
         each = [f"{length}{one}" for one in does]
         told = each if not told else [f"{before} | {one}" for before, one in zip(told, each, strict=True)]
     return list(zip(told, who, strict=True))
+
+
+def _sentence(part: str) -> tuple[str, str]:
+    """The length that a part begins with ('3s: '), '' where there is none, and its sentence, begun in lower case."""
+    words = " ".join(part.split()).rstrip(" .")
+    length = LENGTH.match(words)
+    begin = length.end() if length else 0
+    return words[:begin], words[begin : begin + 1].lower() + words[begin + 1 :]
 
 
 def _acts(does: str) -> bool:

@@ -15,7 +15,8 @@ from motion_preprocessing.errors import InputError
 
 LEAST_PART_S: Final = 1.0
 """Shorter parts show nothing of what they ask for."""
-_LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)\s*s\s*:\s*", re.IGNORECASE)
+LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)\s*s\s*:\s*", re.IGNORECASE)
+"""What a part of a given length begins with."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Timeline:
         parts: list[Part] = []
         for piece in prompt.split("|"):
             text = piece.strip()
-            length = _LENGTH.match(text)
+            length = LENGTH.match(text)
             if length:
                 text = text[length.end() :]
             if not text.strip() and "|" in prompt:

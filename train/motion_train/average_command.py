@@ -6,16 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
 
 from motion_preprocessing.atomic_output import atomic_folder
+from motion_preprocessing.command import OneLineCommand
 from motion_preprocessing.errors import InputError
 from motion_train import checkpoint
-from motion_train.checkpoint import Checkpoint, Progress
-from motion_train.config import differences
+from motion_train.checkpoint import Checkpoint
 from motion_train.denoiser import Denoiser
-from motion_train.initial import same_weights, tower_of
+from motion_train.initial import other_model, same_weights, tower_of
 
 EXAMPLES = """\b
 Examples:
@@ -33,19 +32,16 @@ def average(first: Checkpoint, second: Checkpoint, share: float) -> Denoiser:
     Raises:
         InputError: They are models of different sizes, of another diffusion, normaliser or text tower.
     """
-    lines = [
-        line for line in differences(first.config, second.config)
-        if line.startswith(("model.", "diffusion.")) and not line.startswith("model.dropout")
-    ]  # fmt: skip
-    one, other = first.normaliser, second.normaliser
-    if not lines and not (np.array_equal(one.mean, other.mean) and np.array_equal(one.std, other.std)):
-        lines = ["another normaliser"]
-    towers = tower_of(first), tower_of(second)
-    if not lines and None not in towers and not same_weights(*towers):  # type: ignore[arg-type]
-        lines = ["another text tower"]
-    if lines:
+    got = other_model(first.config, second.config)
+    if not got and not first.normaliser.same_as(second.normaliser):
+        got = "another normaliser"
+    if not got:
+        one, other = tower_of(first), tower_of(second)
+        if one is not None and other is not None and not same_weights(one, other):
+            got = "another text tower"
+    if got:
         raise InputError(
-            f"expected two runs of one model, got {lines[0]} for '{first.folder}' and '{second.folder}'; give a run "
+            f"expected two runs of one model, got {got} for '{first.folder}' and '{second.folder}'; give a run "
             "and one that began with its weights"
         )
     model = Denoiser(second.config.model)
@@ -54,7 +50,7 @@ def average(first: Checkpoint, second: Checkpoint, share: float) -> Denoiser:
     return model
 
 
-@click.command("average", epilog=EXAMPLES)
+@click.command("average", cls=OneLineCommand, epilog=EXAMPLES)
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @click.option("--share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="0 = FIRST, 1 = SECOND.")
@@ -65,12 +61,10 @@ def average_command(first: Path, second: Path, share: float, out: Path, overwrit
 
     Its settings, progress and text tower are SECOND's; nothing of the optimiser is kept.
     """
-    if not 0 <= share <= 1:
-        raise InputError(f"expected a number from 0 to 1, got {share} for --share; give the share of the second run")
     one, other = (checkpoint.load(checkpoint.find(path, "best")) for path in (first, second))
     model = average(one, other, share)
     # Nobody has measured these weights.
-    progress: Progress = replace(other.progress, train_loss=None, validation_loss=None, best_validation_loss=None)
+    progress = replace(other.progress, train_loss=None, validation_loss=None, best_validation_loss=None)
     unused = torch.optim.AdamW(model.parameters())
     with atomic_folder(out, overwrite=overwrite) as folder:
         checkpoint.save(folder, other.config, other.normaliser, progress, model, model, unused, other.data)

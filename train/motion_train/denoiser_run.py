@@ -267,8 +267,7 @@ def _folder(path: str, marker: str, flag: str, maker: str) -> Path:
 
 def _check_lessons(teacher: Checkpoint, normaliser: Normaliser) -> None:
     """Refuse a teacher whose answers, in deviations of its own data, mean something else."""
-    found = teacher.normaliser
-    if not (np.array_equal(found.mean, normaliser.mean) and np.array_equal(found.std, normaliser.std)):
+    if not teacher.normaliser.same_as(normaliser):
         raise InputError(
             f"expected the normaliser of --init, got another in '{teacher.folder}' for teacher.run; give a run that "
             "began with the same weights"

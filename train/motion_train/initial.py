@@ -35,11 +35,16 @@ def load_initial(folder: Path, settings: TrainConfig, flag: str = "--init") -> C
         InputError: It is none, or that of a model of another size or another diffusion.
     """
     saved = checkpoint.load(checkpoint.find(folder, "best"))
-    for line in differences(saved.config, settings):
-        # Dropout is no part of the weights: who only learns from a teacher does without.
-        if line.startswith(("model.", "diffusion.")) and not line.startswith("model.dropout"):
-            raise InputError(f"expected the settings of '{folder}', got {line} for {flag}; set it as there")
+    if line := other_model(saved.config, settings):
+        raise InputError(f"expected the settings of '{folder}', got {line} for {flag}; set it as there")
     return saved
+
+
+def other_model(first: TrainConfig, second: TrainConfig) -> str:
+    """The first setting by which the weights of two runs mean something else, as a line; '' = none."""
+    lines = (line for line in differences(first, second) if line.startswith(("model.", "diffusion.")))
+    # Dropout is no part of the weights: who only learns from a teacher does without.
+    return next((line for line in lines if not line.startswith("model.dropout")), "")
 
 
 def tower_of(saved: Checkpoint) -> TextTower | None:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -160,8 +159,7 @@ class Trainer:
             InputError: It is that of another model or other data, or the run is over.
         """
         require_unfinished(self.config.run, saved.progress)
-        old, new = saved.normaliser, self.normaliser
-        if not (np.array_equal(old.mean, new.mean) and np.array_equal(old.std, new.std)):
+        if not saved.normaliser.same_as(self.normaliser):
             raise InputError(
                 f"expected the normaliser of '{saved.folder}', got another for the dataset; resume with the dataset "
                 "that the run began with, or start a new run"
