@@ -184,6 +184,9 @@ def test_a_run_is_taught_by_another_than_it_starts_from(tmp_path: Path, toml: Pa
     result = run(*arguments, "--set", f"teacher.run={tmp_path / 'nothing'}")
     assert result.exit_code == 2
     assert "nothing" in result.stderr.splitlines()[-1]
+    result = run(*arguments, *of_second, "--set", "teacher.share=0")
+    assert result.exit_code == 2
+    assert "got 0 beside teacher.run; set teacher.share" in result.stderr.splitlines()[-1]
 
 
 def test_the_text_projection_is_refitted_to_another_tower() -> None:

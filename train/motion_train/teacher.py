@@ -58,6 +58,8 @@ class TeacherConfig:
             raise ValueError("expected guidance 1, got another beside a level that the teacher answers from; set one")
         if self.guidance != 1 and self.share == 0:
             raise ValueError("expected a share of taught batches, got 0 for guidance to be learned")
+        if self.share == 0 and (unused := "teacher.run" if self.run else "teacher.dataset" if self.dataset else ""):
+            raise ValueError(f"expected a share of taught batches, got 0 beside {unused}; set teacher.share")
 
 
 class Interleaved:

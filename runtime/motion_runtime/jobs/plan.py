@@ -146,7 +146,7 @@ def _note_prompts(
     generator: Generator, request: GenerationRequest, line: int, cut: dict[str, int], strange: dict[str, int]
 ) -> None:
     """Remember prompts that are longer than the model's context, by their last words, and those that say it nothing."""
-    for part in (part for timeline in request.as_read.timelines for part in timeline.parts):
+    for part in (part for timeline in request.as_made.timelines for part in timeline.parts):
         read, left_out = generator.split_prompt(part.text)
         if left_out:
             cut.setdefault(read[-40:], line)
