@@ -286,7 +286,7 @@ class Generator:
         """
         fps, frames = self.bundle.manifest.fps, self._frames(request.seconds)
         timelines = request.timelines if person is None else (request.timelines[person],)
-        cuts = [round(start * fps) for timeline in timelines for start in timeline.starts(request.seconds)]
+        cuts = [first for timeline in timelines for first in timeline.first_frames(request.seconds, fps)]
         return plan_windows(frames, cuts, self._longest(len(timelines), frames), overlap_frames(fps))
 
     def guidance_of(self, request: GenerationRequest) -> Guidance:

@@ -95,6 +95,10 @@ class Timeline:
             )
         return starts
 
+    def first_frames(self, seconds: float, fps: float) -> list[int]:
+        """The frames at which the parts of a motion of a length begin; errors of `starts`."""
+        return [round(start * fps) for start in self.starts(seconds)]
+
 
 def motion_seconds(timelines: Sequence[Timeline], seconds: float) -> float:
     """Length of a motion: that of the longest prompt whose parts all have a length, else what was asked for."""
@@ -102,11 +106,6 @@ def motion_seconds(timelines: Sequence[Timeline], seconds: float) -> float:
     return max(lengths, default=seconds)
 
 
-def part_at(starts: Sequence[float], second: float) -> int:
-    """Which of the parts that begin at some times is on at a time."""
-    return max(i for i, start in enumerate(starts) if start <= second + 1e-9)
-
-
-def text_at(timeline: Timeline, starts: Sequence[float], second: float) -> str:
-    """What a person does at a time."""
-    return timeline.parts[part_at(starts, second)].text
+def part_at(firsts: Sequence[int], frame: int) -> int:
+    """Which of the parts that begin at some frames is on at a frame."""
+    return max(i for i, first in enumerate(firsts) if first <= frame)

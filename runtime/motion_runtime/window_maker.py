@@ -35,7 +35,7 @@ from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
 from motion_runtime.sampler import Step, StepKernel, philox_noise, sample
 from motion_runtime.schedule import NoiseSchedule
-from motion_runtime.timeline import part_at, text_at
+from motion_runtime.timeline import part_at
 from motion_runtime.who_holds import who_holds, who_wheels
 
 Array = NDArray[np.float64]
@@ -114,9 +114,7 @@ class WindowMaker:
         model, request, manifest = self.model, self.request, self.model.bundle.manifest
         here, number = frame.placed(self.placement), self.windows.index(window)
         shape = model.shape(len(people), window.frames, self.room is not None)
-        timelines = [request.timelines[person] for person in people]
-        starts_s = window.start / manifest.fps
-        texts = [text_at(timeline, timeline.starts(request.seconds), starts_s) for timeline in timelines]
+        texts = [request.timelines[person].parts[self._part(person, window)].text for person in people]
         classes = tuple(request.person_classes[person] for person in people)
         ways = self._passed.get(number, [way[window.first : window.end] for way in self.passed])
         kept = 0 if past is None else past.shape[1]
@@ -199,8 +197,8 @@ class WindowMaker:
 
     def _part(self, person: int, window: Window) -> int:
         """Which part of a person's prompt a window is made by."""
-        starts = self.request.timelines[person].starts(self.request.seconds)
-        return part_at(starts, window.start / self.model.bundle.manifest.fps)
+        request, fps = self.request, self.model.bundle.manifest.fps
+        return part_at(request.timelines[person].first_frames(request.seconds, fps), window.start)
 
     def _has_gone(self, window: Window, people: Sequence[int], told: Sequence[Amounts | None], x: Array) -> None:
         """Remember how far who was told so has gone in a window (p, t, 258), for the windows after it."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from motion_preprocessing.errors import InputError
+from motion_runtime.editing.windows import overlap_frames, plan_windows
 from motion_runtime.motion import GenerationRequest
-from motion_runtime.timeline import Part, Timeline, motion_seconds, text_at
+from motion_runtime.timeline import Part, Timeline, motion_seconds, part_at
 
 
 def test_parts_and_lengths_are_read() -> None:
@@ -41,10 +42,14 @@ def test_the_motion_is_as_long_as_the_longest_prompt_with_all_its_lengths() -> N
     assert GenerationRequest(("2s: walks | sits",)).seconds == 6.0
 
 
-def test_the_text_at_a_time() -> None:
-    timeline = Timeline.parse("walks | sits")
-    said = [text_at(timeline, timeline.starts(6.0), second) for second in (0.0, 2.9, 3.0, 6.0)]
-    assert said == ["walks", "walks", "sits", "sits"]
+@pytest.mark.parametrize("parts", [2, 3, 4, 5])
+def test_every_part_has_the_window_that_begins_with_it(parts: int) -> None:
+    timeline = Timeline.parse(" | ".join("abcde"[:parts]))
+    for tenths in range(10 * parts, 300):
+        firsts = timeline.first_frames(tenths / 10, 20.0)
+        windows = plan_windows(round(2 * tenths), firsts, 120, overlap_frames(20.0))
+        assert {part_at(firsts, window.start) for window in windows} == set(range(parts)), tenths
+    assert [part_at([0, 60], frame) for frame in (0, 59, 60, 120)] == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
