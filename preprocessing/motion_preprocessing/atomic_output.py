@@ -111,9 +111,17 @@ def _prefix(path: Path) -> str:
 
 def _permissions(mode: int) -> int:
     """What the process's umask leaves of `mode`: temporary files are private, finished ones are as any other."""
+    return mode & ~_UMASK
+
+
+def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
-    return mode & ~mask
+    return mask
+
+
+_UMASK: Final = _umask()
+"""Read once: reading it sets it, for all threads."""
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def convert(
         check_by_cameras(names)
     check_programs(names)
     places = motion_places(motions)
-    _check_output(out, overwrite)
+    _check_output(out, overwrite, [path for path in places.values() if path.resolve().is_relative_to(out.resolve())])
     body = None if body_path is None else load_body_model(body_path)
     scene = None
     shows = not _SHOW_ROOM.isdisjoint(names) or cameras_path is not None
@@ -137,7 +137,7 @@ def _warn_of_other_rooms(scene_path: Path, motions: list[Path]) -> None:
         )
 
 
-def _check_output(out: Path, overwrite: bool) -> None:
+def _check_output(out: Path, overwrite: bool, inside: Sequence[Path]) -> None:
     """Refuse, before any work, to replace what no earlier run wrote, or what was not said to be replaced.
 
     Raises:
@@ -152,6 +152,11 @@ def _check_output(out: Path, overwrite: bool) -> None:
         raise OutputError(
             f"expected an empty folder or files of an earlier run, got '{foreign[0].relative_to(out)}' in {out} for "
             "--out; choose another folder"
+        )
+    if inside:
+        raise OutputError(
+            f"expected another folder than that of the motions, got {inside[0]} in {out} for --out; it would be "
+            "replaced: choose another folder"
         )
     if entries and not overwrite:
         raise OutputError(

@@ -192,7 +192,7 @@ def of_bodies(
     root = made.placement.to_room(root)
     if request.low_pass_s > 0:
         rotations, root = without_flips(rotations, root, fps)
-    if request.ground and made.known is None:
+    if request.ground:
         rotations, root = above_floor(rotations, root, fps)
     solids = room.solids if room is not None and request.solid else None
     if room is not None and solids is not None and made.known is None:
@@ -204,7 +204,7 @@ def of_bodies(
         rotations, root = settle(rotations, root, uses, solids, bounds, fps, together=made.together)
     if request.feet:
         rotations = feet_stand(rotations, root, fps)
-        if request.ground and made.known is None:
+        if request.ground:
             rotations, root = above_floor(rotations, root, fps)
     if solids is not None:
         rotations, root = keep_off(rotations, root, solids, fps)

@@ -151,12 +151,16 @@ def somebody_else(prompts: Sequence[str]) -> str:
 
 def not_made(prompts: Sequence[str], persons: int) -> list[str]:
     """A line where a prompt names somebody beside the one person who is made."""
+    other = somebody_else(prompts) if persons == 1 else ""
     if persons == 1 and len(prompts) == 1 and "|" in prompts[0]:
-        sentences = (_sentence(part)[1] for part in prompts[0].split("|"))
+        sentences = [_sentence(part)[1] for part in prompts[0].split("|")]
         several = next((sentence for sentence in sentences if len(_people(sentence)) > 1), "")
         if several:
             return [f"'{several:.60}' is about several people, of whom one is made; give a prompt for each"]
-    other = somebody_else(prompts) if persons == 1 else ""
+        # 'A person walks | a person waves' is about one who is named in every part.
+        again = other and class_named(other) == class_named(_two_named(prompts[0].lower())[0])
+        if again and not _OTHER.match(other):
+            other = next((found for sentence in sentences if (found := _two_named(sentence.lower())[1])), "")
     return [f"the prompt names '{other}' too, who is not made; give a prompt for each"] if other else []
 
 

@@ -295,3 +295,8 @@ def test_help_names_every_format_without_loading_the_engine() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
     assert all(f"  {name} " in done.stdout for name in FORMATS)
     assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_what_is_converted_is_not_replaced(source: Path) -> None:
+    refused(run(source.parent, "--to", "bvh", "--out", source.parent, "--overwrite"), 7, "choose another folder")
+    assert source.is_file()

@@ -164,3 +164,17 @@ def test_commands_say_whom_they_do_not_make(tmp_path: Path) -> None:
         assert result.exit_code == 0, result.output
         assert result.stderr.count("who is not made") == 1
         assert f"warning: {line}the prompt names 'another person' too" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("prompt", "warned"),
+    [
+        ("a person walks forward | 4s: a person sits down", False),
+        ("a patient falls | a patient lies on the floor", False),
+        ("a nurse walks | a patient falls", True),
+        ("a person walks | another person waves", True),
+        ("a person walks | a person walks towards another person", True),
+    ],
+)
+def test_who_is_named_in_every_part_is_one(prompt: str, warned: bool) -> None:
+    assert bool(not_made([prompt], 1)) == warned

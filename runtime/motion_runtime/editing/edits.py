@@ -192,7 +192,7 @@ def _add_path(known: Constraints, person: int, path: RootPath, frames: int, fps:
                     f"expected path and pose to agree, got places {gap:.2f} m apart at {point.time_s:g} s for "
                     f"person {person + 1}; leave one of them out"
                 )
-            continue
-        known.set_floor(person, frame, place)
+        else:
+            known.set_floor(person, frame, place)
         if point.yaw_deg is not None and not known.yaw_mask[person, frame]:
             known.set_yaw(person, frame, math.radians(point.yaw_deg))

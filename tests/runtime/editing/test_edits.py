@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from motion_preprocessing.errors import InputError
+from motion_runtime import Generator
 from motion_runtime.editing import BODY_PARTS, Edits, Hold, Keyframes, Pose, RootPath, Waypoint
-from motion_runtime.editing.edits import start_of
+from motion_runtime.editing.edits import miss_of, start_of
 from motion_runtime.editing.options import edits_of
-from motion_runtime.motion import Motion
+from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.writer import write_motion
 
 FPS = 20.0
@@ -149,3 +150,18 @@ def test_options_name_files_poses_and_parts(tmp_path: Path, walk: Walk) -> None:
     ):
         with pytest.raises(InputError, match=message):
             edits_of(**bad)  # type: ignore[arg-type]
+
+
+def test_a_place_of_the_path_that_is_known_already_still_says_which_way_to_face() -> None:
+    edits = Edits(paths=(RootPath.parse("1:1,0 1.01:1.005,0,90"),))  # one frame for both
+    assert edits.constraints(1, 40, 20.0).yaw_rad[0, 20] == pytest.approx(np.pi / 2)
+
+
+def test_who_is_led_along_a_path_does_not_fall_into_the_floor() -> None:
+    generator = Generator.load(None, "cpu")
+    edits = Edits(paths=(RootPath.parse("0:0,0"),))
+    for seed in (0, 7):
+        request = GenerationRequest(("a person falls to the floor",), seconds=4, seed=seed, edits=edits)
+        motion = generator.generate(request)
+        assert motion.joints_m[..., 2].min() > -0.005  # -0.08 and -0.12 if led people are not raised
+        assert miss_of(edits, motion).position_m < 0.001
