@@ -34,6 +34,7 @@ from motion_runtime.formats.names import (
 )
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.negated import negated
 from motion_runtime.not_there import not_there
 from motion_runtime.out_of_bed import no_way_off
 from motion_runtime.people_named import not_made
@@ -207,6 +208,7 @@ def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
             warn([f"the prompt is cut after {said}; the model reads {context} tokens, shorten the prompt"])
         if not generator.understands(prompt, plain=False):
             warn([f"the prompt {shortened(prompt)} {NOT_UNDERSTOOD}"])
+    warn(negated(request.prompts))
     warn(not_made(request.prompts, request.persons))
     warn(still_down(request.as_read.prompt_of_each))
     if request.scene is not None:
