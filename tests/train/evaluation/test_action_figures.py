@@ -69,7 +69,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> Any:
     for own, other, does, sort in ((1, 2, "help", DOES), (1, 0, "help", DOES), (1, 2, "", ELSEWHERE),
                                    (0, 2, "", ELSEWHERE)):  # fmt: skip
         windows.add(body(own).astype(float), body(other).astype(float), does, sort)
-    single = Labelled([body(5).astype(float)], np.array([[kind == "walk" for kind in KINDS]]))
+    single = Labelled([body(5).astype(float)], np.array([[kind == "walk" for kind in KINDS]]), np.arange(1))
     monkeypatch.setattr(subject, "Recogniser", ByHeight)
     monkeypatch.setattr(subject, "PairRecogniser", ByHeights)
     monkeypatch.setattr(subject, "labelled_windows", lambda *_: single)

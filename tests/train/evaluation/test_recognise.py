@@ -67,7 +67,7 @@ def test_the_best_threshold_is_the_best_of_all() -> None:
 def lesson(first: int, count: int) -> Labelled:
     shows = np.zeros((count, len(KINDS)), dtype=np.bool_)
     shows[::2, KINDS.index("sit_down")] = True
-    return Labelled([moving(first + i, drop_m=0.45 * (i % 2 == 0)) for i in range(count)], shows)
+    return Labelled([moving(first + i, drop_m=0.45 * (i % 2 == 0)) for i in range(count)], shows, np.arange(count))
 
 
 def test_it_learns_what_it_is_shown_and_nothing_else() -> None:
@@ -78,7 +78,7 @@ def test_it_learns_what_it_is_shown_and_nothing_else() -> None:
 
 
 def test_nothing_to_learn() -> None:
-    empty = Labelled([moving(i) for i in range(6)], np.zeros((6, len(KINDS)), dtype=np.bool_))
+    empty = Labelled([moving(i) for i in range(6)], np.zeros((6, len(KINDS)), dtype=np.bool_), np.arange(6))
     assert Recogniser(empty, FPS).sees([moving(9)]) == {}
 
 
@@ -161,7 +161,7 @@ def test_held_hands_are_taught_not_to_be_waves() -> None:
     joints[:, wrist, 1] += 0.1 * np.sin(2 * np.pi * 2.0 * np.arange(60) / FPS)
     shows = np.zeros((2, len(KINDS)), dtype=np.bool_)
     shows[0, [KINDS.index("wave"), KINDS.index("walk")]] = True
-    lesson = hands_held(Labelled([joints, moving(2)], shows), FPS)
+    lesson = hands_held(Labelled([joints, moving(2)], shows, np.arange(2)), FPS)
     assert len(lesson.joints_m) == 3
     assert [kind for kind, told in zip(KINDS, lesson.shows[2], strict=True) if told] == ["walk"]
     assert lesson.shows[0, KINDS.index("wave")]

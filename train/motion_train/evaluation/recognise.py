@@ -45,6 +45,8 @@ class Labelled:
     """Each (T, 22, 3)."""
     shows: NDArray[np.bool_]
     """(N, K) of `KINDS`."""
+    records: NDArray[np.int64]
+    """(N,) the clip that each is cut from."""
 
 
 def labelled_windows(clips: Clips, count: int, seed: int) -> Labelled:
@@ -54,7 +56,7 @@ def labelled_windows(clips: Clips, count: int, seed: int) -> Labelled:
     """
     topics = clips.topics
     rng = np.random.Generator(np.random.Philox(key=[seed, 2**44]))
-    windows, shows = [], []
+    windows, shows, records = [], [], []
     moments = [topics.draw(rng) for _ in range(count if len(topics) else 0)]
     for kind in _OF_CLIPS:
         having = clips.made_of(kind)
@@ -64,7 +66,10 @@ def labelled_windows(clips: Clips, count: int, seed: int) -> Labelled:
         joints, start = clips.cut(moment, rng)
         windows.append(joints)
         shows.append(shown(clips.records[moment.record], joints, start, clips.fps))
-    return Labelled(windows, np.array(shows, dtype=np.bool_).reshape(-1, len(KINDS)))
+        records.append(moment.record)
+    return Labelled(
+        windows, np.array(shows, dtype=np.bool_).reshape(-1, len(KINDS)), np.array(records, dtype=np.int64)
+    )
 
 
 def hands_held(windows: Labelled, fps: float) -> Labelled:
@@ -79,7 +84,11 @@ def hands_held(windows: Labelled, fps: float) -> Labelled:
         joints[:, _WRISTS] = joints[:, _ELBOWS] + uniform_filter1d(fore, round(_SWING_S * fps), axis=0, mode="nearest")
     shows = windows.shows[chosen].copy()
     shows[:, wave] = False
-    return Labelled([*windows.joints_m, *held], np.concatenate([windows.shows, shows]))
+    return Labelled(
+        [*windows.joints_m, *held],
+        np.concatenate([windows.shows, shows]),
+        np.concatenate([windows.records, windows.records[chosen]]),
+    )
 
 
 def shown(record: MotionRecord, joints_m: Floats, start: int, fps: float) -> list[bool]:
