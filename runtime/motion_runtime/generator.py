@@ -33,6 +33,7 @@ from motion_runtime.bundle import Bundle
 from motion_runtime.calibrated import Calibrated
 from motion_runtime.conditioning import KernelShape, condition_inputs, key_bias, no_scene
 from motion_runtime.corrections import of_bodies, of_whole
+from motion_runtime.editing.constraints import Constraints
 from motion_runtime.editing.edits import check_inside, with_start
 from motion_runtime.editing.windows import (
     Window,
@@ -198,7 +199,10 @@ class Generator:
         return other
 
     def check(self, request: GenerationRequest) -> KernelShape:
-        """Refuse, without running the network, what `generate` would refuse; only a start in the room is not looked at.
+        """Refuse, without running the network, what `generate` would refuse.
+
+        Only whether the room has free floor is not looked at where a start on it is left open: it is drawn anew for
+        each sample.
 
         Returns:
             The shape of the kernel that the request's longest window takes.
@@ -215,9 +219,12 @@ class Generator:
         self._class_rows(request.person_classes)
         for part in (part for timeline in request.timelines for part in timeline.parts):
             self.split_prompt(part.text)
-        windows = self.windows_of(request)
-        if request.edits is not None:
-            request.edits.constraints(request.persons, windows[-1].end, self.bundle.manifest.fps)
+        if request.goals:
+            request = self.staged(request)  # whether there is such a thing in the room, and a way to it
+        windows, room = self.windows_of(request), self._room_of(request)
+        request, _ = self._known(request, windows[-1].end, room)
+        if room is not None and request.start_m is not None:
+            room.check_inside(request.start_m)
         return self._kernel_shape(request.persons, max(window.frames for window in windows), request.scene is not None)
 
     def predict(self, request: GenerationRequest, progress: Callable[[int, int], None] | None = None) -> Prediction:
@@ -230,13 +237,7 @@ class Generator:
         room = self._room_of(request)
         request = self.staged(request).as_made
         windows = self.windows_of(request)
-        known = None if request.edits is None else request.edits.constraints(request.persons, windows[-1].end, fps)
-        if known is not None and known.empty:
-            known = None
-        if known is not None:
-            request = with_start(request, known)
-            if room is not None:
-                check_inside(known, room, fps)
+        request, known = self._known(request, windows[-1].end, room)
         placement = choose_placement(request, room)
         guides = None if known is None else with_guides(known, windows, placement.start_m)
 
@@ -258,6 +259,23 @@ class Generator:
             whole.astype(np.float32), placement, sampler, steps, guidance, known, request.uses, tuple(maker.grips),
             request.roams, together,
         )  # fmt: skip
+
+    def _known(
+        self, request: GenerationRequest, frames: int, room: Room | None
+    ) -> tuple[GenerationRequest, Constraints | None]:
+        """A staged request that starts where its edits say, and what is known by them; None = nothing.
+
+        Raises:
+            InputError: Edits contradict each other or the start, or are of places outside the room.
+        """
+        fps = self.bundle.manifest.fps
+        known = None if request.edits is None else request.edits.constraints(request.persons, frames, fps)
+        if known is None or known.empty:
+            return request, None
+        request = with_start(request, known)
+        if room is not None:
+            check_inside(known, room, fps)
+        return request, known
 
     def _model(self) -> Model:
         """What windows are made with."""

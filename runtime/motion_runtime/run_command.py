@@ -193,7 +193,7 @@ def run(
         said = {"out": str(out), "samples": samples, "provider": where, "generate_s": [round(s, 3) for s in elapsed_s]}
         click.echo(json.dumps(said, ensure_ascii=False))
     elif saying != "quiet":
-        _summarise(generator, out, elapsed_s, preview)
+        _summarise(generator, out, elapsed_s)
     if view and saying in ("text", "verbose"):
         announce(out / VIEW_FILE, open_view)
 
@@ -307,6 +307,7 @@ def describe_run(
             "heading_deg": round(math.degrees(math.atan2(turn[1, 0], turn[0, 0])), 2),
             "sampler": motion.sampler,
             "steps": motion.steps,
+            "eta": request.eta,
             "guidance": motion.guidance,
             "guidance_scene": generator.guidance_of(request).scene,
             "guidance_interval": list(generator.guidance_of(request).interval),
@@ -356,7 +357,7 @@ def _step_progress(label: str, saying: str) -> Iterator[Callable[[int, int], Non
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _summarise(generator: Generator, out: Path, elapsed_s: list[float], preview: bool) -> None:
+def _summarise(generator: Generator, out: Path, elapsed_s: list[float]) -> None:
     """Say what was written and how to look at it."""
     count = len(elapsed_s)
     provider = generator.provider

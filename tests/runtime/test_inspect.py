@@ -131,6 +131,22 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(tmp_path: Path) -> Non
     assert "robot" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("--scene", WARD, "--start", "99,99"), "expected a start inside the room"),
+        (("--scene", WARD, "--path", "0:50,50"), "expected places inside the room"),
+        (("--start", "1,1", "--path", "0:0,0 0.5:1,0"), "expected the start that the edits have, 0.00,0.00, got 1,1"),
+    ],
+)
+def test_a_dry_run_refuses_places_that_the_run_would(tmp_path: Path, asked: tuple[object, ...], words: str) -> None:
+    for more in ((), ("--dry-run",)):
+        refused = run(*QUICK, "--prompt", "walks", "--out", tmp_path / "out", *asked, *more)
+        assert refused.exit_code == 2, refused.output
+        assert words in refused.stderr
+        assert refused.stdout == ""
+
+
 def test_quiet_json_and_verbose(tmp_path: Path) -> None:
     quiet = run(*QUICK, "--prompt", "walks", "--out", tmp_path / "a", "--quiet")
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")

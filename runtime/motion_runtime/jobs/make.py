@@ -223,8 +223,9 @@ def finish(
         for request, prediction in made:
             motion = generator.pose(request, prediction)
             scene_path = None if job.room is None else Path(job.fields["scene"])
-            # No times in it: the same job gives the same bytes.
+            # No times in it, nor how many threads there were: the same job gives the same bytes on any machine.
             info = describe_run(generator, request, motion, scene_path, job.fields.get("labels"))
+            del info["provider"]["threads"]
             name = f"{SAMPLE_PREFIX}{request.sample:03d}"
             views = write_sample(
                 folder / name,

@@ -124,8 +124,6 @@ def _plan(job: Job, request: GenerationRequest, generator: Generator, digests: d
         MotionError: It cannot be made.
     """
     shape = generator.check(request)
-    if request.goals:
-        generator.staged(request)  # whether there is such a thing in the room, and a way to it
     job.cameras(request.scene)
     for path in job.files:
         if path not in digests:

@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import BundleError, OutputError
+from motion_runtime.backends import provider as provider_module
 from motion_runtime.cli import main
 from motion_runtime.generator import Generator
 from motion_runtime.jobs import command as command_module
@@ -90,6 +91,30 @@ def test_each_job_is_what_motion_run_makes(finished: Path) -> None:
             motion = read_motion(finished / job["name"] / f"sample_{sample:03d}" / "motion.npz")
             np.testing.assert_array_equal(motion.joints_m, generator.generate(request).joints_m)
             assert motion.prompts == request.prompt_of_each
+
+
+def test_run_json_tells_jobs_of_another_eta_apart(tmp_path: Path) -> None:
+    asked = {"prompt": "walks", "seconds": 0.5, "sampler": "ddim"}
+    write_jobs(tmp_path, asked, asked | {"eta": 0.9})
+    result = run(tmp_path, "--formats", "npz")
+    assert result.exit_code == 0, result.output
+    told = [
+        json.loads((tmp_path / "out" / f"job_0000{line}" / "sample_000" / "run.json").read_text("utf-8"))["request"]
+        for line in (1, 2)
+    ]
+    assert [request["eta"] for request in told] == [0.0, 0.9]
+
+
+def test_a_jobs_bytes_do_not_depend_on_the_number_of_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_jobs(tmp_path, JOBS[1])
+    found = []
+    for cores in (1, 2):
+        monkeypatch.setattr(provider_module, "granted_cores", lambda cores=cores: cores)
+        for batch in ("--batch", "--no-batch"):
+            result = run(tmp_path, "--formats", "npz", batch, out=f"{cores}{batch}")
+            assert result.exit_code == 0, result.output
+            found.append(sha256_of(tmp_path / f"{cores}{batch}" / "short" / "sample_000" / "run.json"))
+    assert found[:2] == found[2:]
 
 
 def test_the_index_has_a_line_a_motion_in_the_files_order(finished: Path) -> None:
@@ -223,15 +248,20 @@ def test_a_bad_line_stops_everything_before_it_starts(tmp_path: Path) -> None:
         {"prompt": "walks", "seconds": 1, "path": "9:1,1"},
         {"prompt": "walks", "seconds": 1, "goal": "chair"},
         {"prompt": "walks", "seconds": 1, "goal": "piano", "scene": os.path.relpath(WARD, tmp_path)},
+        {"prompt": "walks", "seconds": 1, "path": "0:50,50", "scene": os.path.relpath(WARD, tmp_path)},
+        {"prompt": "walks", "seconds": 1, "start": [99, 99], "scene": os.path.relpath(WARD, tmp_path)},
+        {"prompt": "walks", "seconds": 1, "start": [1, 1], "path": "0:0,0 0.5:1,0"},
     )
     result = run(tmp_path)
     assert result.exit_code == 2
     lines = result.stderr.splitlines()
-    assert [line.partition(":")[0] for line in lines[:-1]] == [f"line {number}" for number in range(2, 13)]
+    assert [line.partition(":")[0] for line in lines[:-1]] == [f"line {number}" for number in range(2, 16)]
     for line, words in zip(lines, ("'euler'", "'cat'", "persons", "5000", "no.ply", "broken.ply", "no.npz", "nan",
-                                   "9 s", "a room for the goal", "'piano'"), strict=False):  # fmt: skip
+                                   "9 s", "a room for the goal", "'piano'", "places inside the room",
+                                   "a start inside the room", "the start that the edits have"),
+                           strict=False):  # fmt: skip
         assert words in line
-    assert "got 11 bad lines (line 2 is the first)" in one_line(result)
+    assert "got 14 bad lines (line 2 is the first)" in one_line(result)
     assert not (tmp_path / "out").exists()
 
 
