@@ -227,7 +227,7 @@ class _Reader:
         return linear_from_srgb(np.asarray(shown) / 255.0)
 
     def _accessor(self, number: int, *, scaled: bool = False) -> NDArray[Any]:
-        """Return the numbers (N, width) of an accessor; whole ones as 0..1 if `scaled`."""
+        """Return the numbers (N, width) of an accessor; whole ones as 0..1 if `scaled`, normalised ones as -1..1."""
         accessor = self.of["accessors"][number]
         if "sparse" in accessor or "bufferView" not in accessor:
             raise InputError(
@@ -249,8 +249,9 @@ class _Reader:
                 "is cut short: copy or export it again"
             )
         rows: NDArray[Any] = np.ndarray((count, width), dtype, self.binary, start, (stride, dtype.itemsize))
-        if scaled and dtype.kind == "u":
-            return rows / float(np.iinfo(dtype).max)
+        if dtype.kind in "iu" and (accessor.get("normalized", False) or (scaled and dtype.kind == "u")):
+            # The lowest signed number has no counterpart: it is -1 like the next one (section 3.6.2.2).
+            return np.maximum(rows / float(np.iinfo(dtype).max), -1.0)
         return rows
 
 

@@ -54,16 +54,18 @@ def read_obj(path: Path) -> Mesh:
     colored = all(len(row) == 6 for row in rows)
     table = np.array([row[:6] if colored else row[:3] for row in rows], dtype=np.float64)
     lengths = np.array(sizes, dtype=np.int64)
-    faces = fans(lengths, np.array(flat, dtype=np.int64))
+    corners_of = np.array(flat, dtype=np.int64)
     vertices = table[:, :3]
-    check_mesh(vertices, faces, path)
+    # Faces of two corners make no triangle, but a label is given to their vertices too.
+    check_mesh(vertices, corners_of, path)
+    faces = fans(lengths, corners_of)
     labels = None
     if any(label for _, label in named):
         of_face = np.zeros(len(sizes), dtype=np.int64)
         for first, label in named:
             of_face[first:] = label
         labels = np.zeros(len(vertices), dtype=np.int64)
-        labels[np.array(flat, dtype=np.int64)] = np.repeat(of_face, lengths)
+        labels[corners_of] = np.repeat(of_face, lengths)
     colors = None
     if colored:
         scale = 255.0 if table[:, 3:].max(initial=0.0) <= 1.0 else 1.0

@@ -205,10 +205,36 @@ def test_glb_places_its_nodes_and_converts_colours(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_glb_of_whole_numbers_that_stand_for_shares(tmp_path: Path, bits: int) -> None:
+    """KHR_mesh_quantization: the lowest number is -1, as the next one is."""
+    most = 2 ** (bits - 1) - 1
+    places = np.array([[-most - 1, 0, most], [most, most, 0], [0, -most, most]], f"<i{bits // 8}")
+    rows = np.pad(places, ((0, 0), (0, 1))).tobytes()
+    described = {
+        "scenes": [{"nodes": [0]}], "nodes": [{"mesh": 0, "scale": [2.0, 2.0, 2.0]}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "accessors": [{
+            "bufferView": 0, "componentType": {8: 5120, 16: 5122}[bits], "normalized": True, "count": 3, "type": "VEC3",
+        }],
+        "bufferViews": [{"buffer": 0, "byteLength": len(rows), "byteStride": 4 * bits // 8}],
+        "buffers": [{"byteLength": len(rows)}], "extensionsRequired": ["KHR_mesh_quantization"],
+    }  # fmt: skip
+    (tmp_path / "q.glb").write_bytes(glb(described, rows))
+    mesh, _ = read_glb(tmp_path / "q.glb")
+    np.testing.assert_array_equal(mesh.vertices, [[-2, 0, 2], [2, 2, 0], [0, -2, 2]])
+
+
 BAD = {
     "obj with words": ("a.obj", b"v 0 0 zero\n", "line 1"),
     "obj without vertices": ("a.obj", b"# nothing\n", "vertices"),
     "obj of faces that are not there": ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n", "got 8"),
+    "obj of two corners that are not there": (
+        "a.obj", b"o Bed\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\nf 1 50\n", "got 49"
+    ),
+    "obj of two corners before the first": (
+        "a.obj", b"o Bed\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\nf -9 1\n", "got -6"
+    ),
     "obj of a line": ("a.obj", b"v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n", "area"),
     "obj with NaN": ("a.obj", b"v 0 0 nan\nv 1 0 0\nv 2 0 0\nf 1 2 3\n", "NaN"),
     "obj of 1 point": ("a.obj", b"v 0 0 0\n", "100 points"),
