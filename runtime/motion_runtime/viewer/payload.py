@@ -24,7 +24,7 @@ from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX
 from motion_runtime.figure import person_color, twins
 from motion_runtime.framing import choose_camera
 from motion_runtime.room_view import room_view
-from motion_runtime.timeline import Timeline
+from motion_runtime.timeline import LEAST_PART_S, Timeline
 from motion_runtime.viewer.arrays import ArrayBlock, quantised
 from motion_runtime.viewer.highlights import Highlights, find_highlights
 from motion_runtime.viewer.room import room_payload
@@ -135,7 +135,7 @@ def _sample(
                 "number": motion.person_classes[: person + 1].count(person_class),
                 "alone": motion.person_classes.count(person_class) == 1,
                 "prompt": motion.prompts[person],
-                "parts": _parts(motion.prompts[person], motion.seconds),
+                "parts": _parts(motion.prompts[person], motion.seconds, motion.fps),
                 "color": [round(channel, 4) for channel in colors[person]],
                 "rotations": block.add(quantised(smooth[person], QUATERNION_UNIT)),
                 "root": block.add(motion.root_position_m[person].astype(np.float32)),
@@ -223,11 +223,13 @@ def _detected(motion: Motion, person: int) -> list[dict[str, Any]]:
     ]
 
 
-def _parts(prompt: str, seconds: float) -> list[dict[str, Any]]:
+def _parts(prompt: str, seconds: float, fps: float) -> list[dict[str, Any]]:
     """What a prompt that changes over time asks for, and when; empty for a plain one."""
     try:
         timeline = Timeline.parse(prompt)
-        starts = timeline.starts(seconds)
+        # The motion that was asked for may have been half a frame longer: its parts fitted into it.
+        least = sum(LEAST_PART_S if part.seconds is None else part.seconds for part in timeline.parts)
+        starts = timeline.starts(least if 0 < least - seconds < 0.51 / fps else seconds)
     except InputError:
         return []  # a '|' that was not meant so, in a motion from elsewhere
     ends = [*starts[1:], seconds]

@@ -182,6 +182,15 @@ def test_prompts_that_change_come_in_parts(walk: Callable[..., Motion]) -> None:
     assert people[1]["parts"] == people[2]["parts"] == []
 
 
+@pytest.mark.parametrize("prompt", ["1.02s: walks | 1s: waves", "1.02s: walks | waves"])
+def test_parts_are_shown_of_a_motion_that_was_rounded_down_to_frames(walk: Callable[..., Motion], prompt: str) -> None:
+    read = Read(view_page([Shown(walk(frames=40, prompts=(prompt,)))]))
+    parts = read.payload["samples"][0]["people"][0]["parts"]
+    assert [(part["label"], part["start"], part["end"]) for part in parts] == [("walks", 0, 1.02), ("waves", 1.02, 2)]
+    read = Read(view_page([Shown(walk(frames=38, prompts=(prompt,)))]))
+    assert read.payload["samples"][0]["people"][0]["parts"] == []  # a motion that was cut
+
+
 def test_broken_motions_are_refused(walk: Callable[..., Motion]) -> None:
     motion = walk()
     joints = motion.joints_m.copy()
