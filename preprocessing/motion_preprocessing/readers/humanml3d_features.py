@@ -38,7 +38,6 @@ HEIGHT: Final = 3
 POSITIONS: Final = slice(4, 67)
 ROTATIONS: Final = slice(67, 193)
 VELOCITIES: Final = slice(193, 259)
-CONTACTS: Final = slice(259, 263)
 
 LARGEST_DISAGREEMENT_DEG: Final = 10.0
 

@@ -153,13 +153,6 @@ def _points(name: str, place: tuple[float, ...]) -> list[tuple[str, Array, float
     return [(side + joint, target, along, up)]
 
 
-def _effectors(keys: list[Key]) -> list[str]:
-    names: dict[str, None] = {}
-    for key in keys:
-        names.update(dict.fromkeys(key.touch))
-    return list(names)
-
-
 def _authored(keys: list[Key]) -> Pose:
     root = np.stack([turn(*key.turn_deg) if key.root is None else key.root for key in keys])
     angles = np.stack([angles_of(key.angles_deg) if key.angles_rad is None else key.angles_rad for key in keys])
@@ -302,7 +295,7 @@ def animate(
         fade *= np.clip((times[-1] - times) / 0.6, 0, 1)
     moved = prior.angles + liveliness * fade[:, None] * sway(len(times), fps, rng)
     prior = Pose(prior.root_m, prior.root, np.clip(moved, LOW_RAD, HIGH_RAD))
-    goals = _followed(_held(keys, knots, times, prior, boxes, fps), follow)
+    goals = _followed(_held(keys, knots, times, prior, boxes), follow)
     found = solve(prior, goals, iterations=10)
     # The corrections are smoothed, not the motion, so that its own quickness stays. The smoothed poses become what
     # the next pass pulls to, so that neighbouring frames end in the same of several solutions.
@@ -329,7 +322,7 @@ def animate(
     return Pose(*(np.concatenate(group) for group in zip(*pieces, strict=True)))
 
 
-def _held(keys: list[Key], knots: Array, times: Array, prior: Pose, boxes: tuple[Box, ...], fps: float) -> Goals:
+def _held(keys: list[Key], knots: Array, times: Array, prior: Pose, boxes: tuple[Box, ...]) -> Goals:
     """Turn the keys' contacts into targets and weights for every frame."""
     on, at, strength = _table(keys)
     frames = len(times)

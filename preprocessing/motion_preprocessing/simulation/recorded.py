@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_preprocessing.dataset import MotionDataset
-from motion_preprocessing.easing import smooth_step
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.pose_vector import decode
 from motion_preprocessing.resample import continuous
 from motion_preprocessing.rotations import matrix_from_quaternion, quaternion_from_matrix
-from motion_preprocessing.simulation.hinges import Array, Pose, angles_of, local_rotations
+from motion_preprocessing.simulation.hinges import Array, Pose, angles_of
 from motion_preprocessing.simulation.solve import Goals, even_weight, solve
 from motion_preprocessing.skeleton import JOINT_COUNT, JOINT_INDEX, WORLD_FROM_BODY
 
@@ -42,23 +41,6 @@ def fit(rotations: Array, root_m: Array) -> Pose:
     weights[:, :4] = 6.0
     goals = Goals(_ON, _OFFSETS_M, targets, weights, prior, _PULL, (0.01, 0.01), push_weight=0.0)
     return solve(prior, goals, iterations=14, damping=0.05)
-
-
-def back_to_record(pose: Pose, at: int, rotations: Array, fps: float, forward: bool, seconds: float = 0.3) -> Array:
-    """Return the pose's local rotations, with what the fit lost at frame `at` faded in or out.
-
-    Args:
-        pose: Motion whose frame `at` was fitted to a recorded one.
-        at: That frame.
-        rotations: (22, 3, 3) the recorded local rotations of that frame.
-        fps: Frames a second.
-        forward: Whether the difference fades out after the frame; else it fades in before it.
-        seconds: How long the fading takes.
-    """
-    local = local_rotations(pose)
-    away = (np.arange(len(local)) - at) / (fps * seconds) * (1 if forward else -1)
-    share = 1 - smooth_step(away)
-    return faded(local, at, rotations, share)
 
 
 def faded(local: Array, at: int, rotations: Array, share: Array) -> Array:

@@ -70,12 +70,6 @@ def foot_place(pose: Pose, frame: int, side: str) -> tuple[float, ...]:
     return (*joints[JOINT_INDEX[f"{name}_ankle"]].tolist(), *joints[JOINT_INDEX[f"{name}_foot"]].tolist())
 
 
-def yaw_of(pose: Pose, frame: int) -> float:
-    """Direction in which the pelvis faces, radians."""
-    forward = pose.root[frame, :2, 0]
-    return float(np.arctan2(forward[1], forward[0]))
-
-
 def frame_key(pose: Pose, frame: int, seconds: float) -> Key:
     """Return a locked key of a recorded frame, both feet where they are."""
     touch = {f"foot_{side}": foot_place(pose, frame, side) for side in "lr"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -36,8 +35,6 @@ HAND_STIFFNESS: Final = 20.0
 """Spring of another person's hand: force for a metre, over the mass of who is held, 1 / s2."""
 HAND_DRAG: Final = 2.0
 """Its damping over that mass, 1 / s."""
-AHEAD_M: Final = 0.008
-"""Contacts are planned with from this distance on."""
 CALM_S: Final = 0.01
 """Time in which planned torques follow, so that a contact that comes or goes does not make them jump."""
 GRIP: Final = 0.5
@@ -57,19 +54,6 @@ class Help(NamedTuple):
     """Most it turns about each axis, share of body weight times height."""
     stiffness: float = 150.0
     """1 / s2: force for a metre, over mass."""
-
-
-@lru_cache
-def gap_looks_ahead() -> bool:
-    """Whether a geom's gap is added to its margin (newer versions of MuJoCo) or taken off it."""
-    mj = mujoco_module()
-    model = mj.MjModel.from_xml_string(
-        '<mujoco><worldbody><geom type="plane" size="1 1 1" gap="0.01"/>'
-        '<body pos="0 0 0.105"><freejoint/><geom size="0.1" gap="0.01"/></body></worldbody></mujoco>'
-    )
-    data = mj.MjData(model)
-    mj.mj_forward(model, data)
-    return bool(data.ncon)
 
 
 @dataclass(frozen=True)

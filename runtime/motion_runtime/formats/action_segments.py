@@ -11,7 +11,6 @@ from motion_preprocessing.describe import ACTIONS, action_labels
 from motion_runtime.motion import Motion
 
 FALL: Final = ACTIONS.index("fall")
-FALLEN: Final = ACTIONS.index("fallen")
 _STATES: Final = frozenset(ACTIONS.index(name) for name in ("standing", "sitting", "lying", "kneeling", "squatting"))
 """What one does while nothing happens: a clip is named after these only where it holds nothing else."""
 _OTHER: Final = ACTIONS.index("other")

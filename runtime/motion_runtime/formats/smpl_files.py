@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from motion_preprocessing.bodies.body_model import BodyModel
 from motion_preprocessing.rotations import quaternion_from_matrix, rotation_vector_from_quaternion
-from motion_preprocessing.skeleton import JOINT_COUNT, SMPL_PELVIS_M, SMPLX_PELVIS_M
+from motion_preprocessing.skeleton import SMPL_PELVIS_M, SMPLX_PELVIS_M
 from motion_runtime.formats.arrays import write_arrays
 from motion_runtime.formats.skin import fitted_betas
 from motion_runtime.motion import Motion
@@ -25,8 +25,6 @@ from motion_runtime.motion import Motion
 Array = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
 
-BODY_END: Final = 3 * JOINT_COUNT
-"""Numbers of the root and the 21 body joints in `poses`."""
 AMASS_BETAS: Final = 16
 SMPL_BETAS: Final = 10
 
