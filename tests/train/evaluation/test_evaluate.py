@@ -69,7 +69,7 @@ class Walker:
             default=SimpleNamespace(sampler="ddpm", steps=4, guidance=1.0),
         )  # fmt: skip
         self.bundle = SimpleNamespace(manifest=manifest, sha256="ab" * 32)
-        self.provider = SimpleNamespace(name="cpu")
+        self.provider = SimpleNamespace(name="cpu", precision="fp32")
         self.untold = 0
 
     def without_scene_tokens(self) -> SimpleNamespace:
@@ -192,6 +192,16 @@ def test_a_motion_without_scene_tokens_is_not_taken_for_the_one_with_them(tmp_pa
     for wanted in (shown, without_tokens(shown), shown, without_tokens(shown)):
         maker.make(wanted)
     assert (walker.calls, walker.untold) == (2, 1)
+
+
+def test_a_motion_is_not_taken_for_one_of_another_provider_or_precision(tmp_path: Path) -> None:
+    walker = Walker()
+    wanted = Wanted("actions", "walk_000", GenerationRequest(("a person walks",), seconds=2.0))
+    for number, (name, precision) in enumerate((("cpu", "fp32"), ("cpu", "int8"), ("openvino", "int8")), 1):
+        walker.provider = SimpleNamespace(name=name, precision=precision)
+        for _ in range(2):
+            Maker(walker, tmp_path).make(wanted)  # type: ignore[arg-type]
+        assert walker.calls == number
 
 
 def test_requests_are_told_apart() -> None:

@@ -1,4 +1,4 @@
-"""Motions made once: every one is kept in a file that names the bundle and the request, so that a run goes on."""
+"""Motions made once: each is kept under the bundle's hash, the request and where it ran, so that a run goes on."""
 
 from __future__ import annotations
 
@@ -97,8 +97,10 @@ class Maker:
             BundleError: It is beyond the bundle.
             OutputError: It cannot be kept.
         """
-        request = wanted.request
-        path = self.folder / f"{wanted.part}_{wanted.name}_{request_digest(request)}_{self.steps or 0}.npz"
+        request, provider = wanted.request, self.generator.provider
+        # Another provider or precision rounds otherwise, by centimetres in int8.
+        how = f"{self.steps or 0}_{provider.name}_{provider.precision}"
+        path = self.folder / f"{wanted.part}_{wanted.name}_{request_digest(request)}_{how}.npz"
         kept = _read(path)
         if kept is None:
             kept = self._make(request, self.generator if wanted.tokens else self._untold)
