@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,9 @@ from motion_preprocessing.dataset import write_dataset
 from motion_preprocessing.rotations import matrix_from_rotation_vector
 from motion_preprocessing.sequence import MotionSequence
 from motion_preprocessing.skeleton import WORLD_FROM_BODY
-from motion_train.checkpoint import Checkpoint, check_normaliser, find, load
+from motion_train.checkpoint import Checkpoint, check_normaliser, find, load, save
 from motion_train.cli import main
+from motion_train.denoiser import Denoiser
 from motion_train.initial import refit_text
 
 SETTINGS = """
@@ -148,6 +151,42 @@ def test_a_run_is_taught_by_the_one_it_starts_from(tmp_path: Path, toml: Path, t
     assert result.exit_code == 2
     assert "for teacher.dataset" in result.stderr.splitlines()[-1]
     assert not (tmp_path / "third").exists()
+
+
+@pytest.mark.parametrize("named", ["run.initial", "teacher.run"])
+def test_a_resumed_run_keeps_its_teacher_when_that_goes_on(
+    tmp_path: Path, toml: Path, tiny_tower: Path, named: str
+) -> None:
+    base, first, data = tmp_path / "base", tmp_path / "first", dataset(tmp_path / "data")
+    common = ("--config", toml, "--data", data, "--text", tiny_tower)
+    assert run(*common, "--out", first).exit_code == 0
+    shutil.copytree(first, base)
+    lesson: tuple[object, ...] = ("--set", "teacher.share=0.5", "--init", first if named == "run.initial" else base)
+    if named == "teacher.run":
+        lesson += ("--set", f"teacher.run={first}")
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    assert run(*common, *lesson, "--out", whole).exit_code == 0
+    assert run(*common, *lesson, "--out", half, "--max-minutes", "1e-9").exit_code == 0
+
+    # The teacher is trained on, and has a better checkpoint than that of the lessons.
+    saved = load(find(first))
+    model = Denoiser(saved.config.model)
+    better = replace(saved.progress, step=50, validation_loss=0.0, best_validation_loss=0.0)
+    save(first, saved.config, saved.normaliser, better, model, model, torch.optim.AdamW(model.parameters()))
+    assert find(first).name != saved.folder.name
+
+    later = shutil.copytree(half, tmp_path / "later")
+    assert run("--out", half, "--resume", "--max-minutes", "0").exit_code == 0
+    as_whole, resumed = load(find(whole, "latest")), load(find(half, "latest"))
+    assert resumed.progress.step == as_whole.progress.step == 4
+    for name, tensor in as_whole.model.items():
+        torch.testing.assert_close(resumed.model[name], tensor, rtol=0, atol=0)
+
+    shutil.rmtree(saved.folder)
+    result = run("--out", later, "--resume", "--max-minutes", "0")
+    assert result.exit_code == 2
+    told = f"expected '{saved.folder.name}', by which the run was taught so far, got no such one in '{first}'"
+    assert told in result.stderr.splitlines()[-1]
 
 
 def test_a_run_is_taught_by_another_than_it_starts_from(tmp_path: Path, toml: Path, tiny_tower: Path) -> None:

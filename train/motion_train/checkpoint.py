@@ -75,6 +75,8 @@ class Progress:
     """Loss of the averaged weights at this step, where it was measured."""
     best_validation_loss: float | None = None
     """Smallest so far."""
+    teacher: str = ""
+    """Name of the checkpoint that a taught run learns from; '' for other runs, and where it was not kept yet."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,11 +109,30 @@ def resolve_run(
     if saved is not None:
         require_unfinished(resolved.run, saved.progress)
     start = teacher = None
+    kept = saved.progress.teacher if saved and saved.config.teacher.run == resolved.teacher.run else ""
     if resolved.teacher.share and resolved.teacher.run:
-        teacher = load_initial(Path(resolved.teacher.run), resolved, "teacher.run")
+        teacher = load_initial(_as_before(resolved.teacher.run, kept), resolved, "teacher.run")
     if resolved.run.initial and (saved is None or (resolved.teacher.share and teacher is None)):
-        start = load_initial(Path(resolved.run.initial), resolved)
+        start = load_initial(_as_before(resolved.run.initial, kept), resolved)
     return Run(resolved, resume, saved, changed, start, teacher)
+
+
+def _as_before(run: str, kept: str) -> Path:
+    """Where to look for what a resumed run is taught by: its best checkpoint, if the run went on, is another by now.
+
+    Raises:
+        InputError: The checkpoint that it was taught by is not there any more.
+    """
+    folder = Path(run)
+    if not kept or folder.name == kept:
+        return folder
+    before = folder / checkpoint.FOLDER / kept
+    if not before.is_dir():
+        raise InputError(
+            f"expected '{kept}', by which the run was taught so far, got no such one in '{folder}' for --resume; "
+            "put it back or start a new run"
+        )
+    return before
 
 
 def train_denoiser(run: Run, out: Path) -> Outcome:
@@ -167,6 +186,8 @@ def train_denoiser(run: Run, out: Path) -> Outcome:
         console.line(f"resumed from {run.resumed.folder}")
     elif run.resume:
         console.line(f"nothing to resume in {out}: starts from the beginning")
+    taught_by = (run.teacher or run.initial) if teacher is not None else None
+    trainer.progress = replace(trainer.progress, teacher="" if taught_by is None else taught_by.folder.name)
     for line in run.changed:
         console.line(f"changed on resume: {line}")
     size = sum(p.numel() for p in model.parameters())
