@@ -49,6 +49,8 @@ def other_model(first: TrainConfig, second: TrainConfig) -> str:
 
 def tower_of(saved: Checkpoint) -> TextTower | None:
     """The text tower that a run was trained with, if it is still where it was."""
+    if not saved.config.data.text_tower:
+        return None  # the empty path is the folder that one happens to be in
     folder = Path(saved.config.data.text_tower)
     return TextTower.load(folder) if (folder / "config.json").is_file() else None
 

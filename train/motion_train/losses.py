@@ -1,6 +1,6 @@
 """The training objective: masked x0 (or epsilon) error plus geometric terms on the predicted motion.
 
-Geometric terms are measured in metres on the de-normalised prediction and, but for two, weighted by abar_t: where x_t
+Geometric terms are measured in metres on the de-normalised prediction and, but for three, weighted by abar_t: where x_t
 is almost pure noise the best prediction is a blurred mean, which has no bones and no feet to be right about.
 
     relative     joints about the pelvis against the true ones, at every noise level: which way a body faces is told by
