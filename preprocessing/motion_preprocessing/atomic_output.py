@@ -61,11 +61,8 @@ def atomic_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         if folder.is_symlink() or folder.is_file():
             raise OutputError(f"expected a folder, got a file or link at {folder} for the output; choose another place")
-        if not overwrite and folder.exists() and any(folder.iterdir()):
-            raise OutputError(
-                f"expected a new folder, got the existing {folder} for the output; "
-                "choose another place or use --overwrite"
-            )
+        if not overwrite:
+            _check_new(folder)
         for parent in reversed(folder.parents):
             if not parent.exists():
                 parent.mkdir()
@@ -73,6 +70,8 @@ def atomic_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=_prefix(folder), suffix=".partial", dir=folder.parent))
         yield temporary
         temporary.chmod(_permissions(0o777))
+        if not overwrite:
+            _check_new(folder)  # another run may have been as quick
         _swap(temporary, folder)
         done = True
     except OSError as error:
@@ -85,6 +84,13 @@ def atomic_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
                 # Somebody else may have put something there meanwhile: only empty folders go.
                 if parent.exists() and not any(parent.iterdir()):
                     parent.rmdir()
+
+
+def _check_new(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise OutputError(
+            f"expected a new folder, got the existing {folder} for the output; choose another place or use --overwrite"
+        )
 
 
 def _swap(complete: Path, folder: Path) -> None:

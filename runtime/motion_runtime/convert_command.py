@@ -96,7 +96,7 @@ def convert(
     cameras = () if cameras_path is None else read_cameras(cameras_path, scene)
     seen = WhoIsSeen()
     warn(hardly_any_floor(cameras, scene))
-    with atomic_folder(out, overwrite=True) as folder:
+    with atomic_folder(out, overwrite=overwrite) as folder:
         for name, path in _progress(places.items(), saying):
             place = folder if len(places) == 1 else folder / name
             place.mkdir(parents=True, exist_ok=True)

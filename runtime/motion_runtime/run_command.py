@@ -154,7 +154,7 @@ def run(
     shown: list[Shown] = []
     planned: list[Motion] = []
     seen = WhoIsSeen()
-    with atomic_folder(out, overwrite=True) as folder:
+    with atomic_folder(out, overwrite=overwrite) as folder:
         for index in range(num_samples):
             sample = generator.staged(replace(request, sample=index))
             label = f"sample {index + 1} of {num_samples}" if num_samples > 1 else "denoising"

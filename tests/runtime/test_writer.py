@@ -294,6 +294,20 @@ def test_a_replacement_that_fails_puts_the_old_folder_back(tmp_path: Path, monke
     assert everything_in(tmp_path) == ["out", "out/old"]
 
 
+def test_what_another_run_wrote_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def both() -> None:
+        with atomic_folder(out) as slower:
+            (slower / "mine").write_text("mine")
+            with atomic_folder(out) as quicker:
+                (quicker / "theirs").write_text("theirs")
+
+    with pytest.raises(OutputError, match="expected a new folder"):
+        both()
+    assert everything_in(tmp_path) == ["out", "out/theirs"]
+
+
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     with atomic_file(path) as temporary:
