@@ -41,9 +41,18 @@ _PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "climb": ("*step onto {it}", "*climb onto {it}", "*step up onto {it}"),
 }
 _SALIENT: Final = ("sit_down", "lie_down", "stand_up", "get_up", "fall_from", "sit", "lie", "climb", "reach", "walk_to")
-_PACE: Final = r"(?: (?:slowly|quickly|fast|gently|carefully)\b)?+"
-_SEAT: Final = r"(?: (?:on|onto|in|into) (?:a|the) (?:[a-z]+ ){0,2}(?:seat|chair|stool|sofa|bed)\b)?+"
-_OFF: Final = r"(?: from (?:a|the) (?:seat|chair|stool|sofa|bed|floor)\b)?+"
+
+
+def _taken(words: str) -> str:
+    """A pattern of words that are taken where they are there; '?+' says so as well, but not before Python 3.11.5."""
+    return rf"(?:{words}|(?!{words}))"
+
+
+_PACE: Final = _taken(r" (?:slowly|quickly|fast|gently|carefully)\b")
+_SEAT: Final = _taken(r" (?:on|onto|in|into) (?:a|the) (?:[a-z]+ ){0,2}(?:seat|chair|stool|sofa|bed)\b")
+_OFF: Final = _taken(r" from (?:a|the) (?:seat|chair|stool|sofa|bed|floor)\b")
+_STILL: Final = _taken(r" still\b")
+_WAY: Final = _taken(r" (?:down|forward|backward)\b")
 _OPEN: Final = r"(?! (?:on|onto|from|in|into|out|off|over|again and again)\b)"
 """Nothing follows that says already where."""
 
@@ -55,13 +64,13 @@ _REWRITES: Final[tuple[tuple[str, re.Pattern[str], str], ...]] = tuple(
     for use, pattern, new in (
         ("sit_down", rf"\b(?P<v>(?:sits?|sitting) down\b{_PACE}){_SEAT}{_OPEN}", r"\g<v> {on}"),
         ("sit_down", rf"\b(?P<v>(?:takes?|taking) a seat\b){_SEAT}{_OPEN}", r"\g<v> {on}"),
-        ("sit", rf"\b(?P<v>(?:sits?|sitting)\b(?! (?:up|down)\b)(?: still\b)?+){_SEAT}{_OPEN}", r"\g<v> {on}"),
+        ("sit", rf"\b(?P<v>(?:sits?|sitting)\b(?! (?:up|down)\b){_STILL}){_SEAT}{_OPEN}", r"\g<v> {on}"),
         ("stand_up", rf"\b(?P<v>(?:stands?|standing|gets?|getting) up\b{_PACE}){_OFF}{_OPEN}", r"\g<v> from {it}"),
         ("stand_up", rf"\b(?P<v>(?:rises?|rising)\b{_PACE}) from (?:a|the) (?:seat|chair)\b", r"\g<v> from {it}"),
         ("lie_down", rf"\b(?P<v>(?:lies?|lying) down\b{_PACE}){_SEAT}{_OPEN}", r"\g<v> {on}"),
-        ("lie", rf"\b(?P<v>(?:lies?|lying)\b(?! down\b)(?: still\b)?+){_SEAT}{_OPEN}", r"\g<v> {on}"),
+        ("lie", rf"\b(?P<v>(?:lies?|lying)\b(?! down\b){_STILL}){_SEAT}{_OPEN}", r"\g<v> {on}"),
         ("get_up", rf"\b(?P<v>(?:gets?|getting|stands?|standing) up\b{_PACE}){_OFF}{_OPEN}", r"\g<v> from {it}"),
-        ("fall_from", rf"\b(?P<v>(?:falls?|falling)\b(?: (?:down|forward|backward)\b)?+){_OPEN}", r"\g<v> from {it}"),
+        ("fall_from", rf"\b(?P<v>(?:falls?|falling)\b{_WAY}){_OPEN}", r"\g<v> from {it}"),
         ("reach", r"\b(?P<v>reach(?:es|ing)?) forward\b", r"\g<v> over {it}"),
         ("climb", r"\b(?P<v>(?:steps?|stepping) up\b)(?! (?:on|onto|a|and down)\b)", r"\g<v> onto {it}"),
         ("walk_to", rf"\b(?P<v>(?:walks?|walking)\b(?! backward)(?![^,]*circle)[^,]*?){_END}", r"\g<v> to {it}"),

