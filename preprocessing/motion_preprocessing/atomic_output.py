@@ -72,7 +72,7 @@ def atomic_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
         temporary.chmod(_permissions(0o777))
         if not overwrite:
             _check_new(folder)  # another run may have been as quick
-        _swap(temporary, folder)
+        swap_folder(temporary, folder)
         done = True
     except OSError as error:
         raise _output_error(folder, error) from error
@@ -93,7 +93,7 @@ def _check_new(folder: Path) -> None:
         )
 
 
-def _swap(complete: Path, folder: Path) -> None:
+def swap_folder(complete: Path, folder: Path) -> None:
     """Rename `complete` to `folder`; what was there is set aside first, and put back if that fails."""
     if not folder.exists():
         complete.rename(folder)

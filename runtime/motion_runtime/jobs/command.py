@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -16,15 +17,25 @@ from motion_preprocessing.counted import counted
 from motion_preprocessing.errors import BundleError, InputError, MotionError, OutputError
 from motion_runtime.backends.provider import CUDA, TENSORRT
 from motion_runtime.formats.export import check_programs
-from motion_runtime.formats.names import check_by_cameras, parse_formats
+from motion_runtime.formats.names import BY_CAMERAS, check_by_cameras, parse_formats
 from motion_runtime.generator import Generator
-from motion_runtime.jobs.finished import DAMAGED, FINISHED, NEW, Settings, clear_unfinished, state_of, write_index
+from motion_runtime.jobs.finished import (
+    DAMAGED,
+    FINISHED,
+    NEW,
+    Settings,
+    clear_unfinished,
+    read_job_file,
+    state_of,
+    write_index,
+)
 from motion_runtime.jobs.lock import only_run
 from motion_runtime.jobs.make import Outcome, make_jobs
 from motion_runtime.jobs.plan import Planned, plan_jobs
 from motion_runtime.jobs.rooms import Rooms
 from motion_runtime.jobs.throughput import Throughput, shown
 from motion_runtime.jobs.told import Teller
+from motion_runtime.jobs.unfinished import Unfinished
 from motion_runtime.preview import BODY
 from motion_runtime.views.hardly_seen import WhoIsSeen
 from motion_runtime.warn import warn
@@ -89,13 +100,15 @@ def run_jobs(
     with only_run(out):
         clear_unfinished(out, (each.job.name for each in planned))
         left = _left(planned, out, settings, overwrite)
-        throughput = Throughput.of(left)
+        kept = {each.job.name: len(Unfinished(out, each, settings.made_of(each)).kept()) for each in left}
+        teller.kept(sum(kept.values()))
+        throughput = Throughput.of(left, kept)
         failed: list[Outcome] = []
 
         def done() -> str:
             # Looked up, since jobs that were under way may have been finished after the last that was told of.
-            there = (each for each in left if state_of(out / each.job.name, settings.made_of(each)) == FINISHED)
-            made, asked = sum(each.job.samples for each in there), counted(throughput.motions_to_make, "motion")
+            made = sum(_there(each, out, settings) for each in left) - sum(kept.values())
+            asked = counted(throughput.motions_to_make, "motion")
             return f"{made} of {asked} made and kept, the same command goes on from there"
 
         try:
@@ -105,7 +118,7 @@ def run_jobs(
                 # Closed here: nothing may be made any more once the folder is indexed and unlocked.
                 closing(make_jobs(left, generator, rooms, out, settings)) as outcomes,
             ):
-                _follow(outcomes, throughput, show, failed, keep_going=keep_going)
+                _follow(outcomes, throughput, show, failed, kept, keep_going=keep_going)
         except MotionError as error:
             _index_what_is_there(out, planned)
             raise type(error)(f"{error}; {done()}") from None
@@ -144,6 +157,14 @@ def _index_what_is_there(out: Path, planned: Sequence[Planned]) -> None:
         write_index(out, planned)
 
 
+def _there(planned: Planned, out: Path, settings: Settings) -> int:
+    """How many motions of a job are there, whether or not the job is whole."""
+    made_of = settings.made_of(planned)
+    if state_of(out / planned.job.name, made_of) == FINISHED:
+        return planned.job.samples
+    return len(Unfinished(out, planned, made_of).kept())
+
+
 def _left(planned: Sequence[Planned], out: Path, settings: Settings, overwrite: bool) -> list[Planned]:
     """Jobs to be made, in a good order.
 
@@ -152,17 +173,40 @@ def _left(planned: Sequence[Planned], out: Path, settings: Settings, overwrite: 
     """
     left = []
     for each in planned:
+        unfinished = Unfinished(out, each, settings.made_of(each))
         state = state_of(out / each.job.name, settings.made_of(each))
+        if state == NEW:
+            state = unfinished.state()
         if state == DAMAGED:
             warn([f"files of {out / each.job.name} are missing or altered; it is made again"])
         elif state not in (NEW, FINISHED) and not overwrite:
+            remedy = "choose another --out or make it again with --overwrite"
+            if state == "formats":
+                remedy = _other_formats(each, out, settings) or remedy
             raise OutputError(
                 f"expected the job of line {each.job.line} as it was made before, got another '{state}' for "
-                f"{out / each.job.name}; choose another --out or make it again with --overwrite"
+                f"{out / each.job.name}; {remedy}"
             )
-        if state != FINISHED:
+        if state == FINISHED:
+            unfinished.clear()
+        else:
             left.append(each)
     return sorted(left, key=lambda each: each.order)
+
+
+def _other_formats(planned: Planned, out: Path, settings: Settings) -> str:
+    """What to do about a whole job that was made in other formats: none of them needs its motions made again."""
+    before = (read_job_file(out / planned.job.name) or {}).get("formats")
+    if before is None:
+        return ""
+    added = [name for name in settings.formats if name not in (*before, "npz")]
+    if not added:
+        return f"name the formats that they were made in: --formats {','.join(before)}"
+    command = ["motion-convert", str(out), "--to", ",".join(added)]
+    if "cameras" in planned.job.fields and set(added) & set(BY_CAMERAS):
+        command += ["--cameras", str(planned.job.base / planned.job.fields["cameras"])]
+    command += ["--out", f"{out}_{'_'.join(added)}"]
+    return f"take --overwrite, or write them beside: {shlex.join(command)}"
 
 
 def _follow(
@@ -170,6 +214,7 @@ def _follow(
     throughput: Throughput,
     show: Callable[[], None],
     failed: list[Outcome],
+    kept: Mapping[str, int],
     *,
     keep_going: bool,
 ) -> None:
@@ -181,9 +226,9 @@ def _follow(
     seen = WhoIsSeen()
     for outcome in outcomes:
         seen.add_all(outcome.seen)
-        throughput.add(outcome.planned, made=outcome.error is None)
-        show()
         job = outcome.planned.job
+        throughput.add(outcome.planned, made=outcome.error is None, kept=kept.get(job.name, 0))
+        show()
         warn(f"line {job.line}, {job.name}: {warning}" for warning in outcome.warnings)
         if outcome.error is None:
             continue

@@ -56,18 +56,22 @@ class Settings:
 
 def write_job_file(folder: Path, planned: Planned, made_of: Mapping[str, Any], samples: list[dict[str, Any]]) -> None:
     """Write job.json, the last file of a job's folder: it holds the digests of all others."""
-    files = {
-        file.relative_to(folder).as_posix(): sha256_of(file) for file in sorted(folder.rglob("*")) if file.is_file()
-    }
     content = {
         "format_version": FORMAT_VERSION,
         "name": planned.job.name,
         **made_of,
         "samples": samples,
-        "sha256": files,
+        "sha256": digests_below(folder),
     }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / JOB_FILE).write_text(text, encoding="utf-8")
+
+
+def digests_below(folder: Path) -> dict[str, str]:
+    """The sha256 of every file in a folder and those in it, by its path from there."""
+    return {
+        file.relative_to(folder).as_posix(): sha256_of(file) for file in sorted(folder.rglob("*")) if file.is_file()
+    }
 
 
 def state_of(folder: Path, made_of: Mapping[str, Any]) -> str:
@@ -89,9 +93,9 @@ def state_of(folder: Path, made_of: Mapping[str, Any]) -> str:
                 f"expected a job's folder or none, got something without {JOB_FILE} at {folder}; "
                 "move it away or choose another --out"
             )
-        other = [key for key in made_of if content.get(key) != made_of[key]]
-        if content and other:
-            return _differs(other[0], content.get(other[0]), made_of[other[0]])
+        other = differs(content, made_of) if content else ""
+        if other:
+            return other
         digests = content.get("sha256", {})
         here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {JOB_FILE}
         if digests and digests.keys() <= here and all(sha256_of(folder / name) == digests[name] for name in digests):
@@ -104,8 +108,10 @@ def state_of(folder: Path, made_of: Mapping[str, Any]) -> str:
     return DAMAGED
 
 
-def _differs(key: str, before: Any, now: Any) -> str:
-    """The name of what a job was made otherwise in; of its own fields, those."""
+def differs(made_before: Mapping[str, Any], made_of: Mapping[str, Any]) -> str:
+    """The name of what a job was made otherwise in, of its own fields those; '' where it was made as it is now."""
+    key = next((key for key in made_of if made_before.get(key) != made_of[key]), "")
+    before, now = made_before.get(key), made_of.get(key)
     if key != "job" or not isinstance(before, dict) or not isinstance(now, dict):
         return key
     return ", ".join(name for name in sorted({*before, *now}) if before.get(name) != now.get(name))
@@ -126,7 +132,7 @@ def read_job_file(folder: Path) -> dict[str, Any] | None:
 
 
 def clear_unfinished(out: Path, names: Iterable[str]) -> None:
-    """Remove the temporary folders that a killed run left of jobs with these names."""
+    """Remove the temporary folders that a killed run, or one of an earlier release, left of jobs with these names."""
     starts = tuple(f".{name[:40]}." for name in names)
     with as_output_error(out):
         for path in out.iterdir():

@@ -1,7 +1,8 @@
 """Makes jobs: several at a time on a CPU or in batches, else one after the other; host work beside the network.
 
 On a CPU a step kernel does not become N times as fast by N threads: they wait for each other at every layer. So each
-core makes motions of its own, by one thread from the prompt to the files. A device runs one kernel at a time, and is
+core makes motions of its own, by one thread from the prompt to the files; what is written is kept for the next run,
+should this one end early (`unfinished`). A device runs one kernel at a time, and is
 fed by one thread; bodies are fitted and files written by another. Where the bundle has kernels of a batch for it, there
 are as many threads as two batches have requests, each of which makes motions as on a CPU, while their steps meet in one
 call (`step_batcher`).
@@ -19,14 +20,15 @@ from queue import SimpleQueue
 from threading import Event, Lock
 from typing import Any, Final
 
-from motion_preprocessing.atomic_output import atomic_folder
+from motion_preprocessing.atomic_output import as_output_error
 from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import MotionError, OutputError, ProviderError
 from motion_runtime.backends.provider import CPU
 from motion_runtime.generator import Generator
-from motion_runtime.jobs.finished import Settings, write_job_file
+from motion_runtime.jobs.finished import Settings
 from motion_runtime.jobs.plan import Planned
 from motion_runtime.jobs.rooms import Rooms
+from motion_runtime.jobs.unfinished import Unfinished, clear_unused
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.prediction import Prediction
 from motion_runtime.run_command import SAMPLE_PREFIX, describe_run, too_far
@@ -77,20 +79,31 @@ class _Stop:
 
 
 class _Making:
-    """A job whose samples are made by several threads; the last one of them writes it."""
+    """A job whose samples are made by several threads; the last one of them completes it."""
 
-    def __init__(self, planned: Planned) -> None:
+    def __init__(self, planned: Planned, out: Path, settings: Settings) -> None:
         self.planned = planned
         self.future: Future[Outcome] = Future()
-        self._made: dict[int, tuple[GenerationRequest, Prediction]] = {}
+        self.unfinished = Unfinished(out, planned, settings.made_of(planned))
+        kept = self.unfinished.kept()
+        self.missing = [index for index in range(planned.job.samples) if index not in kept]
+        self._left = len(self.missing)
+        self._seen = WhoIsSeen()
         self._lock = Lock()
 
-    def add(self, request: GenerationRequest, prediction: Prediction) -> list[tuple[GenerationRequest, Prediction]]:
-        """Keep a sample; all of them if it is the last, else nothing."""
+    def keep(self, index: int, row: dict[str, Any], warnings: list[str], seen: WhoIsSeen) -> None:
+        """A sample is whole; with the last one the job is."""
+        self.unfinished.keep(index, row, warnings)
         with self._lock:
-            self._made[request.sample] = request, prediction
-            whole = len(self._made) == self.planned.job.samples
-        return [self._made[index] for index in range(self.planned.job.samples)] if whole else []
+            self._seen.add_all(seen)
+            self._left -= 1
+            last = self._left == 0
+        if last:
+            self.finish()
+
+    def finish(self) -> None:
+        """All samples are there."""
+        self.future.set_result(Outcome(self.planned, warnings=self.unfinished.finish(), seen=self._seen))
 
     def fail(self, error: BaseException) -> None:
         """The job is not made, by the first error of its samples."""
@@ -102,7 +115,7 @@ class _Making:
 def make_jobs(
     planned: Sequence[Planned], generator: Generator, rooms: Rooms, out: Path, settings: Settings
 ) -> abc.Generator[Outcome, None, None]:
-    """Make jobs in the order given and yield what became of each. What is not whole leaves nothing behind.
+    """Make jobs in the order given and yield what became of each; samples that are there of an earlier run are kept.
 
     Whoever takes no more of them closes it: threads go on making the next ones until then.
 
@@ -130,8 +143,8 @@ def make_jobs(
         by = free.get()
         try:
             stop.check()
-            if not making.future.done() and (made := making.add(*predict(request, by))):
-                write(making, made, by)
+            if not making.future.done():
+                write(making, predict(request, by), by)
         except BaseException as error:
             if isinstance(error, FATAL):
                 stop.set(error)
@@ -145,104 +158,103 @@ def make_jobs(
         with nullcontext() if batcher is None else batcher.making():
             return request, by.predict(request, lambda *_: stop.check())
 
-    def write(making: _Making, made: Sequence[tuple[GenerationRequest, Prediction]], by: Generator) -> None:
+    def write(making: _Making, made: tuple[GenerationRequest, Prediction], by: Generator) -> None:
         try:
             stop.check()
-            outcome = finish(making.planned, made, by, out, settings)
+            if not making.future.done():
+                with as_output_error(making.unfinished.folder):
+                    write_one(making, *made, by, settings)
         except BaseException as error:
             if isinstance(error, FATAL):
                 stop.set(error)  # whoever waits hears of what broke first
             making.fail(error)
-        else:
-            making.future.set_result(outcome)
 
-    waiting: deque[_Making] = deque()
-    with batcher or nullcontext(), ThreadPoolExecutor(streams, "job") as threads:
+    def outcome(making: _Making) -> Iterator[Outcome]:
+        """What became of a job; nothing where the run's end stopped it."""
         try:
-            for each in planned:
-                making = _Making(each)
-                try:
-                    request = each.job.request(rooms.get(each.job.room))
-                    requests = [replace(request, sample=index) for index in range(each.job.samples)]
-                    if several:
-                        for one in requests:
-                            threads.submit(sample, making, one)
-                    else:
-                        threads.submit(write, making, [predict(one, generator) for one in requests], generator)
-                except _Stopped:  # by the thread that writes
-                    break
-                except FATAL as error:
-                    stop.set(error)
-                    break
-                except MotionError as error:
-                    making.fail(error)
-                waiting.append(making)
-                while len(waiting) >= streams + BACKLOG or (waiting and waiting[0].future.done()):
-                    yield from _outcome(waiting.popleft())
-                if stop.reason is not None:
-                    break
-            while waiting:
-                yield from _outcome(waiting.popleft())
-        finally:
-            # Folders that are being written are finished, motions that are being made are not.
-            stop.set()
+            found = making.future.result()
+        except (_Stopped, *FATAL):
+            return
+        except MotionError as error:
+            failed.append(making.unfinished)
+            yield Outcome(making.planned, error)
+        else:
+            yield found
+
+    failed: list[Unfinished] = []
+    waiting: deque[_Making] = deque()
+    try:
+        with batcher or nullcontext(), ThreadPoolExecutor(streams, "job") as threads:
+            try:
+                for each in planned:
+                    making = _Making(each, out, settings)
+                    try:
+                        making.unfinished.begin()
+                        request = each.job.request(rooms.get(each.job.room))
+                        if not making.missing:  # an earlier run ended between the last sample and the job
+                            making.finish()
+                        for one in (replace(request, sample=index) for index in making.missing):
+                            if several:
+                                threads.submit(sample, making, one)
+                            else:
+                                threads.submit(write, making, predict(one, generator), generator)
+                    except _Stopped:  # by the thread that writes
+                        break
+                    except FATAL as error:
+                        stop.set(error)
+                        break
+                    except MotionError as error:
+                        making.fail(error)
+                    waiting.append(making)
+                    while len(waiting) >= streams + BACKLOG or (waiting and waiting[0].future.done()):
+                        yield from outcome(waiting.popleft())
+                    if stop.reason is not None:
+                        break
+                while waiting:
+                    yield from outcome(waiting.popleft())
+            finally:
+                # Samples that are being written are finished, motions that are being made are not.
+                stop.set()
+    finally:
+        # Once no thread writes any more: of a job that fails nothing stays.
+        for unfinished in failed:
+            unfinished.clear()
+        clear_unused(out)
     if stop.reason is not None:
         raise stop.reason
 
 
-def _outcome(making: _Making) -> Iterator[Outcome]:
-    """What became of a job; nothing where the run's end stopped it."""
-    try:
-        outcome = making.future.result()
-    except (_Stopped, *FATAL):
-        return
-    except MotionError as error:
-        yield Outcome(making.planned, error)
-    else:
-        yield outcome
-
-
-def finish(
-    planned: Planned,
-    made: Sequence[tuple[GenerationRequest, Prediction]],
-    generator: Generator,
-    out: Path,
-    settings: Settings,
-) -> Outcome:
-    """Fit bodies to what the network said of a job's samples and write its folder; uses nothing but the CPU.
+def write_one(
+    making: _Making, request: GenerationRequest, prediction: Prediction, generator: Generator, settings: Settings
+) -> None:
+    """Fit bodies to what the network said of a sample and write its folder; uses nothing but the CPU.
 
     Raises:
         MotionError: It could not be written.
     """
-    job = planned.job
-    cameras = job.cameras(made[0][0].scene)
-    warnings: list[str] = []
+    job = making.planned.job
+    cameras = job.cameras(request.scene)
+    motion = generator.pose(request, prediction)
+    scene_path = None if job.room is None else Path(job.fields["scene"])
+    # No times in it, nor how many threads there were: the same job gives the same bytes on any machine.
+    info = describe_run(generator, request, motion, scene_path, job.fields.get("labels"))
+    del info["provider"]["threads"]
+    name = f"{SAMPLE_PREFIX}{request.sample:03d}"
+    folder = making.unfinished.folder / name
+    views = write_sample(
+        folder,
+        motion,
+        request.scene,
+        info,
+        preview=settings.preview,
+        style=settings.style,
+        formats=settings.formats,
+        name=f"{job.name}/{name}",
+        cameras=cameras,
+    )
     seen = WhoIsSeen()
-    with atomic_folder(out / job.name, overwrite=True) as folder:
-        index: list[dict[str, Any]] = []
-        for request, prediction in made:
-            motion = generator.pose(request, prediction)
-            scene_path = None if job.room is None else Path(job.fields["scene"])
-            # No times in it, nor how many threads there were: the same job gives the same bytes on any machine.
-            info = describe_run(generator, request, motion, scene_path, job.fields.get("labels"))
-            del info["provider"]["threads"]
-            name = f"{SAMPLE_PREFIX}{request.sample:03d}"
-            views = write_sample(
-                folder / name,
-                motion,
-                request.scene,
-                info,
-                preview=settings.preview,
-                style=settings.style,
-                formats=settings.formats,
-                name=f"{job.name}/{name}",
-                cameras=cameras,
-            )
-            seen.add(views, job.fields.get("cameras", ""))
-            if too_far(info):
-                warnings.append(f"{name} {too_far(info)}")
-            figures = {key: info[key] for key in ("metrics", "edits_missed_by") if key in info}
-            row = {"job": job.name, "folder": f"{job.name}/{name}", **info["request"], **figures}
-            index.append(row | {"motion_sha256": sha256_of(folder / name / "motion.npz")})
-        write_job_file(folder, planned, settings.made_of(planned), index)
-    return Outcome(planned, warnings=tuple(warnings), seen=seen)
+    seen.add(views, job.fields.get("cameras", ""))
+    warnings = [f"{name} {too_far(info)}"] if too_far(info) else []
+    figures = {key: info[key] for key in ("metrics", "edits_missed_by") if key in info}
+    row = {"job": job.name, "folder": f"{job.name}/{name}", **info["request"], **figures}
+    making.keep(request.sample, row | {"motion_sha256": sha256_of(folder / "motion.npz")}, warnings, seen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -38,16 +38,19 @@ class Throughput:
         self._started = self.clock()
 
     @classmethod
-    def of(cls, planned: list[Planned]) -> Throughput:
-        """For the jobs that are left."""
-        return cls(sum(each.job.samples for each in planned), sum(each.cost for each in planned))
+    def of(cls, planned: Iterable[Planned], kept: Mapping[str, int]) -> Throughput:
+        """For the jobs that are left, of some of which so many motions are there."""
+        missing = [(each, each.job.samples - kept.get(each.job.name, 0)) for each in planned]
+        cost = sum(each.cost * motions / each.job.samples for each, motions in missing)
+        return cls(sum(motions for _, motions in missing), cost)
 
-    def add(self, planned: Planned, *, made: bool) -> None:
-        """Count a job that is through, whether or not it was made."""
-        self._cost += planned.cost
+    def add(self, planned: Planned, *, made: bool, kept: int = 0) -> None:
+        """Count a job that is through, whether or not it was made, but for motions that were there before."""
+        motions = planned.job.samples - kept
+        self._cost += planned.cost * motions / planned.job.samples
         if made:
-            self.motions += planned.job.samples
-            self.motion_seconds += planned.job.samples * planned.seconds
+            self.motions += motions
+            self.motion_seconds += motions * planned.seconds
 
     @property
     def elapsed_s(self) -> float:

@@ -69,6 +69,11 @@ class Teller:
                 "every line is good, nothing was made"
             )
 
+    def kept(self, motions: int) -> None:
+        """Say how many motions of jobs that are not whole an earlier run has left."""
+        if motions and self.shows_progress:
+            click.echo(f"{counted(motions, 'motion')} of unfinished jobs kept from before")
+
     def summary(
         self,
         out: Path,
@@ -81,6 +86,7 @@ class Teller:
     ) -> None:
         """Say what was made and how fast, with so many requests in a call of the step kernel."""
         before = len(planned) - len(left)
+        kept = sum(each.job.samples for each in left) - throughput.motions_to_make
         made = len(left) - len(failed)
         provider = generator.provider
         if self.saying == "json":
@@ -96,6 +102,7 @@ class Teller:
                         for each in failed
                     ],
                     "motions": throughput.motions,
+                    "motions_kept": kept,
                     "elapsed_s": round(throughput.elapsed_s, 3),
                     "provider": {"name": provider.name, "precision": provider.precision}
                     | ({"batch": batch} if batch > 1 else {}),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,12 +24,14 @@ from motion_preprocessing.digest import sha256_of
 from motion_preprocessing.errors import BundleError, OutputError
 from motion_runtime.backends import provider as provider_module
 from motion_runtime.cli import main
+from motion_runtime.convert_cli import main as convert
 from motion_runtime.generator import Generator
 from motion_runtime.jobs import command as command_module
 from motion_runtime.jobs import make as make_module
 from motion_runtime.jobs.lock import LOCK_FILE, only_run
 from motion_runtime.jobs.plan import Planned
 from motion_runtime.jobs.throughput import Throughput, in_time
+from motion_runtime.jobs.unfinished import UNFINISHED
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.writer import read_motion
 
@@ -212,6 +216,138 @@ def test_killed_in_the_middle_it_goes_on_with_the_same_bytes(tmp_path: Path) -> 
     assert 1 <= there <= 8
     assert run(tmp_path, out="whole").exit_code == 0
     assert bytes_below(tmp_path / "out") == bytes_below(tmp_path / "whole")
+
+
+MANY: dict[str, Any] = {"name": "many", "prompt": "a person falls", "seconds": 0.5, "seed": 5, "num_samples": 6}
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run of MANY."""
+    folder = tmp_path_factory.mktemp("many")
+    write_jobs(folder, MANY)
+    assert run(folder).exit_code == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The samples that the network is asked for."""
+    asked: list[int] = []
+    real = Generator.predict
+
+    def predict(self: Generator, request: GenerationRequest, progress: Any = None) -> Any:
+        asked.append(request.sample)
+        return real(self, request, progress)
+
+    monkeypatch.setattr(Generator, "predict", predict)
+    monkeypatch.setattr(provider_module, "granted_cores", lambda: 1)  # one after the other
+    return asked
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, folder: Path, sample: int) -> Result:
+    """Run until the disk is full at a sample of MANY."""
+    real = make_module.write_sample
+
+    def full(folder: Path, motion: Any, *rest: Any, **values: Any) -> Any:
+        if motion.sample == sample:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(folder, motion, *rest, **values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(make_module, "write_sample", full)
+        return run(folder)
+
+
+def test_a_job_goes_on_at_the_sample_where_it_was_interrupted(
+    tmp_path: Path, many: Path, predicted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_jobs(tmp_path, MANY)
+    out = tmp_path / "out"
+    assert "4 of 6 motions made and kept" in one_line(interrupt(monkeypatch, tmp_path, 4))
+    assert not (out / "many").exists()  # a job is whole or not there
+    job = out / UNFINISHED / "many" / "job"
+    (job / ".sample_004.abcd1234.partial").mkdir()
+    (job / "sample_001" / "motion.npz").write_bytes(b"PK")  # a power cut
+    (job / "sample_003" / "run.json").unlink()
+    (out / UNFINISHED / "many" / "sample_002.json").write_text("{", encoding="utf-8")
+    predicted.clear()
+    result = run(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert sorted(predicted) == [1, 2, 3, 4, 5]
+    assert "1 motion of unfinished jobs kept from before\n1 of 1 job made\n5 motions in" in result.stdout
+    assert bytes_below(out) == bytes_below(many)
+    assert {path.name for path in out.iterdir()} == {"many", "index.jsonl"}
+
+
+def test_a_run_that_ends_between_the_last_sample_and_the_job_only_completes_it(
+    tmp_path: Path, many: Path, predicted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_jobs(tmp_path, MANY)
+
+    def broken(complete: Path, folder: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("motion_runtime.jobs.unfinished.swap_folder", broken)
+        assert "6 of 6 motions made and kept" in one_line(run(tmp_path))
+    predicted.clear()
+    result = run(tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert (said["made"], said["motions"], said["motions_kept"]) == (1, 0, 6)
+    assert predicted == []
+    assert bytes_below(tmp_path / "out") == bytes_below(many)
+
+
+def test_samples_of_a_job_made_otherwise_are_not_thrown_away_unless_told(
+    tmp_path: Path, many: Path, predicted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_jobs(tmp_path, MANY)
+    interrupt(monkeypatch, tmp_path, 4)
+    write_jobs(tmp_path, {**MANY, "steps": 1})
+    assert "as it was made before, got another 'steps'" in one_line(run(tmp_path))
+    write_jobs(tmp_path, MANY)
+    predicted.clear()
+    assert run(tmp_path).exit_code == 0
+    assert predicted == [4, 5]
+    assert bytes_below(tmp_path / "out") == bytes_below(many)
+    shutil.rmtree(tmp_path / "out")
+    interrupt(monkeypatch, tmp_path, 4)
+    write_jobs(tmp_path, {**MANY, "steps": 1})
+    predicted.clear()
+    assert run(tmp_path, "--overwrite").exit_code == 0
+    assert predicted == [0, 1, 2, 3, 4, 5]
+    assert not (tmp_path / "out" / UNFINISHED).exists()
+
+
+def test_of_a_job_that_fails_no_sample_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_jobs(tmp_path, MANY, JOBS[2])
+    real = Generator.predict
+
+    def predict(self: Generator, request: GenerationRequest, progress: Any = None) -> Any:
+        if request.sample == 3:
+            raise BundleError("expected numbers, got NaN")
+        return real(self, request, progress)
+
+    monkeypatch.setattr(Generator, "predict", predict)
+    result = run(tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.count("failed: line 1, many") == 1
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"long", "index.jsonl"}
+
+
+def test_killed_in_the_middle_of_a_job_it_goes_on_with_the_same_bytes(tmp_path: Path, many: Path) -> None:
+    write_jobs(tmp_path, MANY)
+    program = [sys.executable, "-c", "from motion_runtime.cli import main; main()"]
+    command = [*program, *FIXED, "--jobs", str(tmp_path / "jobs.jsonl"), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list((tmp_path / "out").glob(f"{UNFINISHED}/many/sample_*.json")):
+            time.sleep(0.002)
+        process.kill()
+    result = run(tmp_path)
+    assert result.exit_code == 0, result.output
+    assert bytes_below(tmp_path / "out") == bytes_below(many)
 
 
 def test_ctrl_c_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -408,9 +544,10 @@ def test_a_full_disk_in_the_middle_loses_nothing(
     assert result.exit_code == OutputError.exit_code
     line = one_line(result)
     assert "No space left on device" in line
-    rows = (tmp_path / "out" / "index.jsonl").read_text(encoding="utf-8").splitlines()
-    assert f"{len(rows)} of 4 motions made and kept, the same command goes on from there" in line
-    assert {path.name for path in (tmp_path / "out").iterdir()} <= {"short", "pair", "index.jsonl", LOCK_FILE}
+    there = len(list((tmp_path / "out").rglob("motion.npz")))
+    assert f"{there} of 4 motions made and kept, the same command goes on from there" in line
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names <= {"short", "pair", "index.jsonl", UNFINISHED, LOCK_FILE}
     result = run(tmp_path)
     assert result.exit_code == 0, result.output
     assert bytes_below(tmp_path / "out") == bytes_below(finished)
@@ -499,6 +636,35 @@ def test_a_job_made_otherwise_is_not_replaced_unless_told(tmp_path: Path, finish
     assert bytes_below(tmp_path / "out" / "pair") == bytes_below(finished / "pair")
     assert run(tmp_path, "--overwrite").exit_code == 0
     assert read_motion(tmp_path / "out" / "pair" / "sample_000" / "motion.npz").seed == 9
+
+
+def test_formats_that_are_added_later_are_said_to_be_converted(tmp_path: Path, finished: Path) -> None:
+    write_jobs(tmp_path, *JOBS)
+    shutil.copytree(finished, tmp_path / "my out")
+    result = run(tmp_path, "--formats", "npz,bvh,omnifall,coco", out="my out")
+    assert result.exit_code == OutputError.exit_code
+    line = one_line(result)
+    assert "another 'formats'" in line
+    said = line.partition("take --overwrite, or write them beside: ")[2]
+    program, *arguments = shlex.split(said)
+    assert program == "motion-convert"
+    assert CliRunner().invoke(convert, arguments).exit_code == 0
+    place = tmp_path / "my out_omnifall_coco"
+    names = {f"{name}/{file}" for name in ("pair/sample_000", "short/sample_000", "short/sample_001", "long/sample_000")
+             for file in ("omnifall.csv", "coco17.npz")}  # fmt: skip
+    assert {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()} == names
+    line = one_line(run(tmp_path, "--formats", "npz", out="my out"))
+    assert line.endswith("name the formats that they were made in: --formats npz,bvh")
+
+
+def test_cameras_of_a_job_are_named_where_what_they_see_is_added(tmp_path: Path) -> None:
+    camera = {"name": "door", "width": 640, "height": 480, "fov_deg": 80, "position": [3, 0, 2], "look_at": [0, 0, 1]}
+    (tmp_path / "cameras.json").write_text(json.dumps({"cameras": [camera]}), encoding="utf-8")
+    made = {"name": "one", "prompt": "walks", "seconds": 0.5, "steps": 1, "cameras": "cameras.json"}
+    write_jobs(tmp_path, made)
+    assert run(tmp_path, "--formats", "ava").exit_code == 0
+    line = one_line(run(tmp_path, "--formats", "ava,coco-2d"))
+    assert f"--to coco-2d --cameras {tmp_path / 'cameras.json'} --out" in line
 
 
 def test_somebodys_files_are_never_replaced(tmp_path: Path) -> None:
@@ -595,6 +761,8 @@ def test_throughput_is_counted_and_the_rest_estimated_by_work() -> None:
     assert str(throughput) == "2 of 3 motions, 0.50 motions/s, 1.0 s of motion a second, 12 s left"
     throughput.add(large, made=False)
     assert throughput.left_s == pytest.approx(0.0)
+    assert Throughput.of([small, large], {"a": 1}).motions_to_make == 1
+    assert Throughput.of([small], {"a": 1}).cost_to_make == 5.0
     assert throughput.motions == 2
     spans = {5: "5 s", 89: "89 s", 120: "2 min", 5399: "1 h 30 min", 12000: "3 h 20 min"}
     assert {seconds: in_time(seconds) for seconds in spans} == spans
