@@ -166,7 +166,8 @@ class _Reader:
             if len(faces) and faces.max() >= len(points):
                 raise ValueError(f"index {faces.max()} of {len(points)} vertices")
             self.faces.append(faces + self.count)
-        self.vertices.append(points @ place[:3, :3].T + place[:3, 3])
+        with np.errstate(invalid="ignore"):  # infinity times nought, of vertices that are left out later
+            self.vertices.append(points @ place[:3, :3].T + place[:3, 3])
         self.colors.append(self._paint(primitive, attributes, len(points)))
         self.labels.append(label)
         self.count += len(points)

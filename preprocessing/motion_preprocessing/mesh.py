@@ -44,7 +44,7 @@ class SurfacePoints:
 
 
 def check_mesh(vertices: NDArray[np.float64], faces: NDArray[np.int64], path: Path) -> None:
-    """Refuse faces that name no vertex, and vertices that are no numbers.
+    """Refuse faces that name no vertex.
 
     Raises:
         InputError: See above.
@@ -53,12 +53,6 @@ def check_mesh(vertices: NDArray[np.float64], faces: NDArray[np.int64], path: Pa
         wrong = int(faces.min() if faces.min() < 0 else faces.max())
         raise InputError(
             f"expected faces of vertices 0 to {len(vertices) - 1}, got {wrong} for {path}; export the mesh again"
-        )
-    broken = int(np.count_nonzero(~np.isfinite(vertices).all(axis=1)))
-    if broken:
-        raise InputError(
-            f"expected finite coordinates, got {broken} of {len(vertices)} vertices with NaN or infinity for {path}; "
-            "remove invalid vertices"
         )
 
 

@@ -78,6 +78,8 @@ class Scene:
     """How the floor was found, in the file's frame."""
     mesh: Mesh | None = None
     """The faces that the points were taken from, in the same frame, with labels like `labels`; None for a cloud."""
+    left_out: str = ""
+    """What of the file has NaN or infinity for a place and was left out, as '12 of 30,000 points'; '' for nothing."""
 
     def __len__(self) -> int:
         return len(self.points_m)
@@ -141,17 +143,12 @@ def load_scene(
             NAME.labels.json, `label_names` of an .npz) or else `DEFAULT_LABELS`; 'ignore' drops the labels.
 
     Raises:
-        InputError: The file cannot be read, holds too few or non-finite points or labels without a name, or no floor.
+        InputError: The file cannot be read, holds too few points, hardly any finite one, labels without a name, or no
+            floor.
     """
     path = Path(path)
     content = read_scene_file(path)
     points = content.points
-    broken = int(np.count_nonzero(~np.isfinite(points).all(axis=1)))
-    if broken:
-        raise InputError(
-            f"expected finite coordinates, got {broken} of {len(points)} points with NaN or infinity for {path}; "
-            "remove invalid points"
-        )
     if len(points) < MIN_POINTS:
         raise InputError(
             f"expected {MIN_POINTS} points or more, got {len(points)} for {path}; a scene is a scan of a whole room"
@@ -193,6 +190,7 @@ def load_scene(
         world_from_file,
         floor,
         _placed(content, numbers, world_from_file),
+        content.left_out,
     )
 
 

@@ -26,6 +26,9 @@ from motion_preprocessing.ply import read_ply
 _LABELS: Final = ("label", "labels", "class", "class_id", "semantic", "semantic_label", "category")
 _INSTANCES: Final = ("instance", "instances", "instance_id", "object_id")
 _COLORS: Final = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
+_LEAST_FINITE: Final = 0.1
+"""Clouds of depth cameras have no depth at up to half of their pixels, rarely at more; a file of which less than this
+share is finite was not written as it is read."""
 _LABEL_COMMENT: Final = re.compile(r"label\s+(-?\d+)\s*[:=]?\s+(\S.*)", re.IGNORECASE)
 
 
@@ -47,6 +50,8 @@ class SceneFile:
     """Whether the points come from faces, whose undersides no scanner sees."""
     mesh: Mesh | None = None
     """The faces that the points were taken from."""
+    left_out: str = ""
+    """What of the file has NaN or infinity for a place and was left out, as '12 of 30,000 points'; '' for nothing."""
 
 
 def read_scene_file(path: Path) -> SceneFile:
@@ -63,7 +68,7 @@ def read_scene_file(path: Path) -> SceneFile:
         pass  # whoever reads it says what is wrong with the name
     suffix = path.suffix.lower()
     readers = {".npz": _read_arrays, ".npy": _read_arrays, ".obj": _read_obj, ".glb": _read_glb}
-    content = readers.get(suffix, _read_ply)(path)
+    content = _finite(readers.get(suffix, _read_ply)(path), path)
     side = path.with_name(f"{path.stem}.labels.json")
     if not os.path.isfile(side):  # unlike the method of `Path`, no error where the name is too long to exist
         return content
@@ -110,8 +115,45 @@ def _read_glb(path: Path) -> SceneFile:
     return _spread(content, mesh.faces, lone, path)
 
 
+def _placed(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(N,) True where a point has a finite place."""
+    return np.asarray(np.isfinite(points).all(axis=1))
+
+
+def _finite(content: SceneFile, path: Path, of: str = "points") -> SceneFile:
+    """Leave out what has no finite place: depth cameras and converters write NaN where nothing was measured.
+
+    Raises:
+        InputError: Less than `_LEAST_FINITE` is left.
+    """
+    kept = _placed(content.points)
+    if kept.all():
+        return content
+    left_out = f"{np.count_nonzero(~kept):,} of {len(kept):,} {of}"
+    if kept.mean() < _LEAST_FINITE:
+        raise InputError(
+            f"expected finite coordinates, got {left_out} with NaN or infinity for {path}; export the scan again"
+        )
+    return replace(
+        content,
+        points=content.points[kept],
+        labels=None if content.labels is None else content.labels[kept],
+        instances=None if content.instances is None else content.instances[kept],
+        colors=None if content.colors is None else content.colors[kept],
+        left_out=left_out,
+    )
+
+
 def _spread(content: SceneFile, faces: NDArray[np.int64], lone: NDArray[np.int64], path: Path) -> SceneFile:
-    """Replace vertices by points on the faces between them, and keep the `lone` ones (N,) that have none."""
+    """Replace vertices by points on the faces between them, and keep the `lone` ones (N,) that have none.
+
+    Faces of vertices without a finite place are left out with these.
+    """
+    kept = _placed(content.points)
+    content = _finite(content, path, "vertices")
+    if content.left_out:
+        now = np.cumsum(kept) - 1  # the number of each vertex among those that are kept
+        faces, lone = now[faces[kept[faces].all(axis=1)]], now[lone[kept[lone]]]
     points, corners = content.points[lone], lone
     if len(faces):
         try:

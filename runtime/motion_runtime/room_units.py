@@ -12,6 +12,7 @@ import click
 from motion_preprocessing.floor import UNITS
 from motion_preprocessing.scene import Scene, load_scene
 from motion_preprocessing.scene_file import read_label_table
+from motion_runtime.warn import warn
 
 
 def load_room(
@@ -23,7 +24,7 @@ def load_room(
     ask: bool,
     said_with: str = "--units",
 ) -> Scene:
-    """Read a room as `load_scene` does, and settle its unit.
+    """Read a room as `load_scene` does, say what of it is left out, and settle its unit.
 
     Args:
         path: The file.
@@ -37,6 +38,8 @@ def load_room(
         InputError: The file is no room.
     """
     scene = load_scene(path, up=up, units=units, labels=labels)
+    if scene.left_out:
+        warn([f"{scene.left_out} of {path} are left out: their coordinates are NaN or infinite"])
     floor = scene.floor
     if floor is None or not floor.other_units:
         return scene

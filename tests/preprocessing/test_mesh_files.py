@@ -75,6 +75,33 @@ def test_a_drawn_room_is_read_whatever_the_format(tmp_path: Path, name: str) -> 
         np.testing.assert_allclose(np.ptp(scene.mesh.vertices[of_bed], axis=0), (2.0, 0.9, 0.5), atol=0.01)
 
 
+@pytest.mark.parametrize("name", ["room.glb", "room.obj", "room.ply"])
+def test_faces_of_vertices_that_are_nowhere_are_left_out(tmp_path: Path, name: str) -> None:
+    """What is left are the faces that were there without them, with their labels."""
+    torn = room()
+    for box in torn.geometry.values():
+        count = len(box.vertices)
+        broken = trimesh.Trimesh(
+            np.concatenate([[[np.nan, 0, 0], [0, np.inf, 0]], box.vertices]),
+            np.concatenate([[[0, 2, 3], [1, 4, 5]], box.faces + 2, [[count, count + 1, 0]]]),
+            process=False,
+        )
+        box.vertices, box.faces = broken.vertices, broken.faces
+    (tmp_path / "torn").mkdir()
+    for drawn, place in ((room(), tmp_path / name), (torn, tmp_path / "torn" / name)):
+        with np.errstate(invalid="ignore"):
+            drawn.apply_transform(Y_UP)
+            (drawn.to_mesh() if name.endswith(".ply") else drawn).export(str(place))
+    clean, scene = load_scene(tmp_path / name), load_scene(tmp_path / "torn" / name)
+    assert scene.left_out == "10 of 50 vertices"
+    assert scene.mesh is not None
+    assert clean.mesh is not None
+    np.testing.assert_allclose(scene.mesh.vertices, clean.mesh.vertices, atol=1e-6)
+    np.testing.assert_array_equal(scene.mesh.faces, clean.mesh.faces)
+    np.testing.assert_allclose(scene.points_m, clean.points_m, atol=1e-5)
+    np.testing.assert_array_equal(scene.labels, clean.labels)
+
+
 def test_points_are_spread_by_area_and_stay_on_the_surface() -> None:
     mesh = trimesh.creation.icosphere(subdivisions=2)
     mesh.apply_scale((1.0, 2.0, 0.5))
@@ -236,7 +263,8 @@ BAD = {
         "a.obj", b"o Bed\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\nf -9 1\n", "got -6"
     ),
     "obj of a line": ("a.obj", b"v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n", "area"),
-    "obj with NaN": ("a.obj", b"v 0 0 nan\nv 1 0 0\nv 2 0 0\nf 1 2 3\n", "NaN"),
+    "obj of NaN": ("a.obj", b"v 0 0 nan\nv 1 nan 0\nv nan 0 0\nf 1 2 3\n", "3 of 3 vertices with NaN"),
+    "obj of NaN in every face": ("a.obj", b"v 0 0 nan\nv 1 0 0\nv 2 0 0\nf 1 2 3\n", "100 points"),
     "obj of 1 point": ("a.obj", b"v 0 0 0\n", "100 points"),
     "glb of another kind": ("a.glb", b"hello", "glTF"),
     "glb cut short": ("a.glb", glb({"nodes": []})[:24], "cut short"),

@@ -142,13 +142,34 @@ def test_unlabelled_points_stay_unknown(tmp_path: Path, columns: dict[str, np.nd
     assert 0.8 < (classes == object_class("table")).sum() / (columns["label"] == 8).sum() < 1.1
 
 
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.95])
+def test_points_that_are_nowhere_are_left_out_unless_nearly_all_are(
+    tmp_path: Path, columns: dict[str, np.ndarray], share: float
+) -> None:
+    """A scan with them is the scan without them, in every array that goes with the points."""
+    count = len(columns["x"])
+    broken = np.random.default_rng(1).random(count) < share
+    torn = {name: np.where(broken, np.nan, column) if name == "x" else column for name, column in columns.items()}
+    torn["z"] = np.where(np.roll(broken, 1) & broken, -np.inf, torn["z"])
+    write_ply(tmp_path / "torn.ply", torn)
+    if share > 0.9:
+        with pytest.raises(InputError, match=r"got [\d,]+ of [\d,]+ points with NaN or infinity for .*torn.ply"):
+            load_scene(tmp_path / "torn.ply")
+        return
+    write_ply(tmp_path / "clean.ply", {name: column[~broken] for name, column in columns.items()})
+    scene, clean = load_scene(tmp_path / "torn.ply"), load_scene(tmp_path / "clean.ply")
+    assert scene.left_out == f"{np.count_nonzero(broken):,} of {count:,} points"
+    assert clean.left_out == ""
+    np.testing.assert_array_equal(scene.points_m, clean.points_m)
+    np.testing.assert_array_equal(scene.labels, clean.labels)
+    np.testing.assert_array_equal(scene.world_from_file, clean.world_from_file)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"label": 57}, "57 .*comment label 57 NAME"),
         ({"label": 1.5}, "fractions in label"),
-        ({"x": np.nan}, "1 of .* points with NaN"),
-        ({"z": np.inf}, "1 of .* points with NaN or infinity"),
     ],
 )
 def test_bad_values_are_refused(

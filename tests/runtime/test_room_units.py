@@ -49,6 +49,15 @@ def test_elsewhere_it_is_said_in_one_line(hall: Path) -> None:
     assert inspect(WARD)[1] == ""
 
 
+def test_points_that_are_left_out_are_counted_in_one_line(tmp_path: Path) -> None:
+    points = load_scene(WARD).points_m.copy()
+    points[[3, 7]] = np.nan
+    np.save(tmp_path / "ward.npy", points)
+    path = tmp_path / "ward.npy"
+    told = f"2 of {len(points):,} points of {path} are left out: their coordinates are NaN or infinite"
+    assert inspect(path)[1] == f"warning: {told}\n"
+
+
 @pytest.mark.parametrize(("said", "unit"), [("\n", "m"), ("ft\n", "ft"), ("yards\nft\n", "ft")])
 def test_on_a_terminal_it_is_asked(hall: Path, said: str, unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room_units, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
