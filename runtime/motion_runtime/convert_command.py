@@ -28,7 +28,7 @@ from motion_runtime.formats.names import (
     files_of,
     parse_formats,
 )
-from motion_runtime.motion_places import motion_places
+from motion_runtime.motion_places import clip_name, motion_places
 from motion_runtime.room_units import label_table, load_room
 from motion_runtime.viewer.samples import room_of_run, room_read_by_run
 from motion_runtime.views.camera_file import read_cameras
@@ -100,7 +100,7 @@ def convert(
         for name, path in _progress(places.items(), saying):
             place = folder if len(places) == 1 else folder / name
             place.mkdir(parents=True, exist_ok=True)
-            export = Export(read_motion(path), name, scene, body, cameras=cameras)
+            export = Export(read_motion(path), clip_name(name, path), scene, body, cameras=cameras)
             export.write(place, names)
             seen.add(export.seen)
     warn(seen.warnings())
@@ -180,7 +180,7 @@ def _progress(items: Iterable[tuple[str, Path]], saying: str) -> Iterator[tuple[
 def _summarise(out: Path, names: list[str]) -> None:
     """Say what was written."""
     first = out if len(names) == 1 else out / names[0]
-    files = sorted(first.iterdir())
+    files = sorted(file for file in first.iterdir() if file.is_file())
     click.echo(f"wrote {counted(len(names), 'motion')} to {out}")
     for file in files:
         click.echo(f"  {file}  {_what_is(file.name)}")

@@ -11,6 +11,7 @@ from typing import Final
 from motion_preprocessing.errors import InputError
 
 MOTION_FILE: Final = "motion.npz"
+SAMPLE_PREFIX: Final = "sample_"
 
 
 def motion_places(given: Sequence[Path]) -> dict[str, Path]:
@@ -50,6 +51,17 @@ def motion_places(given: Sequence[Path]) -> dict[str, Path]:
         if max(count.values(), default=0) < 2:
             return dict(zip(names, (file for file, _ in found), strict=True))
         lengths = [length + 1 for length in lengths]
+
+
+def clip_name(name: str, file: Path) -> str:
+    """What label tables call a motion: a sample of a run has the run's folder in front, as one of a job has the job's.
+
+    Else the tables of two runs, put together, would both have a 'sample_000'.
+    """
+    words = _words(file)
+    if "/" in name or not name.startswith(SAMPLE_PREFIX) or len(words) < 2:
+        return name
+    return f"{words[-2]}/{name}"
 
 
 def _words(file: Path) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from motion_runtime.formats.names import (
 )
 from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
+from motion_runtime.motion_places import MOTION_FILE, SAMPLE_PREFIX, clip_name
 from motion_runtime.negated import negated
 from motion_runtime.not_there import not_there
 from motion_runtime.out_of_bed import no_way_off
@@ -52,7 +53,6 @@ from motion_runtime.views.hardly_seen import WhoIsSeen, hardly_any_floor
 from motion_runtime.warn import warn
 from motion_runtime.writer import OWN_FILES, write_sample
 
-SAMPLE_PREFIX: Final = "sample_"
 PLAN_FILE: Final = "room.png"
 _PLAN_SAMPLES: Final = 8
 """More ways than these make a plan unreadable."""
@@ -175,6 +175,8 @@ def run(
                 preview=preview,
                 style=style,
                 formats=names,
+                # Not the folder of now, which is a temporary one.
+                name=clip_name(place.name, out / place.name / MOTION_FILE),
                 cameras=cameras,
             )
             seen.add(views)

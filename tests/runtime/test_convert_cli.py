@@ -63,7 +63,7 @@ def test_every_format_is_written_and_named(tmp_path: Path, source: Path) -> None
         for name in ("joints_m", "root_position_m", "prompts", "seed"):
             np.testing.assert_array_equal(after[name], before[name])
         np.testing.assert_allclose(after["local_rotations_wxyz"], before["local_rotations_wxyz"], atol=1e-6)
-    assert (tmp_path / "out" / "omnifall.csv").read_text().splitlines()[1].startswith("sample_000,")
+    assert (tmp_path / "out" / "omnifall.csv").read_text().splitlines()[1].startswith("in/sample_000,")
 
 
 def test_what_is_said_can_be_read_by_programs_or_left_out(tmp_path: Path, source: Path) -> None:
@@ -143,6 +143,18 @@ def test_a_folder_of_jobs_keeps_its_folders(tmp_path: Path, source: Path) -> Non
     assert table.read_text().splitlines()[1].startswith("sit/sample_000,")
     refused(run(tmp_path / "jobs", "--to", "bvh", "--out", tmp_path / "jobs", "--overwrite"), 7, "index.jsonl")
     assert (tmp_path / "jobs" / "fall" / "sample_000" / "motion.npz").is_file()
+
+
+def test_samples_of_two_runs_are_told_apart_in_tables_that_are_put_together(tmp_path: Path, source: Path) -> None:
+    paths = []
+    for name in ("morning", "evening"):
+        (tmp_path / name / "sample_000").mkdir(parents=True)
+        (tmp_path / name / "sample_000" / "motion.npz").write_bytes(source.read_bytes())
+        for number, given in enumerate((tmp_path / name, tmp_path / name / "sample_000")):
+            out = tmp_path / f"{name}_{number}"
+            assert run(given, "--to", "omnifall,pyskl", "--out", out).exit_code == 0
+            paths += [row.partition(",")[0] for row in (out / "omnifall.csv").read_text().splitlines()[1:]]
+    assert set(paths) == {"morning/sample_000", "evening/sample_000"}
 
 
 def test_files_that_lack_what_says_how_they_were_made_are_read(tmp_path: Path, source: Path) -> None:

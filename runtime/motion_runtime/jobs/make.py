@@ -30,8 +30,9 @@ from motion_runtime.jobs.plan import Planned
 from motion_runtime.jobs.rooms import Rooms
 from motion_runtime.jobs.unfinished import Unfinished, clear_unused
 from motion_runtime.motion import GenerationRequest
+from motion_runtime.motion_places import SAMPLE_PREFIX
 from motion_runtime.prediction import Prediction
-from motion_runtime.run_command import SAMPLE_PREFIX, describe_run, too_far
+from motion_runtime.run_command import describe_run, too_far
 from motion_runtime.step_batcher import StepBatcher
 from motion_runtime.views.hardly_seen import WhoIsSeen
 from motion_runtime.writer import write_sample

@@ -18,7 +18,7 @@ from typing import Any, Final
 from motion_preprocessing.atomic_output import as_output_error, atomic_file, swap_folder
 from motion_runtime.jobs.finished import NEW, differs, digests_below, write_job_file
 from motion_runtime.jobs.plan import Planned
-from motion_runtime.run_command import SAMPLE_PREFIX
+from motion_runtime.motion_places import SAMPLE_PREFIX
 
 UNFINISHED: Final = ".unfinished"
 """Folder of all of them. No job is called so: names begin with a letter or a digit."""

@@ -25,7 +25,7 @@ def test_the_formats_asked_for_are_written_and_the_motion_always(tmp_path: Path)
     sample = tmp_path / "out" / "sample_000"
     assert sorted(path.name for path in sample.iterdir()) == ["motion.glb", "motion.npz", "omnifall.csv", "run.json"]
     # The label table calls the clip what its folder is called, not what it was called while it was written.
-    assert (sample / "omnifall.csv").read_text().splitlines()[1].startswith("sample_000,")
+    assert (sample / "omnifall.csv").read_text().splitlines()[1].startswith("out/sample_000,")
     last = result.stdout.splitlines()[-1]
     assert str(sample / "motion.glb") in last
     assert "bvh" not in last

@@ -278,7 +278,7 @@ def test_motion_run_writes_what_cameras_see(tmp_path: Path, cameras_file: Path) 
     assert {path.name for path in sample.iterdir()} == {
         "motion.npz", "run.json", "coco_keypoints.json", "cameras.json"
     }  # fmt: skip
-    assert load(sample / "coco_keypoints.json")["images"][0]["file_name"] == "sample_000/door/000000.png"
+    assert load(sample / "coco_keypoints.json")["images"][0]["file_name"] == "out/sample_000/door/000000.png"
 
 
 def test_a_job_names_its_cameras_and_is_made_again_for_others(tmp_path: Path) -> None:
