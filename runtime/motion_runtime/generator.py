@@ -132,7 +132,7 @@ class Generator:
     def pose(self, request: GenerationRequest, made: Prediction) -> Motion:
         """Take the noise off, fit one body to each pose and set it in the room: the second half of `generate`."""
         fps = self.bundle.manifest.fps
-        rotations, root = of_bodies(made, request, self._room_of(request), fps, self.bundle.manifest)
+        rotations, root = of_bodies(made, request, self.room_of(request), fps, self.bundle.manifest)
         joints, _ = forward_kinematics(rotations, root)
         return Motion(
             joints_m=joints.astype(np.float32),
@@ -201,8 +201,7 @@ class Generator:
     def check(self, request: GenerationRequest) -> KernelShape:
         """Refuse, without running the network, what `generate` would refuse.
 
-        Only whether the room has free floor is not looked at where a start on it is left open: it is drawn anew for
-        each sample.
+        Where on the free floor somebody starts is drawn anew for each sample; whether there is any is looked at here.
 
         Returns:
             The shape of the kernel that the request's longest window takes.
@@ -221,10 +220,12 @@ class Generator:
             self.split_prompt(part.text)
         if request.goals:
             request = self.staged(request)  # whether there is such a thing in the room, and a way to it
-        windows, room = self.windows_of(request), self._room_of(request)
+        windows, room = self.windows_of(request), self.room_of(request)
         request, _ = self._known(request, windows[-1].end, room)
         if room is not None and request.start_m is not None:
             room.check_inside(request.start_m)
+        elif room is not None and not room.free_space.free.any() and self.staged(request).start_m is None:
+            room.stands()  # which says so
         return self._kernel_shape(request.persons, max(window.frames for window in windows), request.scene is not None)
 
     def predict(self, request: GenerationRequest, progress: Callable[[int, int], None] | None = None) -> Prediction:
@@ -234,7 +235,7 @@ class Generator:
         steps = default.steps if request.steps is None else request.steps
         guidance = self.guidance_of(request)
         plan = plan_steps(self._schedule, sampler, steps, guidance=guidance, eta=request.eta)
-        room = self._room_of(request)
+        room = self.room_of(request)
         request = self.staged(request).as_made
         windows = self.windows_of(request)
         request, known = self._known(request, windows[-1].end, room)
@@ -288,7 +289,7 @@ class Generator:
             InputError: A goal is unknown, or cannot be reached.
         """
         last = self.windows_of(request)[-1].end - 1
-        found = staged(request.as_read, self._room_of(request), last / self.bundle.manifest.fps)
+        found = staged(request.as_read, self.room_of(request), last / self.bundle.manifest.fps)
         return replace(found, prompts=request.prompts)
 
     def windows_of(self, request: GenerationRequest, person: int | None = None) -> list[Window]:
@@ -409,7 +410,7 @@ class Generator:
                 raise no_such_class(name, table)
         return np.array([table.index(name) for name in names], np.int64)
 
-    def _room_of(self, request: GenerationRequest) -> Room | None:
+    def room_of(self, request: GenerationRequest) -> Room | None:
         """The request's room; what was worked out for the last one is kept, since samples mostly share it."""
         if request.scene is None:
             return None

@@ -44,7 +44,9 @@ from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
 from motion_runtime.room_plan import draw_room_plan
 from motion_runtime.room_units import label_table, load_room
 from motion_runtime.run_plan import describe_plan, plan_lines
+from motion_runtime.starting_places import no_free_floor
 from motion_runtime.still_down import still_down
+from motion_runtime.too_close import too_close
 from motion_runtime.viewer.page import VIEW_FILE, is_view, write_view
 from motion_runtime.viewer.samples import MAX_SAMPLES, Shown
 from motion_runtime.viewer.view_command import announce
@@ -153,6 +155,7 @@ def run(
     elapsed_s = []
     shown: list[Shown] = []
     planned: list[Motion] = []
+    figures: list[dict[str, Any]] = []
     seen = WhoIsSeen()
     with atomic_folder(out, overwrite=overwrite) as folder:
         for index in range(num_samples):
@@ -165,6 +168,7 @@ def run(
             run_info = describe_run(generator, sample, motion, scene_path, labels)
             if too_far(run_info):
                 warn([f"sample {index} {too_far(run_info)}"])
+            figures.append(run_info["metrics"])
             run_info["timings_s"] = {"load": round(loaded_s, 3), "generate": round(elapsed_s[-1], 3)}
             place = folder / f"{SAMPLE_PREFIX}{index:03d}"
             views = write_sample(
@@ -189,6 +193,7 @@ def run(
         if view:
             write_view(folder / VIEW_FILE, shown, request.scene, title=out.resolve().name)
     warn(seen.warnings())
+    warn(too_close(figures, (*request.prompts, *request.as_read.prompts)))
     if saying == "json":
         samples = [str(out / f"{SAMPLE_PREFIX}{index:03d}") for index in range(num_samples)]
         where = {"name": generator.provider.name, "precision": generator.provider.precision}
@@ -215,6 +220,8 @@ def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
     warn(still_down(request.as_read.prompt_of_each))
     if request.scene is not None:
         warn(not_there(request.as_read.prompt_of_each, request.scene))
+    room = generator.room_of(request)
+    warn([] if room is None else no_free_floor(request, room))
     if request.scene is not None and no_way_off(request.as_read, request.scene):
         warn([said for said in [no_way_off(generator.staged(request).as_read, request.scene)] if said])
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_preprocessing.errors import InputError
 from motion_preprocessing.room_objects import RoomObject
 from motion_runtime.editing.constraints import wrapped
 from motion_runtime.motion import GenerationRequest
@@ -130,6 +131,23 @@ class StartingPlaces:
         best = np.flatnonzero(score >= score.max() - 0.3)
         stand, turn = np.unravel_index(best[self._number % len(best)], score.shape)
         self.put(person, stands[stand], float(headings[turn]))
+
+
+def no_free_floor(request: GenerationRequest, room: Room) -> list[str]:
+    """One line, or none, for who is told where to start in a room without free floor, where anybody else is refused.
+
+    They may start on a bed or a chair, but beside it there is nowhere to go.
+    """
+    try:
+        free = room.free_space.free.any()
+    except InputError:  # no floor was seen, of which who is told where to start has no need
+        return []
+    if free or (request.start_m is None and request.edits is None):
+        return []
+    return [
+        f"the room has no free floor {2 * room.free_space.body_radius_m:g} m wide: whoever is not on a thing is put "
+        "inside one; scan the floor around the furniture too, or take another room"
+    ]
 
 
 def out_of_the_way(

@@ -351,7 +351,7 @@ BAD: dict[str, tuple[Case, int, str]] = {
     "scene truncated header": (with_scene(EMPTY_BINARY), 2, "room.ply"),
     "scene not PLY": (with_scene(b"\x89PNG\r\n\x1a\n" + bytes(200)), 2, "room.ply"),
     "scene of another kind": (with_scene(b"hello", "room.txt"), 2, "to .obj, .glb, .npz or .npy for a room"),
-    "scene with NaN": (with_scene(ascii_ply(np.vstack([upright_wall(), [[np.nan, 0, 0]]]))), 2, "NaN"),
+    "scene of NaN": (with_scene(ascii_ply(np.full((200, 3), np.nan))), 2, "200 of 200 points with NaN"),
     "scene of one point": (with_scene(ascii_ply(np.zeros((1, 3)))), 2, "got 1"),
     "scene without a floor": (with_scene(ascii_ply(upright_wall())), 2, "floor"),
     "scene of unknown axes": (with_scene(ascii_ply(upright_wall())), 2, "--up"),

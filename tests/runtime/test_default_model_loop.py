@@ -71,7 +71,7 @@ def torch_motion(generator: Generator, denoiser: Any, request: GenerationRequest
 
     manifest, people = generator.bundle.manifest, len(PROMPTS)
     abar = NoiseSchedule.named(manifest.schedule.kind, manifest.schedule.steps).alphas_cumprod
-    room = generator._room_of(request)
+    room = generator.room_of(request)
     shape = generator._kernel_shape(people, FRAMES, seen=True)
     scene = generator._scene_tokens(room, choose_placement(request, room), shape)
     assert scene.mask.any()

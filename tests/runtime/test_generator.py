@@ -68,7 +68,7 @@ def test_the_room_is_the_requests_own_whatever_another_thread_asks_for() -> None
         def __setattr__(self, name: str, value: Any) -> None:
             super().__setattr__(name, Room(others) if name == "_room" and value is not None else value)
 
-    found = Raced.load(TOY, "cpu")._room_of(request(scene=ours))
+    found = Raced.load(TOY, "cpu").room_of(request(scene=ours))
     assert found is not None
     assert found.scene is ours
 

@@ -34,6 +34,7 @@ from motion_runtime.motion_places import SAMPLE_PREFIX
 from motion_runtime.prediction import Prediction
 from motion_runtime.run_command import describe_run, too_far
 from motion_runtime.step_batcher import StepBatcher
+from motion_runtime.too_close import too_close
 from motion_runtime.views.hardly_seen import WhoIsSeen
 from motion_runtime.writer import write_sample
 
@@ -104,7 +105,10 @@ class _Making:
 
     def finish(self) -> None:
         """All samples are there."""
-        self.future.set_result(Outcome(self.planned, warnings=self.unfinished.finish(), seen=self._seen))
+        rows, warnings = self.unfinished.finish()
+        prompts = {prompt for row in rows for prompt in (*row["prompts"], *row["prompts_read_as"])}
+        warnings += too_close([row["metrics"] for row in rows], prompts)
+        self.future.set_result(Outcome(self.planned, warnings=tuple(warnings), seen=self._seen))
 
     def fail(self, error: BaseException) -> None:
         """The job is not made, by the first error of its samples."""

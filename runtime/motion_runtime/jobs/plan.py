@@ -22,6 +22,7 @@ from motion_runtime.negated import negated
 from motion_runtime.not_there import not_there
 from motion_runtime.people_named import not_made
 from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
+from motion_runtime.starting_places import no_free_floor
 from motion_runtime.still_down import still_down
 from motion_runtime.views.hardly_seen import hardly_any_floor
 from motion_runtime.warn import warn
@@ -88,6 +89,9 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
             for said in warnings + still_down(request.as_read.prompt_of_each):
                 lacking.setdefault(said, job.line)
             for said in [] if request.scene is None else not_there(request.as_read.prompt_of_each, request.scene):
+                lacking.setdefault(said, job.line)
+            room = generator.room_of(request)
+            for said in [] if room is None else no_free_floor(request, room):
                 lacking.setdefault(said, job.line)
             if "cameras" in job.fields and (job.room, job.fields["cameras"]) not in looked:
                 looked.add((job.room, job.fields["cameras"]))

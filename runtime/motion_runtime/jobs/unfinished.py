@@ -71,14 +71,15 @@ class Unfinished:
         digests = digests_below(self.folder / _name(index))
         _write(self._place / f"{_name(index)}.json", {"row": row, "warnings": warnings, "sha256": digests})
 
-    def finish(self) -> tuple[str, ...]:
-        """Make a job of its samples, all of which are there; what is to be said of them."""
+    def finish(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """Make a job of its samples, all of which are there; their lines of the index, and what is said of them."""
         records = [_read(self._place / f"{_name(index)}.json") or {} for index in range(self._planned.job.samples)]
         with as_output_error(self._target):
-            write_job_file(self.folder, self._planned, self._made_of, [record["row"] for record in records])
+            rows = [record["row"] for record in records]
+            write_job_file(self.folder, self._planned, self._made_of, rows)
             swap_folder(self.folder, self._target)
         self.clear()
-        return tuple(warning for record in records for warning in record["warnings"])
+        return rows, [warning for record in records for warning in record["warnings"]]
 
     def clear(self) -> None:
         """Remove all that is left of the job."""
