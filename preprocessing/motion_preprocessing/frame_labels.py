@@ -39,6 +39,9 @@ STANDING_TILT_DEG: Final = 40.0
 SHORTEST_S: Final = 0.2
 """A shorter stretch of a posture is a flicker at the border of two others; an event may be as short as it is."""
 
+SOON_S: Final = 2.0
+"""Who rises no later from hands and knees, on which they got up, does it in one."""
+
 _ACTION: Final = {name: index for index, name in enumerate(ACTIONS)}
 _RESTS: Final = tuple(_ACTION[name] for name in ("standing", "sitting", "lying", "kneeling", "squatting"))
 _OF_STATE: Final = {"sit": "sitting", "lie": "lying", "kneel": "kneeling", "squat": "squatting", "crawl": "crawl"}
@@ -81,7 +84,7 @@ def labels_of_events(f: Features, events: tuple[Event, ...]) -> NDArray[np.int64
     told = np.zeros(f.frames, dtype=np.bool_)
     for kind, name in _OF_EVENT:
         for e in events:
-            if e.kind == kind:
+            if e.kind == kind and (kind != "get_up_to" or _goes_on_up(e, events)):
                 labels[span(e)] = _ACTION[name]
                 told[span(e)] = True
     _join_flickers(labels, told, SHORTEST_S * f.fps)
@@ -94,6 +97,15 @@ def labels_of_events(f: Features, events: tuple[Event, ...]) -> NDArray[np.int64
             down = np.isin(labels[stop:until], [_ACTION[n] for n in ("lying", "other", "crawl", "lie_down", "sitting")])
             labels[stop:until][down] = _ACTION["fallen"]
     return labels
+
+
+def _goes_on_up(event: Event, events: tuple[Event, ...]) -> bool:
+    """Whether who gets from lying onto hands and knees, or onto the knees, soon rises from there.
+
+    Else nobody stands up: they crawl or kneel, which the postures say.
+    """
+    # Both are widened over the frames in between, and may overlap.
+    return any(e.kind in ("get_up", "rise") and event.start_s < e.start_s < event.end_s + SOON_S for e in events)
 
 
 def _join_flickers(labels: NDArray[np.int64], told: NDArray[np.bool_], shortest: float) -> None:

@@ -21,6 +21,7 @@ from motion_preprocessing.motion_features import (
     WRISTS,
     Bools,
     Features,
+    Floats,
     closed,
 )
 
@@ -31,6 +32,11 @@ BED_FALL_SPEED_M_S: Final = 0.6  # lower, for a start in bed
 NECK_DROP_M: Final = 0.2  # who goes from hands and knees onto the floor has the neck down already
 SINKING_M_S: Final = 0.85  # who stood, and whose pelvis never gets this fast, lets themselves down
 CAUGHT_S: Final = 2.0  # for so long whoever has caught themselves may still go down, as part of the same fall
+CUT_SPEED_M_S: Final = 1.0  # pelvis or neck still go down so fast where the recording ends in a fall ...
+CUT_SINKING_M_S: Final = 0.5  # ... and the pelvis so fast, in its last fifth of a second ...
+CUT_OFF_BALANCE_M: Final = 0.3  # ... with the body's middle so far from the line between the ankles: who sits down
+# or squats in a hurry keeps it nearer, or is slower
+CUT_FOOT_M: Final = 0.15  # ... and a foot near the floor, unlike who jumps down
 TOPPLES_M: Final = 1.0  # who lets themselves down has the neck go this far in two goes, with hands and knees in between
 TOPPLE_SPEED_M_S: Final = 1.8  # or slower: 1.6 at most
 
@@ -39,7 +45,8 @@ def falls(f: Features) -> list[Event]:
     """Fast drops that end on the floor: pelvis under .45 m and neck under .6 m, within 1.5 s of the fastest moment.
 
     Who goes to hands and knees lets the pelvis sink, and who goes down from there has the neck near the floor already.
-    Who faints may sink slowly too, but then topples, and goes from standing to the floor in one.
+    Who faints may sink slowly too, but then topples, and goes from standing to the floor in one. Where the recording
+    ends before the floor is reached, who goes down as fast and is off balance falls.
     """
     pelvis, neck = f.joints_m[:, PELVIS, 2], f.joints_m[:, NECK, 2]
     neck_speed = np.gradient(neck) * f.fps if f.frames > 1 else np.zeros(1)
@@ -81,7 +88,29 @@ def falls(f: Features) -> list[Event]:
         left = float(shift @ [-np.sin(yaw), np.cos(yaw)] - carried[1])
         way = way_name(ahead, left) if np.hypot(ahead, left) > 0.3 else ""
         found.append(spanning(f, "fall", start, stop, down[peak], way, "bed" if leaning else ""))
-    return found
+    return found + _cut_short(f, down, found)
+
+
+def _cut_short(f: Features, down: Floats, found: list[Event]) -> list[Event]:
+    """The fall, or none, that is under way where the recording ends."""
+    last = f.frames - 1
+    if down[last] < CUT_SPEED_M_S or f.foot_m[last].min() > CUT_FOOT_M:
+        return []
+    if -f.vertical_m_s[max(0, last - f.count(0.2)) :].min() < CUT_SINKING_M_S:
+        return []
+    level = f.joints_m[last, :, :2]
+    first, second = level[list(ANKLES)]
+    middle = 0.6 * level[PELVIS] + 0.4 * level[NECK]
+    along = second - first
+    share = np.clip((middle - first) @ along / max(float(along @ along), 1e-9), 0.0, 1.0)
+    if np.linalg.norm(middle - first - share * along) < CUT_OFF_BALANCE_M:
+        return []
+    start = last
+    while start > 0 and down[start - 1] > 0.12:
+        start -= 1
+    if found and start <= found[-1].end_s * f.fps + f.count(0.5):
+        return []
+    return [spanning(f, "fall", start, f.frames, down[start:].max())]
 
 
 def somersaults(f: Features) -> list[Event]:

@@ -15,7 +15,7 @@ from motion_preprocessing.falls import read_falls
 from motion_preprocessing.frame_labels import ACTIONS, labels_of_events, omnifall_labels
 from motion_preprocessing.kinematics import forward_kinematics
 from motion_preprocessing.markers.uiprmd import MarkerReport, exercise_sequences
-from motion_preprocessing.motion_features import KNEELING, SITTING, SQUATTING, measure
+from motion_preprocessing.motion_features import ALL_FOURS, KNEELING, LYING, SITTING, SQUATTING, measure
 from motion_preprocessing.skeleton import JOINT_INDEX, WORLD_FROM_BODY
 
 FPS = 20.0
@@ -135,6 +135,68 @@ def test_a_posture_of_a_frame_or_two_belongs_to_what_is_beside_it() -> None:
     f.posture[70:76] = SQUATTING  # .3 s can be seen
     found = stretches([ACTIONS[k] for k in labels_of_events(f, ())])
     assert found == [("standing", 20), ("sitting", 40), ("standing", 10), ("squatting", 6), ("standing", 4)]
+
+
+@pytest.mark.parametrize(("rises_s", "told"), [(None, "crawl"), (3.5, "stand_up"), (6.5, "crawl")])
+def test_who_gets_onto_hands_and_knees_stands_up_only_if_they_go_on(rises_s: float | None, told: str) -> None:
+    _, local, root = body(8.0)
+    f = measure(forward_kinematics(local, root)[0], FPS)
+    f.posture[:40] = LYING
+    f.posture[40:] = ALL_FOURS
+    events = [Event("lie", 0.0, 1.5), Event("get_up_to", 1.5, 2.5, manner="lie"), Event("crawl", 2.0, 8.0)]
+    if rises_s is not None:
+        events.append(Event("get_up", rises_s, rises_s + 1.0, manner="crawl"))
+    found = [ACTIONS[k] for k in labels_of_events(f, tuple(events))]
+    assert found[round(2.2 * FPS)] == told
+    assert found[10] == "lying"
+    assert ("stand_up" in found) == (rises_s is not None)
+
+
+def tipping(seconds: float) -> Array:
+    """A stiff body that tips forward over its feet, at 80 degrees after 1.5 s, after one of standing."""
+    time, local, root = body(1.0 + seconds)
+    angle = np.radians(80) * np.clip((time - 1.0) / 1.5, 0, None) ** 2.5
+    local[:, 0] = Rotation.from_euler("y", angle[:, None]).as_matrix() @ WORLD_FROM_BODY
+    root[:, 0], root[:, 2] = STAND_M * np.sin(angle), STAND_M * np.cos(angle)
+    return forward_kinematics(local, root)[0]
+
+
+def test_a_fall_that_the_end_cuts_short_is_a_fall_once_it_is_fast() -> None:
+    last = [names(tipping(seconds))[-1] for seconds in (0.3, 1.3, 1.4)]
+    assert last == ["standing", "fall", "fall"]
+    assert "walk" not in names(tipping(1.3))
+
+
+@pytest.mark.parametrize("bent_m", [0.36, 0.5])
+def test_who_sits_down_or_squats_quickly_falls_at_no_cut(bent_m: float) -> None:
+    time, local, root = body(3.0)
+    down = ramp(time, 1.0, 1.8)
+    for side in ("left", "right"):
+        bend(local, f"{side}_hip", -85 * down)
+        bend(local, f"{side}_knee", (85 if bent_m < 0.4 else 120) * down)
+    root[:, 0] -= (0.4 if bent_m < 0.4 else 0.1) * down
+    root[:, 2] -= bent_m * down
+    joints = forward_kinematics(local, root)[0]
+    for frames in range(20, len(joints)):
+        assert "fall" not in names(joints[:frames])
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_simulated_falls_that_are_cut_short_are_falls_and_squats_and_sits_are_none(shared_data: Path) -> None:
+    last = []
+    for fall in read_falls(shared_data / "motion" / "simulated_falls.npz")[::8]:
+        if fall.kind == "bed":
+            continue
+        joints = forward_kinematics(fall.local_rotations, fall.root_position_m)[0]
+        cut = int((fall.impact_s - 0.1) * fall.fps)
+        last.append(ACTIONS[omnifall_labels(joints[: cut + 1], fall.fps)[-1]])
+    assert np.mean([label == "fall" for label in last]) > 0.6
+    path = shared_data / "motion" / "uiprmd_markers.npz"
+    for sequence in exercise_sequences(path, fps=FPS, report=MarkerReport(), limit=10):
+        joints = forward_kinematics(sequence.local_rotations, sequence.root_position_m)[0]
+        for frames in range(10, len(joints), 2):
+            assert "fall" not in names(joints[:frames])
 
 
 def test_an_event_may_be_short() -> None:
