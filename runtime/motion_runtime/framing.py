@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,14 @@ from motion_runtime.canvas import Camera
 from motion_runtime.room_view import RoomView
 
 AnyArray = NDArray[np.floating[Any]]
+Cameras = TypeVar("Cameras")
 Array = NDArray[np.float64]
 
 ELEVATION_RAD: Final = math.radians(24)
+_STEEP_RAD: Final = math.radians(55)
+"""Tried where furniture as high as people stands all around them."""
+_STEEP_COST: Final = 0.2
+_HARDLY_HIDDEN: Final = 0.1
 FOCAL_WIDTHS: Final = 1.35
 """Focal length in picture widths: a mild telephoto lens keeps proportions true."""
 _AZIMUTHS: Final = 24
@@ -23,6 +29,8 @@ _SIDE_RAD: Final = math.radians(52)
 _STANDING_M: Final = 1.7
 _COARSE_PX: Final = 96
 _COARSE_POINTS: Final = 30_000
+_COARSE_TILE_POINTS: Final = 10_000
+"""Fewer where each direction is looked at from eight places."""
 
 
 def facing(joints_m: AnyArray) -> Array:
@@ -35,7 +43,11 @@ def facing(joints_m: AnyArray) -> Array:
 
 
 def fit_camera(
-    points_m: AnyArray, azimuth_rad: float, size: tuple[int, int], margins_px: tuple[float, float, float, float]
+    points_m: AnyArray,
+    azimuth_rad: float,
+    size: tuple[int, int],
+    margins_px: tuple[float, float, float, float],
+    elevation_rad: float = ELEVATION_RAD,
 ) -> Camera:
     """Stand where all points (N, 3) are inside the picture less its margins (left, top, right, bottom)."""
     width, height = size
@@ -44,7 +56,7 @@ def fit_camera(
     points = np.asarray(points_m, dtype=np.float64)
     target, distance = (points.min(axis=0) + points.max(axis=0)) / 2, 6.0
     for _ in range(12):
-        camera = Camera.look_at(target, azimuth_rad, ELEVATION_RAD, distance, focal, size)
+        camera = Camera.look_at(target, azimuth_rad, elevation_rad, distance, focal, size)
         view = (points - camera.eye_m) @ camera.axes.T
         x, y = focal * view[:, 0] / view[:, 2], -focal * view[:, 1] / view[:, 2]
         # Pixels by which the points' box is off the middle of what the margins leave, and how much too large it is.
@@ -55,7 +67,7 @@ def fit_camera(
         # Everything must stay in front of the camera while it comes closer.
         behind = float(distance - view[:, 2].min())
         distance = max(behind + (distance - behind) * scale, behind + 1.5)
-    return Camera.look_at(target, azimuth_rad, ELEVATION_RAD, distance, focal, size)
+    return Camera.look_at(target, azimuth_rad, elevation_rad, distance, focal, size)
 
 
 def choose_camera(
@@ -64,7 +76,7 @@ def choose_camera(
     """Choose the fixed camera of a preview.
 
     Of 24 directions the one wins that sees people from the front and the side (52 degrees off their facing), shows
-    them large, and hides few of their joints behind the room's points.
+    them large, and hides few of their joints behind the room's points. Where all hide many, it may look down on them.
 
     Args:
         joints_m: (P, T, 22, 3).
@@ -78,22 +90,101 @@ def choose_camera(
     joints = np.asarray(joints_m, dtype=np.float64)
     sample = joints[:, np.unique(np.linspace(0, joints.shape[1] - 1, 12).astype(np.int64))]
     box = framed_points(sample.reshape(-1, 3), surroundings_m=0.9 if room is not None else 0.35)
+    if room is not None:
+        room = room.thinned(_COARSE_POINTS)
+
+    def look(azimuth: float, elevation: float) -> tuple[Camera, float, float]:
+        camera = fit_camera(box, azimuth, size, margins_px, elevation)
+        distance = float((sample.reshape(-1, 3).mean(axis=0) - camera.eye_m) @ camera.axes[2])
+        hidden = 0.0 if room is None else hidden_share(sample, room, camera, azimuth)
+        return camera, distance, hidden
+
+    return _best(joints, look)
+
+
+def choose_following_cameras(
+    joints_m: AnyArray,
+    picked: NDArray[np.integer[Any]],
+    room: RoomView | None,
+    size: tuple[int, int],
+    margins_px: tuple[float, float, float, float],
+) -> tuple[list[Camera], float]:
+    """Choose the cameras of a contact sheet: one a moment, all of the same direction, moving along with the people.
+
+    The direction wins as in `choose_camera`, by what these cameras see; and no single moment, as that of a fall, is
+    to be hidden for the sake of the others.
+
+    Args:
+        joints_m: (P, T, 22, 3).
+        picked: (K,) frames that are shown.
+        room: What is drawn of the room, if there is one.
+        size: Width and height in pixels.
+        margins_px: Left, top, right and bottom margins that people keep clear of.
+
+    Returns:
+        K cameras and their azimuth in radians.
+    """
+    joints = np.asarray(joints_m, dtype=np.float64)
+    moments = joints[:, picked]
+    if room is not None:
+        room = room.thinned(_COARSE_TILE_POINTS)
+
+    def look(azimuth: float, elevation: float) -> tuple[list[Camera], float, float]:
+        cameras = following_cameras(moments, azimuth, size, margins_px, elevation)
+        distance = float((moments[:, 0].reshape(-1, 3).mean(axis=0) - cameras[0].eye_m) @ cameras[0].axes[2])
+        if room is None:
+            return cameras, distance, 0.0
+        pairs = zip(cameras, np.moveaxis(moments, 1, 0), strict=True)
+        hidden = [hidden_share(people, room, camera, azimuth) for camera, people in pairs]
+        return cameras, distance, float(np.mean(hidden)) + 0.5 * max(hidden)
+
+    return _best(joints, look)
+
+
+def following_cameras(
+    joints_m: AnyArray,
+    azimuth_rad: float,
+    size: tuple[int, int],
+    margins_px: tuple[float, float, float, float],
+    elevation_rad: float = ELEVATION_RAD,
+) -> list[Camera]:
+    """One camera for each of T moments (P, T, 22, 3): same direction and scale, moving along the floor with people."""
+    joints = np.asarray(joints_m, dtype=np.float64)
+    centres = joints[:, :, 0, :2].mean(axis=0)  # (T, 2)
+    still = joints - np.concatenate([centres, np.zeros((len(centres), 1))], axis=-1)[None, :, None, :]
+    box = framed_points(still.reshape(-1, 3), surroundings_m=0.3)
+    base = fit_camera(box, azimuth_rad, size, margins_px, elevation_rad)
+    return [
+        Camera(base.eye_m + np.array([x, y, 0.0]), base.axes, base.focal_px, base.width, base.height)
+        for x, y in centres
+    ]
+
+
+def _best(
+    joints: Array, look: Callable[[float, float], tuple[Cameras, float, float]]
+) -> tuple[Cameras, float]:
+    """The cameras that show people (P, T, 22, 3) best, and their azimuth.
+
+    Args:
+        joints: The people.
+        look: Gives, for an azimuth and an elevation, cameras, their distance and how much of people is hidden.
+    """
     # The first person's facing at the start: whatever follows is seen in relation to it.
     direction = facing(joints[0, : max(1, joints.shape[1] // 5)]).mean(axis=0)
     heading = math.atan2(direction[1], direction[0])
-    best: tuple[float, Camera, float] | None = None
-    if room is not None:
-        room = room.thinned(_COARSE_POINTS)
-    for k in range(_AZIMUTHS):
-        azimuth = heading + 2 * math.pi * k / _AZIMUTHS
-        camera = fit_camera(box, azimuth, size, margins_px)
-        turn = abs(math.remainder(azimuth - heading, 2 * math.pi))
-        distance = float((sample.reshape(-1, 3).mean(axis=0) - camera.eye_m) @ camera.axes[2])
-        cost = 0.35 * (1 - math.cos(turn - _SIDE_RAD)) + 0.15 * math.log(distance)
-        if room is not None:
-            cost += 2.0 * hidden_share(sample, room, camera, azimuth)
-        if best is None or cost < best[0] - 1e-9:
-            best = (cost, camera, azimuth)
+    best: tuple[float, Cameras, float] | None = None
+    for elevation, steep in ((ELEVATION_RAD, 0.0), (_STEEP_RAD, _STEEP_COST)):
+        least_hidden = math.inf
+        for k in range(_AZIMUTHS):
+            azimuth = heading + 2 * math.pi * k / _AZIMUTHS
+            cameras, distance, hidden = look(azimuth, elevation)
+            least_hidden = min(least_hidden, hidden)
+            turn = abs(math.remainder(azimuth - heading, 2 * math.pi))
+            cost = 0.35 * (1 - math.cos(turn - _SIDE_RAD)) + 0.15 * math.log(distance) + 2.0 * hidden + steep
+            if best is None or cost < best[0] - 1e-9:
+                best = (cost, cameras, azimuth)
+        if least_hidden < _HARDLY_HIDDEN:
+            break  # somewhere round the people they are seen: nobody has to look down on them
     assert best is not None
     return best[1], best[2]
 

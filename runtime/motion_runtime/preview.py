@@ -20,7 +20,7 @@ from motion_preprocessing.errors import InputError
 from motion_runtime.body_view import BodyView
 from motion_runtime.canvas import Camera, Canvas
 from motion_runtime.figure import figure, person_color, twins
-from motion_runtime.framing import choose_camera, fit_camera, framed_points
+from motion_runtime.framing import choose_camera, choose_following_cameras
 from motion_runtime.motion import Motion
 from motion_runtime.room_view import RoomView, room_view
 from motion_runtime.wheelchair_view import RADIUS_M, Mesh, Wheelchair, wheelchairs_of
@@ -130,8 +130,7 @@ def render_contact_sheet(
     room = room_view(scene) if scene is not None else None
     picked = np.linspace(0, motion.frames - 1, poses).round().astype(np.int64)
     size, margins = (_TILE, _TILE), (12.0, 26.0, 12.0, 12.0)
-    _, azimuth = choose_camera(joints, room, size, margins)
-    cameras = _following_cameras(joints[:, picked], azimuth, size, margins)
+    cameras, azimuth = choose_following_cameras(joints, picked, room, size, margins)
     caption = _Caption(motion, (_COLUMNS * _TILE, 0))
     header = caption.height + 8
     rows = math.ceil((poses + 1) / _COLUMNS)
@@ -218,19 +217,6 @@ def _draw_people(
         return
     canvas.draw_bodies(meshes)
     canvas.draw_capsules(*(np.concatenate(parts) for parts in zip(*figures, strict=True)))
-
-
-def _following_cameras(
-    joints: NDArray[np.float64], azimuth: float, size: tuple[int, int], margins: tuple[float, float, float, float]
-) -> list[Camera]:
-    """One camera for each of T moments (P, T, 22, 3): same direction and scale, moving along the floor with people."""
-    centres = joints[:, :, 0, :2].mean(axis=0)  # (T, 2)
-    still = joints - np.concatenate([centres, np.zeros((len(centres), 1))], axis=-1)[None, :, None, :]
-    base = fit_camera(framed_points(still.reshape(-1, 3), surroundings_m=0.3), azimuth, size, margins)
-    return [
-        Camera(base.eye_m + np.array([x, y, 0.0]), base.axes, base.focal_px, base.width, base.height)
-        for x, y in centres
-    ]
 
 
 def _map(

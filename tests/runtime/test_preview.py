@@ -14,7 +14,14 @@ from PIL import Image
 from motion_preprocessing.errors import InputError, OutputError
 from motion_preprocessing.scene import Scene
 from motion_runtime.figure import CLASS_COLORS, figure, person_color, twins
-from motion_runtime.framing import choose_camera, facing, fit_camera, hidden_share
+from motion_runtime.framing import (
+    choose_camera,
+    choose_following_cameras,
+    facing,
+    fit_camera,
+    following_cameras,
+    hidden_share,
+)
 from motion_runtime.motion import Motion
 from motion_runtime.preview import preview_frames, render_contact_sheet, render_preview
 from motion_runtime.room_view import CEILING_FROM_M, room_view
@@ -262,6 +269,43 @@ def test_the_camera_goes_round_to_where_furniture_does_not_hide_people(walk: Wal
     assert hidden_share(joints, view, camera, azimuth) < 0.05
     blocked, _ = choose_camera(joints, None, (512, 384), MARGINS)
     assert hidden_share(joints, view, blocked, free) > 0.6
+
+
+def cupboards(centre: np.ndarray, radius_m: float, towards_rad: np.ndarray) -> Scene:
+    """Cupboards of two metres around a place, on its sides in some directions."""
+    rng = np.random.default_rng(0)
+    angle = rng.choice(towards_rad, 20000) + rng.uniform(-0.1, 0.1, 20000)
+    place = centre + radius_m * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    points = np.concatenate([place, rng.uniform(0, 2, (20000, 1))], axis=1).astype(np.float32)
+    marks = np.full(len(points), 3, dtype=np.int32)
+    return replace(room(), points_m=points, labels=marks, instances=np.full_like(marks, -1), colors=None)
+
+
+def test_a_contact_sheet_goes_round_what_would_hide_one_of_its_moments(walk: Walk) -> None:
+    joints = walk(frames=41, turn_rad=0.0).joints_m.astype(np.float64)
+    picked, tile = np.linspace(0, 40, 8).round().astype(np.int64), ((288, 288), (12.0, 26.0, 12.0, 12.0))
+    open_cameras, free = choose_following_cameras(joints, picked, None, *tile)
+    # Close to where the last pose is, and nowhere near the others.
+    last = joints[:, -1].mean(axis=(0, 1))[:2]
+    view = room_view(cupboards(last, 0.7, free + np.linspace(-0.3, 0.3, 10)))
+    assert hidden_share(joints[:, -1], view, open_cameras[-1], free) > 0.5
+    cameras, azimuth = choose_following_cameras(joints, picked, view, *tile)
+    hidden = [hidden_share(joints[:, f], view, camera, azimuth) for f, camera in zip(picked, cameras, strict=True)]
+    assert max(hidden) < 0.1
+    assert choose_following_cameras(joints, picked, view, *tile)[1] == azimuth
+
+
+def test_between_high_furniture_all_around_the_camera_looks_down(walk: Walk) -> None:
+    joints = walk(frames=2, turn_rad=0.0).joints_m.astype(np.float64)
+    picked, tile = np.array([0, 1]), ((288, 288), (12.0, 26.0, 12.0, 12.0))
+    open_cameras, _ = choose_following_cameras(joints, picked, None, *tile)
+    centre = joints.mean(axis=(0, 1, 2))[:2]
+    view = room_view(cupboards(centre, 1.3, np.linspace(-math.pi, math.pi, 60)))
+    cameras, azimuth = choose_following_cameras(joints, picked, view, *tile)
+    assert cameras[0].axes[2][2] < open_cameras[0].axes[2][2] - 0.2  # the way it looks points further down
+    seen = hidden_share(joints, view, cameras[0], azimuth)
+    level = following_cameras(joints, azimuth, *tile)
+    assert seen < hidden_share(joints, view, level[0], azimuth) - 0.3
 
 
 # ------------------------------------------------------------------------------------------------ room
