@@ -4,141 +4,68 @@ Who gives one prompt and says nothing of how many people there are means those t
 sentence of their own where it can be told what they do, and their class where a noun says it:
 
     three people walk                              a person walks, three times
+    two people walk and one of them falls          a person walks and falls / a person walks
     a nurse and a patient walk                     a nurse walks / a patient walks
+    two nurses and a patient walk                  a nurse walks, twice / a patient walks
     a man walks while another person sits down     a man walks / another person sits down
     a nurse walks with a patient                   a nurse walks / a patient walks
     a nurse helps a patient stand up               that sentence for both, as helping was learned
+    two nurses help a patient stand up             that of one nurse for all three
     a patient stands up with the help of a nurse   a nurse helps a patient stand up, for both
     a nurse pushes a patient in a wheelchair       a nurse pushes a wheelchair / a patient sits in a wheelchair ...
     two people walk | 3s: they sit down            a person walks | 3s: a person sits down, twice
 
-In parts the first one names them; a later one says what they do, or names the same people in the same order. This is a
-grammar of a dozen rules and no parser: what it does not find stays one person's sentence.
+In parts the first one names them; a later one says what they or some of them do, or names the same people in the same
+order. This is a grammar of a dozen rules (`people_grammar`) and no parser: what it does not find stays one person's
+sentence.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from typing import Final
 
 from motion_preprocessing.captions import third_person
+from motion_runtime import people_grammar as grammar
 from motion_runtime.person_classes import class_named
 from motion_runtime.said import GETS_UP
 from motion_runtime.timeline import LENGTH
-from motion_runtime.verb_forms import PAST, forms
 from motion_runtime.who_holds import who_holds, who_wheels
-
-_NUMBERS: Final = {"two": 2, "three": 3, "four": 4, "2": 2, "3": 3, "4": 4}
-"""As many as the built-in model knows."""
-_THINGS: Final = (
-    r"(?:beds?|bedside|chairs?|rooms?|lift|hoist|gowns?|chart|file|station|desk|table|trolley|cart|call (?:bell|button)"
-    r"|monitor|seat|ward|area|door|expression|badge|uniform)"
-)
-# A patient bed is no patient, and someone's bag nobody.
-_ONE: Final = (
-    r"(?:(?:person|man|woman|adult|child|boy|girl|lady|gentleman|guy|human|nurse(?:['’]s aide)?|doctor|carer|caregiver"
-    r"|aide|assistant|helper|therapist|physiotherapist|paramedic|worker|staff member|patient|resident|visitor|guest"
-    rf"|relative|friend|colleague|partner|senior)(?!['’\w-]| {_THINGS}\b))"
-)
-_LIKE: Final = r"(?:(?:old|older|elderly|young|younger|frail|weak|sick|ill|injured|fallen|tall|small|second|third) )*"
-_FINITE: Final = (
-    r"(?:\w+ly )?(?:is|was|has|does|goes|[a-z]{2,}(?<![ius])s|[a-z]{2,}ed|fell|sat|stood|lay|ran|got|went)\b"
-)
-# 'Another' alone is somebody only where no noun follows, which it goes with.
-_ANOTHER: Final = (
-    r"another(?=,|$| (?:up|to|into|onto|in|on|at|out|off|from|along|around|while|as|and|who|stand|sit|get|walk|lie|rise"
-    rf"|go|come)\b| {_FINITE})"
-)
-_SOMEBODY: Final = (
-    rf"(?:(?:a|an|the|one|his|her|their|another|the other) {_LIKE}{_ONE}"
-    rf"|(?:someone|somebody)(?: else)?(?!['’\w-])|{_ANOTHER})"
-)
-_MANY: Final = (
-    r"(?:people|persons|men|women|adults|children|boys|girls|ladies|guys|humans|nurses|doctors|carers|caregivers|aides"
-    r"|assistants|therapists|workers|patients|residents|visitors|guests|friends|colleagues|seniors|others)"
-)
-_SINGULAR: Final = {
-    "people": "person", "men": "man", "women": "woman", "children": "child", "ladies": "lady", "others": "person",
-}  # fmt: skip
-_COUNTED: Final = re.compile(rf"(two|three|four|[234]) ({_LIKE})({_MANY})\b,? (.+)")
-_BOTH: Final = re.compile(rf"({_SOMEBODY}) and ({_SOMEBODY})(?: both)? (?!and\b|,)(.+)")
-_CLAUSES: Final = re.compile(
-    rf"(?!.* as \w+ as )({_SOMEBODY} .+?)"
-    rf"(?:,? and|,? while|,? as(?! {_SOMEBODY} (?:does|did|would)\b)|,? whereas|,? then|[,;])(?: then)?"
-    rf" ({_SOMEBODY} {_FINITE}.*)"
-)
-_WITH: Final = re.compile(
-    rf"({_SOMEBODY}) (.+?)(?: together)? (with|beside|next to|alongside) ({_SOMEBODY})((?!,? (?:who|that)\b).*)"
-)
-# Nobody but the one who does it is there: 'as if somebody pushed them', 'acts like a nurse who helps a patient'.
-_NOT_THERE: Final = re.compile(
-    r"\b(?:as (?:if|though)|pretend\w*|imitat\w*|mim(?:es?|ing|ics?|icking)|imagin\w*|acts? (?:as|like|out))\b"
-)
-# 'One foot in front of another': a foot too.
-_ONE_OF_THINGS: Final = re.compile(
-    r"\b(?:one|a) (?:foot|leg|hand|arm|knee|elbow|side|step|stair|chair|bed)\b.*\banother\b"
-    rf"(?! {_LIKE}{_ONE})"
-)
-_ANYBODY: Final = ("person", "human", "someone", "somebody")
-_MAN_OR_WOMAN: Final = ("man", "woman", "boy", "girl", "lady", "gentleman", "guy")
-_HELPED: Final = re.compile(
-    rf"({_SOMEBODY}) (.+?) with (?:the |some )?(?:help|support|assistance) (?:of|from) ({_SOMEBODY})(.*)"
-)
-_IN_WHEELCHAIR: Final = re.compile(
-    rf"({_SOMEBODY}) (?:pushes|steers|wheels) ({_SOMEBODY}) (?:(?:around )?in|who sits in|sitting in)"
-    r" (?:a|the|his|her|their) wheel-?chair\b(.*)"
-)
-# What people who do it together are as near to each other for as the one sentence of all of them says.
-_SHARED: Final = re.compile(
-    r"\b(?:danc(?:es?|ing)|salsa|hug(?:s|ging)?|embraces?|each other|one another|hand in hand"
-    r"|(?:holds?|holding|shakes?|shaking) hands)\b"
-)
-_NO_VERB: Final = re.compile(
-    r"(?:in|on|at|by|with|near|from|of|one|who|whose|that|and|or|a|an|the|two|three|there|then)\b"
-)
-_DOING: Final = re.compile(r"(?:\w+ly )?(?!spring)[a-z]{3,}ing\b")
-_OTHER: Final = re.compile(rf"^(?:(?:another|the other) (?={_LIKE}{_ONE}\b)|(another)\b|((?:someone|somebody) else)\b)")
-_TOGETHER: Final = re.compile(r" (?:together|side by side|next to each other|both|each)\b")
-_VERBS: Final = frozenset([
-    "walk", "run", "sit", "stand", "lie", "fall", "turn", "jump", "wave", "bend", "reach", "pick", "get", "go",
-    "come", "stop", "talk", "look", "dance", "kneel", "squat", "climb", "push", "raise", "lift", "leave", "enter",
-    "start", "trip", "slip", "crawl", "hop", "kick", "clap", "point", "step", "stretch", "rest", "wait", "rise",
-    "sleep", "roll", "faint", "collapse", "stumble", "stroll", "jog"
-])  # fmt: skip
-_PAST: Final = frozenset(word for verb in _VERBS for form, word in forms(verb) if form == PAST) - _VERBS
-_COUNTS: Final = {number: word for word, number in _NUMBERS.items() if word.isalpha()}
-_THEY: Final = re.compile(r"(?:then )?(?:they|both|all|(?:both|all) of them)(?: both| all)? ((?!of\b).+)")
-_MODAL: Final = frozenset(["can", "will", "must", "may", "should", "could", "would", "don't", "do", "all", "both"])
-"""What is not made one's by an s: the sentence stays as it is."""
-_BE: Final = {"are": "is", "were": "was", "have": "has"}
 
 
 def people_named(prompts: Sequence[str], person_classes: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Prompts and classes of the people that a single prompt names; as they are where several or a class are given.
+    """Prompts and classes of the people whom a prompt names, or several do; as they are where a class is given.
 
     Args:
         prompts: What was asked for.
         person_classes: Who they are, as far as that was said.
 
     Returns:
-        A prompt and a class for each person; the arguments where nothing is found.
+        A prompt and a class for each person.
     """
-    as_given = tuple(prompts), tuple(person_classes)
-    if len(as_given[0]) != 1 or as_given[1]:
-        return as_given
-    found = _in_parts(prompts[0].split("|"))
+    if person_classes:
+        return tuple(prompts), tuple(person_classes)
+    found = _in_parts(prompts[0].split("|")) if len(prompts) == 1 else []
     if len(found) < 2:
-        return as_given
+        return tuple(prompts), tuple(map(_class_of, prompts))
     told, who = zip(*found, strict=True)
     # Who is told alone is nobody's other: 'another person walks' would be done with somebody.
-    alone = [words if told.count(words) > 1 else _OTHER.sub(_plain_one, words) for words in told]
+    alone = [words if told.count(words) > 1 else grammar.OTHER.sub(_plain_one, words) for words in told]
     return tuple(alone), tuple(map(class_named, who))
+
+
+def _class_of(prompt: str) -> str:
+    """The class of whoever a prompt begins with."""
+    sentence = _sentence(prompt.split("|")[0])[1].lower()
+    match = grammar.FIRST.match(grammar.ONE_OF_MANY.sub(lambda many: _a(_one_of_many(many)), sentence))
+    return class_named(match[1]) if match else "person"
 
 
 def as_named(prompts: Sequence[str], person_classes: Sequence[str]) -> str:
     """How `motion-run` says whom it found in a prompt."""
-    each = "; ".join(f"{who}: {told}" for who, told in zip(person_classes, prompts, strict=True))
+    people = Counter(zip(person_classes, prompts, strict=True))
+    each = "; ".join(f"{f'{count} x ' * (count > 1)}{who}: {told}" for (who, told), count in people.items())
     return f"{len(prompts)} people, as the prompt names them ({each}); give --person person to make one alone"
 
 
@@ -150,7 +77,13 @@ def somebody_else(prompts: Sequence[str]) -> str:
 
 
 def not_made(prompts: Sequence[str], persons: int) -> list[str]:
-    """A line where a prompt names somebody beside the one person who is made."""
+    """A line where a prompt is about others, or more people, than are made."""
+    together = next(filter(None, map(grammar.NOT_TOLD_APART.search, map(str.lower, prompts))), None)
+    if persons > 1 and together:
+        return [f"'{together[0]}' is read as all of them, who are told the same; give a prompt for each"]
+    crowd = next(filter(None, (grammar.CROWD.match(_sentence(prompt)[1]) for prompt in prompts)), None)
+    if persons == 1 and crowd:
+        return [f"'{crowd[0]}' is made as one person; write how many and what they do, as in 'three people walk'"]
     other = somebody_else(prompts) if persons == 1 else ""
     if persons == 1 and len(prompts) == 1 and "|" in prompts[0]:
         sentences = [_sentence(part)[1] for part in prompts[0].split("|")]
@@ -159,31 +92,41 @@ def not_made(prompts: Sequence[str], persons: int) -> list[str]:
             return [f"'{several:.60}' is about several people, of whom one is made; give a prompt for each"]
         # 'A person walks | a person waves' is about one who is named in every part.
         again = other and class_named(other) == class_named(_two_named(prompts[0].lower())[0])
-        if again and not _OTHER.match(other):
+        if again and not grammar.OTHER.match(other):
             other = next((found for sentence in sentences if (found := _two_named(sentence.lower())[1])), "")
-    return [f"the prompt names '{other}' too, who is not made; give a prompt for each"] if other else []
+    are = "is" if len(_each(other)) == 1 else "are"
+    return [f"the prompt names '{other}' too, who {are} not made; give a prompt for each"] if other else []
 
 
 def _in_parts(parts: Sequence[str]) -> list[tuple[str, str]]:
-    """Everybody whom the first part names, in all parts: 'they' do what follows, or it names as many; [] otherwise."""
+    """(what they do, who they are) of everybody whom the first part names, in all parts.
+
+    Later ones tell what 'they' or some of them do, or name as many; [] where one does not.
+    """
     told: list[str] = []
+    does: list[str] = []
     who: list[str] = []
     for part in parts:
         length, sentence = _sentence(part)
-        if who and (match := _THEY.fullmatch(sentence)):
-            if match[1].split()[0] in _MODAL or (match[0].split()[0] in ("both", "all") and not _acts(match[1])):
+        if who and (match := grammar.THEY.fullmatch(sentence)):
+            if match[1].split()[0] in grammar.MODAL or (match[0].split()[0] in ("both", "all") and not _acts(match[1])):
                 return []
-            all_do = f"{_COUNTS[len(who)]} people {match[1]}" if len(who) in _COUNTS else sentence
-            one_by_one = (found[0] if (found := re.match(_SOMEBODY, one)) else _a(one) for one in who)
-            does = [_of_each(one, match[1], all_do) for one in one_by_one]
+            all_do = f"{grammar.COUNTS[len(who)]} people {match[1]}" if len(who) in grammar.COUNTS else sentence
+            some = _some_of_them(who, match[1], all_do)
+            does = [one for one, _ in some] or [_of_each(one, match[1], all_do) for one in who]
         else:
             named = _people(sentence)
+            all_do, apart = _told_apart(who, sentence)
             classes = [class_named(one) for _, one in named]
             # Who is who is told by their classes: where these are others, or come in another order, by nothing.
-            if len(named) < 2 or (who and classes != [class_named(one) for one in who]):
+            if len(named) >= 2 and (not who or classes == [class_named(one) for one in who]):
+                does = [does for does, _ in named]
+                who = who or [one for _, one in named]
+            elif apart and not all_do:
+                # Who is not named goes on.
+                does = [f"{one} {more}" if more else on for one, more, on in zip(who, apart, does, strict=True)]
+            else:
                 return []
-            does = [does for does, _ in named]
-            who = who or [one for _, one in named]
         each = [f"{length}{one}" for one in does]
         told = each if not told else [f"{before} | {one}" for before, one in zip(told, each, strict=True)]
     return list(zip(told, who, strict=True))
@@ -200,77 +143,163 @@ def _sentence(part: str) -> tuple[str, str]:
 def _acts(does: str) -> bool:
     """Whether words begin with what people do: 'both sit down', but not 'both hands up'."""
     word = does.split()[0]
-    return word in _VERBS or word in _BE or word.endswith("ly")
+    return word in grammar.VERBS or word in grammar.BE or word.endswith("ly")
 
 
 def _people(sentence: str) -> list[tuple[str, str]]:
     """(what they do, who they are) of everybody in a sentence; [] or one where it is about one."""
-    if match := _COUNTED.fullmatch(sentence):
-        number, like, many, does = match.groups()
-        one = f"{like}{_SINGULAR.get(many, many.removesuffix('s'))}"
-        return [(_of_each(_a(one), does, sentence), one)] * _NUMBERS[number]
-    if match := _IN_WHEELCHAIR.fullmatch(sentence):
+    sentence = grammar.ONE_OF_SO_MANY.sub(r"\1, one of them", sentence.removeprefix("there are "))
+    if (match := grammar.NAMELY.match(sentence)) and len(_each(match[1])) == len(_each(match[2])):
+        sentence = f"{match[2]} {sentence[match.end() :]}"
+    if match := grammar.IN_WHEELCHAIR.fullmatch(sentence):
         pushes, sits, where = match.groups()
-        return [(f"{pushes} pushes a wheelchair{where}", pushes), (f"{sits} sits in a wheelchair that is pushed", sits)]
-    if match := _HELPED.fullmatch(sentence):
-        return _helped(*match.groups())
-    if match := _BOTH.fullmatch(sentence):
-        first, second, does = match.groups()
-        return [(_of_each(who, does, sentence), who) for who in (first, second)]
-    if _ONE_OF_THINGS.search(sentence):
+        push = [(f"{one} pushes a wheelchair{where}", one) for one in _each(pushes)]
+        return [*push, (f"{sits} sits in a wheelchair that is pushed", sits)]
+    if match := grammar.HELPED.fullmatch(sentence):
+        rises, does, helps, more = match.groups()
+        return _helped(_each(rises), does, _each(helps), more)
+    subject = grammar.SUBJECT.fullmatch(sentence)
+    who = _each(subject[1]) if subject else []
+    if subject and (found := _some_of_them(who, subject[2], sentence)):
+        return found
+    sentence = grammar.ONE_OF_MANY.sub(lambda match: _a(_one_of_many(match)), sentence)
+    if len(who) < 2 and grammar.ONE_OF_THINGS.search(sentence):
         return []
-    if (match := _CLAUSES.fullmatch(sentence)) and not _NOT_THERE.search(match[1]) and not _same(*match.groups()):
-        first, rest = match.groups()
-        return [(first, first), *(_people(rest) or [(rest, rest)])]
-    if _NOT_THERE.search(sentence):
+    match = grammar.CLAUSES.fullmatch(sentence)
+    if match and not grammar.NOT_THERE.search(match[1]) and not _same(*match.groups()):
+        return [each for clause in match.groups() for each in _people(clause) or [(clause, _who_does(clause))]]
+    if not subject:
         return []
-    if any(does((sentence, sentence), ("staff", "patient"))[0] for does in (who_holds, who_wheels)):
-        first, other = _two_named(sentence)
-        if other:
-            return [(sentence, first), (sentence, other)]
-    if match := _WITH.fullmatch(sentence):
-        first, does, along, second, more = match.groups()
-        pair = class_named(first), class_named(second)
-        if along == "with" and pair == ("patient", "staff") and GETS_UP.match(does):
-            return _helped(first, does, second, more)
-        together = _SHARED.search(does)
-        return [(sentence if together else f"{who} {does}{more}", who) for who in (first, second)]
-    return []
+    does = subject[2]
+    if len(who) < 2 and grammar.NOT_THERE.search(sentence):
+        return []
+    other = _two_named(sentence)[1]
+    others = _each(other)
+    told = [_of_each(one, does, sentence) if len(who) > 1 else sentence for one in who]
+    if others:
+        told = [words.replace(other, others[0]) for words in told]
+        if any(holds((told[0], told[0]), ("staff", "patient"))[0] for holds in (who_holds, who_wheels)):
+            return [*zip(told, who, strict=True), *((told[0], one) for one in others)]
+    if match := grammar.WITH.fullmatch(does):
+        do, along, second, more = match.groups()
+        others = _each(second)
+        pairs = {(class_named(first), class_named(other)) for first in who for other in others}
+        do = _does(do) if len(who) > 1 else do
+        if along == "with" and pairs == {("patient", "staff")} and GETS_UP.match(do):
+            return _helped(who, do, others, more)
+        together = grammar.SHARED.search(do)
+        return [(sentence if together else f"{one} {do}{more}", one) for one in (*who, *others)]
+    return list(zip(told, who, strict=True)) if len(who) > 1 else []
 
 
-def _helped(rises: str, does: str, helps: str, more: str) -> list[tuple[str, str]]:
+def _each(several: str) -> list[str]:
+    """Everybody of a list: 'two nurses and a patient' -> 'a nurse', 'a nurse', 'a patient'."""
+    found = []
+    for match in grammar.ONE_BY_ONE.finditer(several):
+        counted = grammar.COUNTED.fullmatch(match[0])
+        if counted is None:
+            found.append(match[0])
+        else:
+            number = counted["number"]
+            found += [_a(_one_of_many(counted))] * (grammar.NUMBERS.get(number) or int(number))
+    return found
+
+
+def _one_of_many(many: re.Match[str]) -> str:
+    """'old men' -> 'old man'."""
+    return many["like"] + _singular(many["many"])
+
+
+def _singular(many: str) -> str:
+    return grammar.SINGULAR.get(many, many.removesuffix("s"))
+
+
+def _some_of_them(who: Sequence[str], does: str, sentence: str) -> list[tuple[str, str]]:
+    """What each of several does where some of them do something else: 'walk and one of them falls'; else []."""
+    all_do, each = _told_apart(who, does)
+    if not each:
+        return []
+    told = []
+    for one, more in zip(who, each, strict=True):
+        first = _alone(one, all_do, sentence) if all_do else one
+        told.append((f"{first}{' and' * bool(all_do)} {more}" if more else first if all_do else f"{one} stands", one))
+    return told
+
+
+def _told_apart(who: Sequence[str], does: str) -> tuple[str, list[str]]:
+    """What all of them do, and what each of them does beside, '' = nothing; no list where nobody is told apart."""
+    clauses = list(grammar.EACH_OF_THEM.finditer(does))
+    if len(who) < 2 or not clauses:
+        return "", []
+    told = [""] * len(who)
+    ends = [*(clause.start() for clause in clauses[1:]), len(does)]
+    for clause, end in zip(clauses, ends, strict=True):
+        they_do, left = does[clause.end() : end].strip(), [place for place, words in enumerate(told) if not words]
+        found = _members(clause, who, left)
+        if not found or not they_do or grammar.NO_VERB_FIRST.match(they_do):
+            return "", []
+        for place in found:
+            told[place] = they_do if re.match(grammar.FINITE, they_do) else _does(they_do)
+    return does[: clauses[0].start()].strip(), told
+
+
+def _members(clause: re.Match[str], who: Sequence[str], left: Sequence[int]) -> list[int]:
+    """Which of several a clause is about, of those about whom none was yet."""
+    if clause["rest"]:
+        return list(left) if len(left) < len(who) else []
+    if clause["place"]:
+        return [place for place in left if place == grammar.PLACES.index(clause["place"])]
+    noun = _singular(clause["who"] or clause["of"] or "")
+    meant = [place for place in left if noun in ("", "person", who[place].split()[-1])]
+    if clause["who"]:
+        return meant if clause["who"] != noun else meant[:1]
+    return meant[: grammar.NUMBERS.get(clause["some"], 1)]
+
+
+def _helped(rise: Sequence[str], does: str, help_them: Sequence[str], more: str) -> list[tuple[str, str]]:
     """Who is helped to do something and who helps, as helping was learned."""
-    told = f"{helps} helps {rises} {_base_of(does)}{more}"
-    return [(told, helps), (told, rises)]
+    told = [f"{one} helps {rise[0]} {_base_of(does)}{more}" for one in help_them]
+    return [*zip(told, help_them, strict=True), *((told[0], one) for one in rise)]
+
+
+def _who_does(sentence: str) -> str:
+    """Whom a sentence begins with; '' = nobody."""
+    match = re.match(grammar.SEVERAL, sentence)
+    return match[0] if match else ""
 
 
 def _two_named(sentence: str) -> tuple[str, str]:
     """Who does something in a sentence, and somebody else whom it names; '' = nobody."""
-    first = re.match(_SOMEBODY, sentence)
-    if not first or _ONE_OF_THINGS.search(sentence):
+    first = _who_does(sentence)
+    if not first or grammar.ONE_OF_THINGS.search(sentence):
         return "", ""
-    others = (match[0] for match in re.finditer(rf"\b(?<!like ){_SOMEBODY}", sentence[first.end() :]))
-    return first[0], next((other for other in others if not _same(first[0], other)), "")
+    others = (match[0] for match in re.finditer(rf"\b(?<!like ){grammar.SEVERAL}", sentence[len(first) :]))
+    return first, next((other for other in others if not _same(first, other)), "")
 
 
 def _same(first: str, second: str) -> bool:
     """Whether two that begin with somebody begin with the same one: 'a man walks', 'the man sits down'."""
-    one, other = (match[0] if (match := re.match(_SOMEBODY, who)) else "" for who in (first, second))
+    one, other = (match[0] if (match := re.match(grammar.SOME, who)) else "" for who in (first, second))
     if not other.startswith("the ") or re.search(r"\b(?:other|second|third)\b", other):
         return False
     noun, again = one.removesuffix(" else").split()[-1], other.split()[-1]
     if noun == again or class_named(one) == "staff":
         return noun == again
-    return again in _ANYBODY or (noun in _ANYBODY and again in _MAN_OR_WOMAN)
+    return again in grammar.ANYBODY or (noun in grammar.ANYBODY and again in grammar.MAN_OR_WOMAN)
 
 
 def _of_each(one: str, does: str, sentence: str) -> str:
     """What one of several does, or the sentence of them all where they do it with each other or no verb begins it."""
-    if _SHARED.search(does) or _NO_VERB.match(does):
+    if grammar.SHARED.search(does) or grammar.NO_VERB_FIRST.match(does):
         return sentence
-    if _DOING.match(does):
+    if grammar.DOING.match(does):
         does = f"are {does}"
     return f"{one} {_does(does)}"
+
+
+def _alone(one: str, does: str, sentence: str) -> str:
+    """What one does of whom it may be said in either number."""
+    return f"{one} {does}" if re.match(grammar.FINITE, does) else _of_each(one, does, sentence)
 
 
 def _plain_one(match: re.Match[str]) -> str:
@@ -283,22 +312,22 @@ def _a(noun: str) -> str:
 
 def _does(many_do: str) -> str:
     """What many do, of one: 'walk and sit down together' -> 'walks and sits down'."""
-    words, first = _TOGETHER.sub("", f" {many_do}").split(), True
+    words, first = grammar.TOGETHER.sub("", f" {many_do}").split(), True
     for place, word in enumerate(words):
         before = words[place - 1].strip(",") if place else ""
         follows = before in ("and", "then", "or") or (place > 0 and words[place - 1].endswith(","))
         if first and word.endswith("ly"):
             continue
-        if first or (follows and word.strip(",") in _VERBS):
+        if first or (follows and word.strip(",") in grammar.VERBS):
             words[place], first = _third(word), False
     return " ".join(words)
 
 
 def _third(word: str) -> str:
     verb = word.rstrip(",")
-    if verb in _PAST or verb.endswith("ed"):
+    if verb in grammar.PASTS or verb.endswith("ed"):
         return word
-    return _BE.get(verb, third_person(verb)) + word[len(verb) :]
+    return grammar.BE.get(verb, third_person(verb)) + word[len(verb) :]
 
 
 def _base_of(does: str) -> str:

@@ -48,5 +48,6 @@ def no_such_class(name: str, table: Sequence[str]) -> InputError:
 
 def class_named(who: str) -> str:
     """The class of somebody by the words for them: 'a nurse' is staff, 'an elderly man' a patient, else 'person'."""
-    meant = [_MEANT.get(word, word) for word in re.findall(r"[a-z]+", who.lower())]
+    words = (word.removesuffix("s") for word in re.findall(r"[a-z]+", who.lower()))
+    meant = [_MEANT.get(word, word) for word in words]
     return next((one for one in reversed(meant) if one in ("staff", "patient")), "person")

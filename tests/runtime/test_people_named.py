@@ -44,6 +44,49 @@ SEVERAL = (
     ("a patient stands up with a nurse", [HELPS] * 2, "staff patient"),
     ("a patient stands up beside a nurse", ["a patient stands up", "a nurse stands up"], "patient staff"),
     ("a nurse pushes a patient in a wheelchair", ["a nurse pushes a wheelchair", WHEELED], "staff patient"),
+    # Some of them.
+    ("two people walk and one of them falls", ["a person walks and falls", "a person walks"], "person person"),
+    ("three residents stand, one of them falls", ["a resident stands and falls", *["a resident stands"] * 2],
+     "patient patient patient"),
+    ("two patients walk while one suddenly falls", ["a patient walks and suddenly falls", "a patient walks"],
+     "patient patient"),
+    ("two people walk, one person falls", ["a person walks and falls", "a person walks"], "person person"),
+    ("two people walk but only one of them falls", ["a person walks and falls", "a person walks"], "person person"),
+    ("two people walking, one of whom trips", ["a person is walking and trips", "a person is walking"],
+     "person person"),
+    ("two people walk, one of them falls and the other helps him up",
+     ["a person walks and falls", "a person walks and helps him up"], "person person"),
+    ("two people: the first sits, the second falls", ["a person sits", "a person falls"], "person person"),
+    ("three people sit and two of them stand up", [*["a person sits and stands up"] * 2, "a person sits"],
+     "person person person"),
+    ("one of three residents falls while the others walk", ["a resident falls", *["a resident walks"] * 2],
+     "patient patient patient"),
+    ("there are two people, one falls", ["a person falls", "a person stands"], "person person"),
+    ("a nurse and a patient walk and the patient falls", ["a nurse walks", "a patient walks and falls"],
+     "staff patient"),
+    ("two people walk and both of them fall", ["a person walks and falls"] * 2, "person person"),
+    # Several beside others.
+    ("two nurses help a patient stand up", [HELPS] * 3, "staff staff patient"),
+    ("two carers lift a patient from the floor", ["a carer lifts a patient from the floor"] * 3,
+     "staff staff patient"),
+    ("a nurse helps two patients stand up", [HELPS] * 3, "staff patient patient"),
+    ("a nurse and a carer help a patient stand up", [HELPS, "a carer helps a patient stand up", HELPS],
+     "staff staff patient"),
+    ("a patient stands up with the help of two nurses", [HELPS] * 3, "staff staff patient"),
+    ("two nurses and a patient walk", ["a nurse walks", "a nurse walks", "a patient walks"], "staff staff patient"),
+    ("a nurse, a carer and a patient walk", ["a nurse walks", "a carer walks", "a patient walks"],
+     "staff staff patient"),
+    ("two people, a nurse and a patient, walk", ["a nurse walks", "a patient walks"], "staff patient"),
+    ("a patient walks with two nurses", ["a patient walks", "a nurse walks", "a nurse walks"], "patient staff staff"),
+    ("two carers push a patient in a wheelchair", [*["a carer pushes a wheelchair"] * 2, WHEELED],
+     "staff staff patient"),
+    ("two nurses watch while one of the patients falls", [*["a nurse watches"] * 2, "a patient falls"],
+     "staff staff patient"),
+    ("a patient falls while two other patients watch", ["a patient falls", *["a patient watches"] * 2],
+     "patient patient patient"),
+    ("a man waits for the nurse while a woman sits", ["a man waits for the nurse", "a woman sits"], "person person"),
+    ("a couple of confused residents walk", ["a confused resident walks"] * 2, "patient patient"),
+    ("five people walk", ["a person walks"] * 5, "person person person person person"),
 )  # fmt: skip
 ALONE = (
     "a person walks",
@@ -85,11 +128,43 @@ def test_everybody_gets_a_sentence_and_a_class(sentence: str, each: list[str], c
 
 @pytest.mark.parametrize("sentence", ALONE)
 def test_sentences_about_one_stay_as_they_are(sentence: str) -> None:
-    assert people_named([sentence], []) == ((sentence,), ())
+    prompts, classes = people_named([sentence], [])
+    assert prompts == (sentence,)
+    assert len(classes) == 1
 
 
 @pytest.mark.parametrize(
-    ("prompts", "classes"), [(["two people walk"], ["person"]), (["two people walk", "a person sits"], []), ([], [])]
+    ("prompt", "person_class"),
+    [
+        ("a patient falls", "patient"),
+        ("The nurse walks.", "staff"),
+        ("nurse walks", "staff"),
+        ("an elderly man falls", "patient"),
+        ("4s: a rather confused resident walks | 3s: he falls", "patient"),
+        ("in the kitchen a patient falls", "patient"),
+        ("suddenly, a member of staff falls", "staff"),
+        ("one of the residents falls", "patient"),
+        ("nurses walk", "staff"),
+        ("an old woman falls", "person"),
+        ("a person walks to the nurse", "person"),
+        ("walks to the nurse", "person"),
+        ("a person in a nurse's uniform walks", "person"),
+        ("the patient bed rolls", "person"),
+    ],
+)
+def test_who_is_alone_has_the_class_of_the_noun(prompt: str, person_class: str) -> None:
+    assert people_named([prompt], []) == ((prompt,), (person_class,))
+    assert people_named([prompt], ["staff"]) == ((prompt,), ("staff",))
+
+
+def test_each_of_several_prompts_has_the_class_of_its_noun() -> None:
+    prompts = ("a nurse walks", "a patient falls", "someone waves")
+    assert people_named(prompts, []) == (prompts, ("staff", "patient", "person"))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "classes"), [(["two people walk"], ["person"]), (["two people walk", "a person sits"], ["person"] * 2),
+                             ([], [])]
 )
 def test_who_says_how_many_there_are_is_believed(prompts: list[str], classes: list[str]) -> None:
     assert people_named(prompts, classes) == (tuple(prompts), tuple(classes))
@@ -113,6 +188,13 @@ def test_who_says_how_many_there_are_is_believed(prompts: list[str], classes: li
          ["a nurse walks | the nurse watches", "a patient walks | the patient falls"], "staff patient"),
         ("a man walks while a woman sits | they stand up", ["a man walks | a man stands up",
          "a woman sits | a woman stands up"], "person person"),
+        ("two people walk | 3s: one of them falls", ["a person walks | 3s: a person falls",
+         "a person walks | 3s: a person walks"], "person person"),
+        ("two people walk | they turn around and one of them falls",
+         ["a person walks | a person turns around and falls", "a person walks | a person turns around"],
+         "person person"),
+        ("a nurse and a patient walk | the patient falls while the nurse watches",
+         ["a nurse walks | a nurse watches", "a patient walks | a patient falls"], "staff patient"),
     ],
 )  # fmt: skip
 def test_people_of_a_first_part_do_what_follows(prompt: str, each: list[str], classes: str) -> None:
@@ -123,12 +205,12 @@ def test_people_of_a_first_part_do_what_follows(prompt: str, each: list[str], cl
     "prompt",
     [
         "two people walk | a person sits down", "two people walk | three people sit down", "a person walks | they sit",
-        "a man walks while a woman sits down | the man sits down", "two people walk | both hands up",
-        "a nurse and a patient walk | the patient falls while the nurse watches", "two people walk | they don't sit",
+        "two people walk | both hands up", "two people walk | the visitor sits down",
+        "two people walk | the other sits", "two people walk | they don't sit",
     ],
 )  # fmt: skip
 def test_parts_that_name_others_or_fewer_are_left_alone_and_that_is_said(prompt: str) -> None:
-    assert people_named([prompt], []) == ((prompt,), ())
+    assert people_named([prompt], [])[0] == (prompt,)
     assert bool(not_made([prompt], 1)) == (not prompt.startswith("a person"))
     assert not_made([prompt], 2) == []
 
@@ -136,6 +218,9 @@ def test_parts_that_name_others_or_fewer_are_left_alone_and_that_is_said(prompt:
 def test_it_is_said_whom_a_sentence_named() -> None:
     said = as_named(*people_named(["a nurse and a patient walk"], []))
     assert said.startswith("2 people, as the prompt names them (staff: a nurse walks; patient: a patient walks)")
+    assert "(2 x person: a person walks; staff: a nurse sits)" in as_named(
+        *people_named(["two people walk while a nurse sits"], [])
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,6 +234,7 @@ def test_it_is_said_whom_a_sentence_named() -> None:
         ("a nurse walks to the bed, then the nurse waves to a patient", "a patient"),
         ("a person walks", ""),
         ("walks forward", ""),
+        ("a nurse watches two patients walk", "two patients"),
     ],
 )
 def test_who_else_is_named_is_found(sentence: str, other: str) -> None:
@@ -178,3 +264,41 @@ def test_commands_say_whom_they_do_not_make(tmp_path: Path) -> None:
 )
 def test_who_is_named_in_every_part_is_one(prompt: str, warned: bool) -> None:
     assert bool(not_made([prompt], 1)) == warned
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shown"),
+    [
+        ("a crowd walks", "a crowd"),
+        ("several residents dance", "several residents"),
+        ("the residents walk", "the residents"),
+        ("Everybody falls", "everybody"),
+        ("3s: people walk | they sit", "people"),
+        ("five people", "five people"),
+        ("a person walks in a crowd", ""),
+        ("two people walk", ""),
+        ("both hands go up", ""),
+    ],
+)
+def test_a_crowd_is_one_person_and_that_is_said(prompt: str, shown: str) -> None:
+    said = not_made([prompt], 1)
+    assert [line.split("'")[1] for line in said] == [shown] * bool(shown)
+    assert not_made([prompt], 2) == []
+
+
+def test_who_cannot_be_told_apart_is_said() -> None:
+    prompt = "two people walk as one of them falls over"
+    told, classes = people_named([prompt], ["person", "person"])
+    assert not_made(told, len(classes)) == [
+        "'one of them' is read as all of them, who are told the same; give a prompt for each"
+    ]
+
+
+def test_more_people_than_a_model_knows_are_refused_as_if_they_were_given(tmp_path: Path) -> None:
+    said = []
+    for asked in (["--prompt", "five people walk"], ["--prompt", "a person walks", *["--person", "person"] * 5]):
+        result = CliRunner().invoke(main, [*asked, "--out", str(tmp_path / "x"), "--dry-run", "--quiet"])
+        assert result.exit_code == 4
+        said.append(result.stderr)
+    assert said[0] == said[1]
+    assert "expected at most 4 persons" in said[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from motion_runtime.person_classes import no_such_class
+from motion_runtime.person_classes import class_named, no_such_class
 
 TABLE = ("unknown", "person", "staff", "patient")
 
@@ -31,3 +31,14 @@ def test_the_class_that_is_meant_is_named(name: str, todo: str) -> None:
 def test_only_what_the_model_has_is_offered() -> None:
     said = str(no_such_class("nurse", ("unknown", "person")))
     assert said == "expected one of person, got 'nurse' for the class of a person; choose one of these"
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        ("a nurse", "staff"), ("nurses", "staff"), ("an elderly man", "patient"), ("old residents", "patient"),
+        ("patients", "patient"), ("a woman", "person"), ("", "person"),
+    ],
+)  # fmt: skip
+def test_the_class_of_somebody_is_told_by_the_noun(who: str, expected: str) -> None:
+    assert class_named(who) == expected
