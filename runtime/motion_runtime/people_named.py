@@ -151,10 +151,6 @@ def _people(sentence: str) -> list[tuple[str, str]]:
     sentence = grammar.ONE_OF_SO_MANY.sub(r"\1, one of them", sentence.removeprefix("there are "))
     if (match := grammar.NAMELY.match(sentence)) and len(_each(match[1])) == len(_each(match[2])):
         sentence = f"{match[2]} {sentence[match.end() :]}"
-    if match := grammar.IN_WHEELCHAIR.fullmatch(sentence):
-        pushes, sits, where = match.groups()
-        push = [(f"{one} pushes a wheelchair{where}", one) for one in _each(pushes)]
-        return [*push, (f"{sits} sits in a wheelchair that is pushed", sits)]
     if match := grammar.HELPED.fullmatch(sentence):
         rises, does, helps, more = match.groups()
         return _helped(_each(rises), does, _each(helps), more)
@@ -167,7 +163,16 @@ def _people(sentence: str) -> list[tuple[str, str]]:
         return []
     match = grammar.CLAUSES.fullmatch(sentence)
     if match and not grammar.NOT_THERE.search(match[1]) and not _same(*match.groups()):
-        return [each for clause in match.groups() for each in _people(clause) or [(clause, _who_does(clause))]]
+        first, rest = (_people(clause) or [(clause, _who_does(clause))] for clause in match.groups())
+        # 'A nurse helps a patient stand up and the patient walks'.
+        _, apart = _told_apart([one for _, one in first], match[2])
+        if apart:
+            return [(f"{one} {more}" if more else told, one) for (told, one), more in zip(first, apart, strict=True)]
+        return [*first, *rest]
+    if match := grammar.IN_WHEELCHAIR.fullmatch(sentence):
+        pushes, sits, where = match.groups()
+        push = [(f"{one} pushes a wheelchair{where}", one) for one in _each(pushes)]
+        return [*push, (f"{sits} sits in a wheelchair that is pushed", sits)]
     if not subject:
         return []
     does = subject[2]

@@ -52,6 +52,8 @@ _HARD: Final = (
 """How people go down who fall: others go down the stairs, or over to somebody."""
 _ABED: Final = r"(?=$| ?[.,;!]| (?:and|then|while|again|until|for)\b| (?:in|on) (?:\w+ )?(?:\w+ )?(?:bed|sofa|couch)\b)"
 """People sleep in chairs too, but those are left alone."""
+_ASLEEP: Final = r"(?:(?:fast|sound|back|right) )?asleep"
+_WITH_SOMEBODY: Final = r"(?: (?:with|beside|behind) (?:an?|the|_his|another) \w+)?"
 _AT_AN_END: Final = (
     r"(?=$| ?[.,;!]| (?:and|then|while|before|after|on the spot|in place|clockwise|counter|anti)\b"
     r"| (?:to|towards) (?:the|his|her|their) (?:left|right)\b)"
@@ -118,6 +120,15 @@ RULES: Final = (
     Rule("*fall to the floor", ("*slump",), strict=True, ends=True, falls=True),
     Rule("*fall off", (r"*slide (?:off|from)(?! (?:\w+ )?bed)", r"*slip (?:off|from)"), takes=True, falls=True),
     Rule("*fall out of", (r"*slide out of(?! (?:\w+ )?bed)",), takes=True, falls=True),
+    # No falls, although the model makes one of every 'falls' and 'drops'.
+    Rule("*stand still", (f"*fall (?:silent|quiet|ill|sick|in love{_WITH_SOMEBODY})",), strict=True),
+    Rule("*walk slowly", (r"*fall behind(?! (?:an?|the|_his)\b)",), strict=True),
+    Rule("*walk", (f"*fall into (?:step|line){_WITH_SOMEBODY}",), strict=True),
+    Rule(
+        "*put down",
+        (r"*drop(?! \w+ (?:\w+ )?(?:heads?|arms?|hands?|shoulders?|knees?|hips?|body|weight|chin|gaze|eyes)\b)",),
+        takes=True, strict=True,
+    ),
     # Lying.
     Rule(
         "*lie on the floor",
@@ -140,6 +151,12 @@ RULES: Final = (
         (f"*sleep{_ABED}", rf"*be (?:fast |sound )?asleep{_ABED}", f"*slumber{_ABED}"),
         placed="*be lying", strict=True,
     ),
+    Rule(
+        "*lie down on the bed",
+        (rf"*fall {_ASLEEP}(?:{_ABED}|(?= on {_FLOOR}))", f"*(?:doze|nod|drop|drift) off(?: to sleep)?{_ABED}"),
+        placed="*lie down", strict=True,
+    ),
+    Rule("*be sitting", (f"*fall {_ASLEEP}", "*(?:doze|nod|drop|drift) off(?: to sleep)?"), strict=True),
     # Walking.
     Rule(
         "*walk around",
@@ -165,6 +182,7 @@ RULES: Final = (
         ),
         placed="*walk",
     ),
+    Rule("*walk to", (r"*(?:make|take) an? (?:\w+ )?(?:trip|journey) to",), takes=True),
     Rule("*walk", ("*(?:file|troop|pad|stalk|inch|edge)(?= (?:along|across|through|towards?|down|into)\\b)",),
          strict=True),
     Rule(

@@ -76,6 +76,8 @@ _LAIN: Final = re.compile(r"\b(?:lies|lying|asleep|sleeps?|sleeping)\b")
 """... where it stands before ..."""
 _SEATED: Final = re.compile(r"\b(?:sits?|sitting)\b")
 """... or after what may be one."""
+_ABED: Final = ("*be lying on the bed", "*lie down on the bed")
+"""What nobody does who sits down before."""
 _LEGS: Final = re.compile(
     r"\b(?:(?P<whose>his|her|their)|(?P<who>[a-z]+)'s?) (?:legs?|knees?) (?:just |suddenly )?"
     r"(?:(?:give|gives|giving|gave) (?:way|out|in)|buckles?|buckled|folds?|folded|fails?|failed)"
@@ -192,6 +194,8 @@ def _is_meant(before: str, after: str, phrase: _Phrase) -> bool:
         return False
     if form == PAST and (_PASSIVE.search(before) or _next(after) == "by" or last == "who"):
         return False
+    if rule is not None and rule.reads in _ABED and _SEATED.search(before):
+        return False  # 'sits down and falls asleep'
     if form == BASE and rule is not None and rule.reads.startswith("*be "):
         return False  # 'goes to sleep'
     if form == BASE:

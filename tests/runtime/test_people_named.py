@@ -65,6 +65,9 @@ SEVERAL = (
     ("a nurse and a patient walk and the patient falls", ["a nurse walks", "a patient walks and falls"],
      "staff patient"),
     ("two people walk and both of them fall", ["a person walks and falls"] * 2, "person person"),
+    ("a nurse helps a patient stand up and the patient walks", [HELPS, "a patient walks"], "staff patient"),
+    ("a nurse pushes a patient in a wheelchair and the patient falls",
+     ["a nurse pushes a wheelchair", "a patient falls"], "staff patient"),
     # Several beside others.
     ("two nurses help a patient stand up", [HELPS] * 3, "staff staff patient"),
     ("two carers lift a patient from the floor", ["a carer lifts a patient from the floor"] * 3,
