@@ -4,6 +4,9 @@ A window of longer motion is made by its words: where these still say 'a person 
 lies there, to fall again; and where they say 'lies motionless', it soon has them on hands and knees. Who cannot get up
 is what falls are watched for (Fleming and Brayne 2008 call lying for long after a fall the 'long lie'). So time runs
 out for who is down, within the frames that two windows share, and the pose that they came to rest in is kept.
+
+Who lies there from the first is on hands and knees for most of a window too. Of it, what is kept is the stillest moment
+of the longest time in which they lie; around it time swings to and fro, as slowly as one breathes.
 """
 
 from __future__ import annotations
@@ -44,6 +47,23 @@ _STAYS: Final = re.compile(
     r"|\bis (?:still|down)\b"
 )
 
+_LIES: Final = re.compile(
+    r"^(?:(?:an?|the|one|another|some(?:body|one)) )?(?:[\w-]+ ){0,3}?"
+    r"(?:lies|lays|(?:is|stays|remains) (?:\w+ )?lying)\b(?! (?:down|back)\b)"
+)
+"""Who lies from the first, ..."""
+_AND: Final = re.compile(
+    r",|\b(?:then|before|after|until|while)\b|\band (?!(?:is |stays |remains )?(?:still|motionless|unconscious)\b"
+    r"|(?:stays|sleeps|rests|remains)\b)"
+)
+"""... and does something else as well."""
+LEAST_S: Final = 0.5
+"""Who lies for less of a window does not lie in it."""
+BREATH_S: Final = 4.0
+"""Fifteen breaths a minute."""
+SWING_S: Final = 0.15
+"""Time swings by so much at most."""
+
 
 def stays_down(text: str, *, goes_on: bool) -> bool:
     """Whether who lies on the floor stays as they are.
@@ -66,6 +86,39 @@ def is_down(past: NDArray[np.floating[Any]], fps: float) -> bool:
     before = np.asarray(past[max(len(past) - 1 - round(0.25 * fps), 0), POSITIONS]).reshape(JOINT_COUNT, 3)
     speed = float(np.linalg.norm(last - before, axis=-1).mean()) / 0.25
     return bool(last[0, 2] < PELVIS_M and last[JOINT_INDEX["head"], 2] < HEAD_M and speed < STILL_M_S)
+
+
+def lies_there(text: str) -> bool:
+    """Whether somebody is told to lie, from the first to the last and without anything else."""
+    words = _NOT.sub("stays", text.lower())
+    return bool(_LIES.search(words)) and not _AND.search(words) and not _DOES.search(words)
+
+
+def lying_still(x: NDArray[np.floating[Any]], fps: float) -> Array:
+    """Pose vectors (T, 258) of somebody who lies there, about the stillest moment in which they lie on the floor.
+
+    Returns:
+        (T, 258); as they are where nobody lies for half a second.
+    """
+    result: Array = np.array(x, dtype=np.float64)
+    joints = result[:, POSITIONS].reshape(len(x), JOINT_COUNT, 3)
+    down = (joints[:, 0, 2] < PELVIS_M) & (joints[:, JOINT_INDEX["head"], 2] < HEAD_M)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], down, [False]]).astype(np.int64)))
+    runs = edges.reshape(-1, 2)
+    swing = SWING_S * fps
+    if not len(runs) or (longest := runs[np.argmax(runs[:, 1] - runs[:, 0])])[1] - longest[0] < LEAST_S * fps:
+        return result
+    first, last = int(longest[0]), int(longest[1]) - 1
+    speed = np.linalg.norm(np.gradient(joints[first : last + 1], axis=0), axis=-1).mean(axis=1)
+    around = np.convolve(np.pad(speed, 2, mode="edge"), np.full(5, 0.2), mode="valid")
+    centre = float(np.clip(first + int(np.argmin(around)), first + swing, last - swing))
+    phase = 2 * np.pi * np.arange(len(x)) / (BREATH_S * fps)
+    at = centre + swing * np.sin(phase)
+    lower = np.minimum(at.astype(np.int64), len(x) - 2)
+    share = (at - lower)[:, None]
+    result = (1.0 - share) * result[lower] + share * result[lower + 1]
+    result[:, VELOCITIES] *= (2 * np.pi * SWING_S / BREATH_S * np.cos(phase))[:, None]
+    return np.asarray(result)
 
 
 def lying_on(past: NDArray[np.floating[Any]], sure: int, frames: int) -> Array:

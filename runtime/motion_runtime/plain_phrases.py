@@ -136,6 +136,7 @@ RULES: Final = (
          rf"*be out cold(?: on {_FLOOR})?",
          rf"*sprawl(?: out)?(?: on {_FLOOR})?", rf"*stretch out on {_FLOOR}"),
     ),
+    Rule("*lie still", ("*lie (?:motionless|immobile|lifeless)(?:ly)?",)),
     Rule("*lie on the back", (r"*be flat on _his back", r"*be on _his back")),
     Rule(
         "*lie down on the bed",

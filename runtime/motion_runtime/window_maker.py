@@ -31,7 +31,7 @@ from motion_runtime.editing.joints import joints_of
 from motion_runtime.editing.leaps import without_leaps
 from motion_runtime.editing.stay_inside import ways_of
 from motion_runtime.editing.windows import Frame, Window, fade_in, sure_frames
-from motion_runtime.long_lie import is_down, lying_on, stays_down
+from motion_runtime.long_lie import is_down, lies_there, lying_on, lying_still, stays_down
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
 from motion_runtime.sampler import Step, StepKernel, philox_noise, sample
@@ -162,7 +162,7 @@ class WindowMaker:
         if self.guides is None:
             for correction in hold(finished=True):
                 x = correction(x)
-        if past is not None and self.guides is None:
+        if self.guides is None:
             x = self._long_lie(window, people, texts, past, x)
         if hands is not None:
             self.grips.extend(grip.moved(people, window.first) for grip in hands.grips)
@@ -173,11 +173,17 @@ class WindowMaker:
         return x
 
     def _long_lie(
-        self, window: Window, people: Sequence[int], texts: Sequence[str], past: Array, x: Array
+        self, window: Window, people: Sequence[int], texts: Sequence[str], past: Array | None, x: Array
     ) -> Array:  # fmt: skip
-        """Keep those of a window (p, t, 258) down who lie on the floor where it begins, and are told nothing else."""
-        fps, before = self.model.bundle.manifest.fps, self.windows[self.windows.index(window) - 1]
+        """Keep those of a window (p, t, 258) down who lie on the floor, and are told nothing else."""
+        fps = self.model.bundle.manifest.fps
         result = np.array(x)
+        if past is None:
+            for own, text in enumerate(texts):
+                if lies_there(text):
+                    result[own] = lying_still(x[own], fps)
+            return result
+        before = self.windows[self.windows.index(window) - 1]
         for own, (person, text) in enumerate(zip(people, texts, strict=True)):
             goes_on = self._part(person, before) == self._part(person, window)
             if stays_down(text, goes_on=goes_on) and is_down(past[own], fps):

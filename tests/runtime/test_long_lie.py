@@ -7,7 +7,7 @@ import pytest
 
 from motion_preprocessing.pose_vector import POSE_DIM, POSITIONS, VELOCITIES
 from motion_runtime.generator import Generator
-from motion_runtime.long_lie import is_down, lying_on, stays_down
+from motion_runtime.long_lie import is_down, lies_there, lying_on, lying_still, stays_down
 from motion_runtime.motion import GenerationRequest
 
 
@@ -76,3 +76,42 @@ def test_who_has_fallen_lies_for_as_long_as_it_lasts(prompt: str) -> None:
         late = joints[-100:]
         lie += bool((late[:, 0, 2] < 0.4).all() and np.linalg.norm(late - late[0], axis=-1).max() < 0.1)
     assert lie >= 4
+
+
+@pytest.mark.parametrize(
+    ("text", "lies"),
+    [
+        ("a person lies on the floor", True),
+        ("an old man is lying still on the ground", True),
+        ("the patient lies on the floor and does not move", True),
+        ("a person remains lying on the floor", True),
+        ("a person lies down on the floor", False),
+        ("a person walks and lies on the floor", False),
+        ("a person lies on the floor and gets up", False),
+        ("a person lies on the floor, then sits", False),
+        ("a person lies on the back and raises a leg", False),
+        ("a person falls and lies on the floor", False),
+    ],
+)
+def test_who_lies_from_the_first_is_told_nothing_else(text: str, lies: bool) -> None:
+    assert lies_there(text) == lies
+
+
+def test_of_who_lies_and_kneels_only_the_lying_is_left() -> None:
+    x = np.zeros((120, POSE_DIM))
+    heights = np.arange(258)[POSITIONS][2::3]
+    x[:, heights] = np.where((np.arange(120) > 40) & (np.arange(120) < 80), 0.2, 0.5)[:, None]
+    x[60:70, np.arange(258)[POSITIONS][0]] = np.arange(10)  # moves there, and is still elsewhere
+    still = lying_still(x, 20.0)
+    np.testing.assert_allclose(still[:, heights], 0.2)
+    assert np.ptp(still[:, 0]) == 0.0
+    np.testing.assert_array_equal(lying_still(x[:45], 20.0), x[:45])  # lies for too short
+
+
+def test_who_is_told_to_lie_on_the_floor_lies() -> None:
+    generator, share = Generator.load(), []
+    for seed in range(8):
+        request = GenerationRequest(prompts=("a person lies on the floor",), seconds=6.0, seed=seed)
+        joints = generator.generate(request).joints_m[0]
+        share.append(float((joints[:, 0, 2] < 0.4).mean()))
+    assert np.mean(share) >= 0.7  # a third without
