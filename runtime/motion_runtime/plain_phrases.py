@@ -118,6 +118,12 @@ RULES: Final = (
     ),
     Rule("*fall to the floor", ("*buckle", "*crumble", "*conk"), placed="*fall", strict=True, falls=True),
     Rule("*fall to the floor", ("*slump",), strict=True, ends=True, falls=True),
+    # The model was taught no fall out of a wheelchair, and has people sit there to the end.
+    Rule(
+        "*fall to the floor",
+        (r"*(?:fall|slide|slip|tumble|roll|drop|topple)(?: down)? (?:out of|from|off)"
+         r" (?:(?:a|the|_his) )?(?:\w+ )?wheel-?chair(?: (?:on|onto|to) the (?:floor|ground))?",),
+    ),
     Rule("*fall off", (r"*slide (?:off|from)(?! (?:\w+ )?bed)", r"*slip (?:off|from)"), takes=True, falls=True),
     Rule("*fall out of", (r"*slide out of(?! (?:\w+ )?bed)",), takes=True, falls=True),
     # No falls, although the model makes one of every 'falls' and 'drops'.

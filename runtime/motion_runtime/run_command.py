@@ -36,6 +36,7 @@ from motion_runtime.generator import Generator
 from motion_runtime.motion import GenerationRequest, Motion
 from motion_runtime.motion_places import MOTION_FILE, SAMPLE_PREFIX, clip_name
 from motion_runtime.negated import negated
+from motion_runtime.not_learned import not_learned
 from motion_runtime.not_there import not_there
 from motion_runtime.out_of_bed import no_way_off
 from motion_runtime.people_named import not_made
@@ -212,10 +213,11 @@ def _warn_of_prompts(generator: Generator, request: GenerationRequest) -> None:
         if left_out:
             context = generator.bundle.manifest.text.context_length
             said = f"'...{read[-_SHOWN:]}', what follows is left out: '{left_out[:_SHOWN]}...'"
-            warn([f"the prompt is cut after {said}; the model reads {context} tokens, shorten the prompt"])
+            mend = "shorten the prompt or give it in parts, 'a person stands up | a person falls'"
+            warn([f"the prompt is cut after {said}; the model reads {context} tokens, {mend}"])
         if not generator.understands(prompt, plain=False):
             warn([f"the prompt {shortened(prompt)} {NOT_UNDERSTOOD}"])
-    warn(negated(request.prompts))
+    warn(negated(request.prompts) + not_learned(request.prompts))
     warn(not_made(request.prompts, request.persons))
     warn(still_down(request.as_read.prompt_of_each))
     if request.scene is not None:

@@ -19,6 +19,7 @@ from motion_runtime.jobs.job_file import Fault, read_job_file
 from motion_runtime.jobs.rooms import RoomKey, Rooms
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.negated import negated
+from motion_runtime.not_learned import not_learned
 from motion_runtime.not_there import not_there
 from motion_runtime.people_named import not_made
 from motion_runtime.prompt_words import NOT_UNDERSTOOD, shortened
@@ -85,7 +86,8 @@ def plan_jobs(path: Path, generator: Generator, rooms: Rooms, tick: Callable[[in
             faults.append(Fault(job.line, str(error)))
         else:
             _note_prompts(generator, request, job.line, cut, strange)
-            warnings = negated(request.prompts) + not_made(request.prompts, request.persons)
+            warnings = negated(request.prompts) + not_learned(request.prompts)
+            warnings += not_made(request.prompts, request.persons)
             for said in warnings + still_down(request.as_read.prompt_of_each):
                 lacking.setdefault(said, job.line)
             for said in [] if request.scene is None else not_there(request.as_read.prompt_of_each, request.scene):
