@@ -20,6 +20,7 @@ motion neither is done: they move people as a whole, and would move them off it.
     AsTold, StandAt, OnTheGround, StayInside as before, with
     StandBeforeFall    between the last two: who floats though the motion as a whole stands where it belongs
 
+    rising             of several draws of a window in which somebody gets up from the floor, the calmest is kept
     long_lie           who lies on the floor after a fall stays there from window to window
     come_to_rest       a walk to a seat is put so that it ends there, and the loop goes over it again (`second_pass`)
     as_planned         who falls out of bed, made of a plan of that (`out_of_bed`), begins and ends where it does

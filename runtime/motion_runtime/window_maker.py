@@ -34,6 +34,7 @@ from motion_runtime.editing.windows import Frame, Window, fade_in, sure_frames
 from motion_runtime.long_lie import is_down, lies_there, lying_on, lying_still, stays_down
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
+from motion_runtime.rising import AFTER_S, calmest, fastest_m_s
 from motion_runtime.sampler import Step, StepKernel, philox_noise, sample
 from motion_runtime.schedule import NoiseSchedule
 from motion_runtime.timeline import part_at
@@ -124,45 +125,54 @@ class WindowMaker:
             of_window, here, request, self.room, people, manifest.fps, first_s=window.first / manifest.fps, kept=kept,
             turns=self.draft is not None, passed=ways, told=told,
         )  # fmt: skip
-        corrections: list[Callable[[Array], Array]] = []
-        if past is not None:
-            corrections += [fade_in(past, window.frames), partial(without_leaps, fps=manifest.fps)]
-        corrections += hold()
-        hands = None
-        if request.hands:
-            wait = max(len(self.steps) - self.hands_steps, 0)
-            hands = HandsOn(
-                who_holds(texts, classes),
-                manifest.fps,
-                wait,
-                kept,
-                who_wheels(texts, classes),
-                self._handles_of(people),
-            )
-            corrections.append(hands)
-        if self.guides is not None:
-            seen = self.guides.window(window.first, window.end).of(people).in_frame(here)
-            corrections.append(Imposer(seen, manifest.fps))
-        noise = self._noise(people, shape, window)
+        kernel = model.kernel(classes, texts, shape, window.frames, model.scene(self.room, here, shape))
         calibrated = model.calibrated if request.calibrate else None
-        clean = sample(
-            model.kernel(classes, texts, shape, window.frames, model.scene(self.room, here, shape)),
-            self.steps,
-            noise,
-            partial(self._report, number, people),
-            in_the_loop(corrections, manifest.normaliser, len(people), window.frames, calibrated),
-            self._begun(window, people, shape, noise),
-        )[0, : len(people), : window.frames]  # (p, t, D)
-        if not np.isfinite(clean).all():
-            raise BundleError(
-                f"expected numbers, got NaN or infinity from the network of {model.bundle.folder}; "
-                "check the bundle, or try --provider cpu"
-            )
-        x = manifest.normaliser.denormalise(clean).astype(np.float64)
+
+        def drawn(draw: int) -> tuple[Array, HandsOn | None]:
+            corrections: list[Callable[[Array], Array]] = []
+            if past is not None:
+                corrections += [fade_in(past, window.frames), partial(without_leaps, fps=manifest.fps)]
+            corrections += hold()
+            hands = None
+            if request.hands:
+                wait = max(len(self.steps) - self.hands_steps, 0)
+                hands = HandsOn(
+                    who_holds(texts, classes),
+                    manifest.fps,
+                    wait,
+                    kept,
+                    who_wheels(texts, classes),
+                    self._handles_of(people),
+                )
+                corrections.append(hands)
+            if self.guides is not None:
+                seen = self.guides.window(window.first, window.end).of(people).in_frame(here)
+                corrections.append(Imposer(seen, manifest.fps))
+            noise = self._noise(people, shape, window, draw)
+            clean = sample(
+                kernel,
+                self.steps,
+                noise,
+                # Steps of further draws are not told of: how many there will be is not known beforehand.
+                partial(self._report, number, people) if draw == 0 else None,
+                in_the_loop(corrections, manifest.normaliser, len(people), window.frames, calibrated),
+                self._begun(window, people, shape, noise),
+            )[0, : len(people), : window.frames]  # (p, t, D)
+            if not np.isfinite(clean).all():
+                raise BundleError(
+                    f"expected numbers, got NaN or infinity from the network of {model.bundle.folder}; "
+                    "check the bundle, or try --provider cpu"
+                )
+            return manifest.normaliser.denormalise(clean).astype(np.float64), hands
+
+        if self.draft is None and self._leaves_floor(window, people, texts, past):
+            looked_at = kept + round(AFTER_S * manifest.fps)
+            x, hands = calmest(drawn, lambda found: fastest_m_s(found[0], looked_at, manifest.fps))
+        else:
+            x, hands = drawn(0)
         if self.guides is None:
             for correction in hold(finished=True):
                 x = correction(x)
-        if self.guides is None:
             x = self._long_lie(window, people, texts, past, x)
         if hands is not None:
             self.grips.extend(grip.moved(people, window.first) for grip in hands.grips)
@@ -171,6 +181,19 @@ class WindowMaker:
         self._has_gone(window, people, told, x)
         self._passed[number] = [*ways, *ways_of(here.to_room(joints_of(x)))]
         return x
+
+    def _leaves_floor(
+        self, window: Window, people: Sequence[int], texts: Sequence[str], past: Array | None
+    ) -> bool:  # fmt: skip
+        """Whether somebody who lies on the floor when a window begins does anything else than to stay there."""
+        if past is None:
+            return False
+        fps, before = self.model.bundle.manifest.fps, self.windows[self.windows.index(window) - 1]
+        return any(
+            is_down(past[own], fps)
+            and not stays_down(text, goes_on=self._part(person, before) == self._part(person, window))
+            for own, (person, text) in enumerate(zip(people, texts, strict=True))
+        )
 
     def _long_lie(
         self, window: Window, people: Sequence[int], texts: Sequence[str], past: Array | None, x: Array
@@ -234,13 +257,15 @@ class WindowMaker:
                 before, now = self._gone.get(key, (0.0, 0.0)), way_and_turn(body[since : ends - window.first], fps)
                 self._gone[key] = before[0] + now[0], before[1] + now[1]
 
-    def _noise(self, people: Sequence[int], shape: KernelShape, window: Window) -> Callable[[int], Floats]:
-        """Noise of a window by number of the draw."""
+    def _noise(
+        self, people: Sequence[int], shape: KernelShape, window: Window, again: int
+    ) -> Callable[[int], Floats]:  # fmt: skip
+        """Noise of a window by number of the draw; `again` = how often the window was made before."""
         request = self.request
         # Drawn in the request's own size, so that it does not depend on which kernel serves it.
         size = (len(people), window.frames, self.model.bundle.manifest.pose_dim)
-        # Windows, and people who are made one by one, have streams of noise of their own.
-        stream = (self.windows.index(window) << 32) + (people[0] << 48)
+        # Windows, how often they are made, and people who are made one by one, have streams of noise of their own.
+        stream = (self.windows.index(window) << 32) + (people[0] << 48) + (again << 24)
 
         def noise(draw: int) -> Floats:
             return padded(philox_noise(request.seed, request.sample, draw + stream, size), shape)
