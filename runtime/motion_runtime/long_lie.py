@@ -85,7 +85,12 @@ def is_down(past: NDArray[np.floating[Any]], fps: float) -> bool:
     last = np.asarray(past[-1, POSITIONS]).reshape(JOINT_COUNT, 3)
     before = np.asarray(past[max(len(past) - 1 - round(0.25 * fps), 0), POSITIONS]).reshape(JOINT_COUNT, 3)
     speed = float(np.linalg.norm(last - before, axis=-1).mean()) / 0.25
-    return bool(last[0, 2] < PELVIS_M and last[JOINT_INDEX["head"], 2] < HEAD_M and speed < STILL_M_S)
+    return lies(last) and speed < STILL_M_S
+
+
+def lies(joints: NDArray[np.floating[Any]]) -> bool:
+    """Whether joints (22, 3), metres over the floor, are those of somebody who lies on it."""
+    return bool(joints[0, 2] < PELVIS_M and joints[JOINT_INDEX["head"], 2] < HEAD_M)
 
 
 def lies_there(text: str) -> bool:

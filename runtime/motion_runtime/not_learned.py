@@ -11,17 +11,28 @@ _OUT_OF_WHEELCHAIR: Final = re.compile(
     r" (?:out of|from|off) (?:\w+ ){0,2}wheel-?chair\b"
 )
 
+_ON_FLOOR: Final = re.compile(
+    r"\b(?:sits?|sitting|sat|seated)(?: down| still)?(?: cross-legged)? on the (?:floor|ground)\b"
+    r"(?!.*\blies? (?:back|down)\b)"
+)
+
 
 def not_learned(prompts: Sequence[str]) -> list[str]:
-    """A line for each prompt in which somebody falls out of a wheelchair: they fall from standing.
+    """A line for each prompt in which somebody falls out of a wheelchair, or sits on the floor.
 
     Args:
         prompts: What each person does.
     """
-    found = (_OUT_OF_WHEELCHAIR.search(prompt.lower()) for prompt in dict.fromkeys(prompts))
-    return [
-        f"'{match[0]}' is made as a fall from standing: the model was taught none out of a wheelchair; falls out of "
-        "bed ('a person falls out of bed') and while getting up from a chair it was"
-        for match in found
-        if match
-    ]
+    lines = []
+    for prompt in dict.fromkeys(prompts):
+        if match := _OUT_OF_WHEELCHAIR.search(prompt.lower()):
+            lines.append(
+                f"'{match[0]}' is made as a fall from standing: the model was taught none out of a wheelchair; falls "
+                "out of bed ('a person falls out of bed') and while getting up from a chair it was"
+            )
+        if match := _ON_FLOOR.search(prompt.lower()):
+            lines.append(
+                f"'{match[0]}' is made as sitting on a seat that is not there: the model was taught little else; what "
+                "it was taught on the floor is lying, kneeling, crawling, falling and getting up"
+            )
+    return lines

@@ -31,7 +31,7 @@ from motion_runtime.editing.joints import joints_of
 from motion_runtime.editing.leaps import without_leaps
 from motion_runtime.editing.stay_inside import ways_of
 from motion_runtime.editing.windows import Frame, Window, fade_in, sure_frames
-from motion_runtime.long_lie import is_down, lies_there, lying_on, lying_still, stays_down
+from motion_runtime.long_lie import is_down, lies, lies_there, lying_on, lying_still, stays_down
 from motion_runtime.motion import GenerationRequest
 from motion_runtime.placement import Placement, Room
 from motion_runtime.rising import AFTER_S, calmest, fastest_m_s
@@ -165,7 +165,9 @@ class WindowMaker:
                 )
             return manifest.normaliser.denormalise(clean).astype(np.float64), hands
 
-        if self.draft is None and self._leaves_floor(window, people, texts, past):
+        down = self._down(window, people, here, past)
+        stay = [self._stays(window, person, text) for person, text in zip(people, texts, strict=True)]
+        if self.draft is None and any(own and not stays for own, stays in zip(down, stay, strict=True)):
             looked_at = kept + round(AFTER_S * manifest.fps)
             x, hands = calmest(drawn, lambda found: fastest_m_s(found[0], looked_at, manifest.fps))
         else:
@@ -173,7 +175,7 @@ class WindowMaker:
         if self.guides is None:
             for correction in hold(finished=True):
                 x = correction(x)
-            x = self._long_lie(window, people, texts, past, x)
+        x = self._long_lie(window, people, texts, past, x, [a and b for a, b in zip(down, stay, strict=True)])
         if hands is not None:
             self.grips.extend(grip.moved(people, window.first) for grip in hands.grips)
             for grip in (grip.moved(people, window.first) for grip in hands.handles):
@@ -182,35 +184,43 @@ class WindowMaker:
         self._passed[number] = [*ways, *ways_of(here.to_room(joints_of(x)))]
         return x
 
-    def _leaves_floor(
-        self, window: Window, people: Sequence[int], texts: Sequence[str], past: Array | None
-    ) -> bool:  # fmt: skip
-        """Whether somebody who lies on the floor when a window begins does anything else than to stay there."""
-        if past is None:
-            return False
-        fps, before = self.model.bundle.manifest.fps, self.windows[self.windows.index(window) - 1]
-        return any(
-            is_down(past[own], fps)
-            and not stays_down(text, goes_on=self._part(person, before) == self._part(person, window))
-            for own, (person, text) in enumerate(zip(people, texts, strict=True))
-        )
+    def _down(self, window: Window, people: list[int], here: Placement, past: Array | None) -> list[bool]:
+        """Who of a window's people lies on the floor when it begins, as far as that is known beforehand."""
+        if past is not None:
+            return [is_down(own, self.model.bundle.manifest.fps) for own in past]
+        if self.guides is None:
+            return [False] * len(people)
+        seen = self.guides.window(window.first, window.first + 1).of(people).in_frame(here)
+        return [
+            bool(mask.all()) and lies(joints)
+            for mask, joints in zip(seen.position_mask[:, 0], seen.positions_m[:, 0], strict=True)
+        ]
+
+    def _stays(self, window: Window, person: int, text: str) -> bool:
+        """Whether somebody who lies on the floor when a window begins is to stay as they are."""
+        number = self.windows.index(window)
+        if number == 0:
+            return lies_there(text) or stays_down(text, goes_on=True)
+        goes_on = self._part(person, self.windows[number - 1]) == self._part(person, window)
+        return stays_down(text, goes_on=goes_on)
 
     def _long_lie(
-        self, window: Window, people: Sequence[int], texts: Sequence[str], past: Array | None, x: Array
+        self, window: Window, people: list[int], texts: Sequence[str], past: Array | None, x: Array,
+        stay: Sequence[bool],
     ) -> Array:  # fmt: skip
         """Keep those of a window (p, t, 258) down who lie on the floor, and are told nothing else."""
         fps = self.model.bundle.manifest.fps
         result = np.array(x)
-        if past is None:
-            for own, text in enumerate(texts):
-                if lies_there(text):
-                    result[own] = lying_still(x[own], fps)
-            return result
-        before = self.windows[self.windows.index(window) - 1]
         for own, (person, text) in enumerate(zip(people, texts, strict=True)):
-            goes_on = self._part(person, before) == self._part(person, window)
-            if stays_down(text, goes_on=goes_on) and is_down(past[own], fps):
-                result[own] = lying_on(past[own], sure_frames(past.shape[1]), x.shape[1])
+            # Who is known later on is led there.
+            later = None if self.guides is None else self.guides.window(max(window.first, 1), window.end).of([person])
+            if later is not None and not later.empty:
+                continue
+            if stay[own]:
+                begun, sure = (x[own, :1], 1) if past is None else (past[own], sure_frames(past.shape[1]))
+                result[own] = lying_on(begun, sure, x.shape[1])
+            elif past is None and self.guides is None and lies_there(text):
+                result[own] = lying_still(x[own], fps)
         return result
 
     def _told(self, window: Window, people: Sequence[int], texts: Sequence[str]) -> list[Amounts | None]:

@@ -32,3 +32,14 @@ def test_who_falls_out_of_a_wheelchair_falls(prompt: str) -> None:
         joints = generator.generate(GenerationRequest(prompts=(prompt,), seconds=6.0, seed=seed)).joints_m[0]
         fallen += bool(falls(measure(joints, 20.0)))
     assert fallen >= 3
+
+
+@pytest.mark.parametrize("prompt", ["a person sits on the floor", "someone sits down cross-legged on the ground"])
+def test_who_sits_on_the_floor_is_said_to_sit_on_a_seat(prompt: str) -> None:
+    (line,) = not_learned([prompt])
+    assert "seat that is not there" in line
+
+
+@pytest.mark.parametrize("prompt", ["a person sits down", "a person sits on the floor and lies back"])
+def test_who_sits_on_a_seat_or_lies_back_is_not(prompt: str) -> None:
+    assert not not_learned([prompt])
