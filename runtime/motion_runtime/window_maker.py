@@ -127,6 +127,8 @@ class WindowMaker:
         )  # fmt: skip
         kernel = model.kernel(classes, texts, shape, window.frames, model.scene(self.room, here, shape))
         calibrated = model.calibrated if request.calibrate else None
+        seen = None if self.guides is None else self.guides.window(window.first, window.end).of(people).in_frame(here)
+        imposer = None if seen is None else Imposer(seen, manifest.fps)
 
         def drawn(draw: int) -> tuple[Array, HandsOn | None]:
             corrections: list[Callable[[Array], Array]] = []
@@ -145,9 +147,8 @@ class WindowMaker:
                     self._handles_of(people),
                 )
                 corrections.append(hands)
-            if self.guides is not None:
-                seen = self.guides.window(window.first, window.end).of(people).in_frame(here)
-                corrections.append(Imposer(seen, manifest.fps))
+            if imposer is not None:
+                corrections.append(imposer)
             noise = self._noise(people, shape, window, draw)
             clean = sample(
                 kernel,
@@ -165,17 +166,18 @@ class WindowMaker:
                 )
             return manifest.normaliser.denormalise(clean).astype(np.float64), hands
 
-        down = self._down(window, people, here, past)
-        stay = [self._stays(window, person, text) for person, text in zip(people, texts, strict=True)]
-        if self.draft is None and any(own and not stays for own, stays in zip(down, stay, strict=True)):
+        down = self._down(seen, people, past)
+        rest = [own for own in down if self._stays(window, people[own], texts[own])]
+        rise = [own for own in down if own not in rest]
+        if rise and self.draft is None:
             looked_at = kept + round(AFTER_S * manifest.fps)
-            x, hands = calmest(drawn, lambda found: fastest_m_s(found[0], looked_at, manifest.fps))
+            x, hands = calmest(drawn, lambda found: fastest_m_s(found[0][rise], looked_at, manifest.fps))
         else:
             x, hands = drawn(0)
         if self.guides is None:
             for correction in hold(finished=True):
                 x = correction(x)
-        x = self._long_lie(window, people, texts, past, x, [a and b for a, b in zip(down, stay, strict=True)])
+        x = self._long_lie(seen, texts, past, x, rest)
         if hands is not None:
             self.grips.extend(grip.moved(people, window.first) for grip in hands.grips)
             for grip in (grip.moved(people, window.first) for grip in hands.handles):
@@ -184,42 +186,36 @@ class WindowMaker:
         self._passed[number] = [*ways, *ways_of(here.to_room(joints_of(x)))]
         return x
 
-    def _down(self, window: Window, people: list[int], here: Placement, past: Array | None) -> list[bool]:
+    def _down(self, seen: Constraints | None, people: Sequence[int], past: Array | None) -> list[int]:
         """Who of a window's people lies on the floor when it begins, as far as that is known beforehand."""
         if past is not None:
-            return [is_down(own, self.model.bundle.manifest.fps) for own in past]
-        if self.guides is None:
-            return [False] * len(people)
-        seen = self.guides.window(window.first, window.first + 1).of(people).in_frame(here)
+            return [own for own, body in enumerate(past) if is_down(body, self.model.bundle.manifest.fps)]
+        if seen is None:
+            return []
         return [
-            bool(mask.all()) and lies(joints)
-            for mask, joints in zip(seen.position_mask[:, 0], seen.positions_m[:, 0], strict=True)
+            own for own in range(len(people)) if seen.position_mask[own, 0].all() and lies(seen.positions_m[own, 0])
         ]
 
     def _stays(self, window: Window, person: int, text: str) -> bool:
         """Whether somebody who lies on the floor when a window begins is to stay as they are."""
         number = self.windows.index(window)
-        if number == 0:
-            return lies_there(text) or stays_down(text, goes_on=True)
-        goes_on = self._part(person, self.windows[number - 1]) == self._part(person, window)
+        goes_on = number > 0 and self._part(person, self.windows[number - 1]) == self._part(person, window)
         return stays_down(text, goes_on=goes_on)
 
     def _long_lie(
-        self, window: Window, people: list[int], texts: Sequence[str], past: Array | None, x: Array,
-        stay: Sequence[bool],
+        self, seen: Constraints | None, texts: Sequence[str], past: Array | None, x: Array, rest: Sequence[int]
     ) -> Array:  # fmt: skip
         """Keep those of a window (p, t, 258) down who lie on the floor, and are told nothing else."""
         fps = self.model.bundle.manifest.fps
         result = np.array(x)
-        for own, (person, text) in enumerate(zip(people, texts, strict=True)):
+        for own, text in enumerate(texts):
             # Who is known later on is led there.
-            later = None if self.guides is None else self.guides.window(max(window.first, 1), window.end).of([person])
-            if later is not None and not later.empty:
+            if seen is not None and not seen.window(1, x.shape[1]).of([own]).empty:
                 continue
-            if stay[own]:
+            if own in rest:
                 begun, sure = (x[own, :1], 1) if past is None else (past[own], sure_frames(past.shape[1]))
                 result[own] = lying_on(begun, sure, x.shape[1])
-            elif past is None and self.guides is None and lies_there(text):
+            elif past is None and seen is None and lies_there(text):
                 result[own] = lying_still(x[own], fps)
         return result
 

@@ -60,3 +60,11 @@ def test_who_lies_in_the_start_pose_and_is_told_nothing_else_stays_there() -> No
         np.testing.assert_allclose(still.joints_m[0, 0], fallen.joints_m[0, -1], atol=0.01)
         risen = generator.generate(GenerationRequest(prompts=("a person gets up",), seed=seed, edits=edits))
         assert risen.joints_m[0, :, 0, 2].max() > 0.6, seed
+
+
+def test_who_lies_in_the_start_pose_and_is_told_to_walk_and_fall_does_not_just_lie_there() -> None:
+    generator = Generator.load(provider="cpu")
+    fallen = generator.generate(GenerationRequest(prompts=("a person falls",), seed=3))
+    edits = Edits(start_pose=Pose.of(fallen))
+    motion = generator.generate(GenerationRequest(prompts=("a person walks and falls",), seed=1, edits=edits))
+    assert motion.joints_m[0, :, 0, 2].max() > 0.6
